@@ -47,7 +47,9 @@ def frame_of_columns(name: str, columns: Mapping[str, object]) -> pd.DataFrame:
     for column in schema.columns:
         values = columns.get(column.name)
         arrow = _ARROW[column.type]
-        array = pa.nulls(length, arrow) if values is None else pa.array(values, arrow, from_pandas=True)
+        array = (
+            pa.nulls(length, arrow) if values is None else pa.array(values, arrow, from_pandas=True)
+        )
         data[column.name] = pd.Series(pd.arrays.ArrowExtensionArray(array))
     return pd.DataFrame(data, columns=list(schema.column_names))
 

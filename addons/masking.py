@@ -1,0 +1,196 @@
+"""A copy of an exchange that may be written: the same facts, no secrets.
+
+Headers keep their names; secret values are replaced.  Bodies are reduced to
+what a diagnosis needs: which scripts a page names, codes and states of a JSON
+answer, the visible text of an error page.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from mitmproxy import http, websocket
+
+from addons.decoding import decode_body
+from analysis.knowledge.secrets import MASK, redact_text, redact_url, secret_header
+from analysis.model.page import read_page, skeleton
+
+MAX_TEXT = 2000
+MAX_NODES = 2000
+MAX_DEPTH = 12
+_URL_HEADERS = frozenset(
+    {"location", "referer", "content-location", "link", "x-openai-target-path"}
+)
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,40}\Z")
+_ID_KEY = re.compile(r"[0-9a-fA-F]{8}-|[0-9A-Za-z_-]{20,}\Z")
+_WORD_KEYS = frozenset(
+    {
+        *("type", "code", "error_code", "status", "state", "level", "kind", "name"),
+        *("indicator", "impact", "reason", "plan_type", "use_case"),
+        *("resets_after", "resets_at", "expires"),
+    }
+)
+_TEXT_KEYS = frozenset({"detail", "message", "error", "description", "error_description", "title"})
+_MAX_WORD = 80
+
+
+def mask_headers(headers: http.Headers) -> http.Headers:
+    """The same names in the same order; secret values masked, addresses shortened."""
+    fields = []
+    for raw_name, raw_value in headers.fields:
+        name = raw_name.decode("latin-1")
+        if secret_header(name):
+            value = _mask_cookie_names(name, raw_value)
+        elif name.lower() in _URL_HEADERS:
+            value = redact_url(raw_value.decode("utf-8", "replace")).encode()
+        else:
+            value = redact_text(raw_value.decode("utf-8", "replace"), 1000).encode()
+        fields.append((raw_name, value))
+    return http.Headers(fields)
+
+
+def _mask_cookie_names(name: str, value: bytes) -> bytes:
+    """Set-Cookie keeps the cookie's name and flags, which say what a proxy strips."""
+    if name.lower() != "set-cookie":
+        return f"{MASK} {len(value)} octets".encode()
+    first, _, attributes = value.decode("latin-1").partition(";")
+    cookie = first.partition("=")[0].strip()
+    cookie = "{id}" if _ID_KEY.search(cookie) else cookie[:60]
+    kept = [
+        part.strip()
+        for part in attributes.split(";")
+        if part.strip().lower().startswith(("max-age", "expires", "samesite", "secure", "httponly"))
+    ]
+    return "; ".join([f"{cookie}={MASK}", *kept]).encode("latin-1", "replace")
+
+
+def mask_json(value: object, failed: bool) -> object:
+    """The shape of a JSON value: numbers and flags, words under known keys, no free text.
+
+    With `failed` (the answer is an error) the sentences of an error are kept,
+    with secrets in them masked.
+    """
+    budget = [MAX_NODES]
+
+    def walk(item: object, key: str, depth: int) -> object:
+        budget[0] -= 1
+        if budget[0] < 0 or depth > MAX_DEPTH:
+            return "[cut]"
+        if isinstance(item, dict):
+            out: dict[str, object] = {}
+            inside = failed or key == "error"
+            for name, child in list(item.items())[:200]:
+                plain = _PLAIN_KEY.match(name) and not _ID_KEY.match(name)
+                shown = name if plain else "{id}"
+                kept = name if plain else ""
+                out[shown] = walk(child, f"!{kept}" if inside else kept, depth + 1)
+            return out
+        if isinstance(item, list):
+            return [walk(child, key, depth + 1) for child in item[:50]]
+        if isinstance(item, str):
+            return _mask_string(item, key)
+        return item
+
+    return walk(value, "!" if failed else "", 0)
+
+
+def _mask_string(text: str, key: str) -> str:
+    bare = key.removeprefix("!")
+    if text.startswith(("https://", "http://", "wss://", "ws://")):
+        return redact_url(text)[:500]
+    if bare in _WORD_KEYS and len(text) <= _MAX_WORD:
+        return redact_text(text, _MAX_WORD)
+    if key.startswith("!") and (bare in _TEXT_KEYS or not bare):
+        return redact_text(text, MAX_TEXT)
+    return f"[{len(text)} characters]"
+
+
+def mask_body(data: bytes, flow: http.HTTPFlow) -> bytes:
+    """What may be written of the response body `data` (as it arrived, perhaps cut).
+
+    Anything but HTML, JSON and short error text gives b"".
+    """
+    response = flow.response
+    if response is None or not data:
+        return b""
+    content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    failed = response.status_code >= 400
+    decoded = decode_body(data, response.headers.get("content-encoding", ""))
+    if not decoded:
+        return b""
+    if content_type.endswith("json"):
+        try:
+            value = json.loads(decoded)
+        except (ValueError, RecursionError):
+            return (
+                redact_text(decoded.decode("utf-8", "replace"), MAX_TEXT).encode()
+                if failed
+                else b""
+            )
+        return json.dumps(mask_json(value, failed), separators=(",", ":")).encode()
+    text = decoded.decode("utf-8", "replace")
+    if content_type in {"text/html", "application/xhtml+xml"}:
+        return _mask_html(text, flow, failed)
+    if flow.request.path == "/cdn-cgi/trace" and len(text) < MAX_TEXT:
+        kept = [line for line in text.splitlines() if not line.startswith("uag=")]
+        return "\n".join(kept).encode()
+    if failed and content_type in {"text/plain", "application/xml", "text/xml", ""}:
+        return redact_text(text, MAX_TEXT).encode()
+    return b""
+
+
+def _mask_html(text: str, flow: http.HTTPFlow, failed: bool) -> bytes:
+    page = read_page(text, flow.request.url)
+    resources = [
+        type(item)(redact_url(item.url), item.kind, item.integrity) for item in page.resources
+    ]
+    html = skeleton(page, resources)
+    # The application's own page carries the user's data in its text and title;
+    # a page that is not the application is an error, a portal or a block page.
+    if failed or (page.build is None and len(resources) < 3):
+        html += _plain("title", page.title) + _plain("p", page.text)
+    return html.encode()
+
+
+def _plain(tag: str, text: str) -> str:
+    """Visible text in an element; markup characters are dropped rather than encoded."""
+    shown = redact_text(text, MAX_TEXT).replace("<", " ").replace(">", " ").replace("&", "&amp;")
+    return f"<{tag}>{shown}</{tag}>\n"
+
+
+def masked_copy(flow: http.HTTPFlow, body: bytes) -> http.HTTPFlow:
+    """The flow as it may be written, under its own id; `body` is already masked."""
+    copy = http.HTTPFlow.from_state(flow.get_state())
+    assert isinstance(copy, http.HTTPFlow)
+    copy.comment, copy.metadata = "", {}
+    request = copy.request
+    request.headers = mask_headers(flow.request.headers)
+    request.path = redact_url(flow.request.path)
+    request.raw_content = b""
+    request.trailers = None
+    if copy.response is not None and flow.response is not None:
+        response = copy.response
+        response.headers = mask_headers(flow.response.headers)
+        # what is kept is neither compressed nor as long as what was sent, so
+        # a reader must not try to decode it; the facts stay under own names
+        for name in ("content-encoding", "transfer-encoding"):
+            if name in response.headers:
+                response.headers[f"x-chatpath-{name}"] = response.headers.pop(name)
+        response.raw_content = body
+        response.trailers = None
+        response.reason = redact_text(flow.response.reason or "", 100)
+    if copy.error is not None:
+        copy.error.msg = redact_text(copy.error.msg, 500)
+    if copy.websocket is not None:
+        copy.websocket.messages = []
+        copy.websocket.close_reason = f"[{len(copy.websocket.close_reason or '')} characters]"
+    return copy
+
+
+def placeholder(
+    opcode: int, from_client: bool, size: int, when: float
+) -> websocket.WebSocketMessage:
+    """Stands for a websocket message in the flow file: its size and time, not its text."""
+    text = f"[{size} octets, text not kept]".encode()
+    return websocket.WebSocketMessage(opcode, from_client, text, timestamp=when)

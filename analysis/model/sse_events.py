@@ -1,0 +1,128 @@
+"""What a server-sent-event stream says of itself, without its text.
+
+The scanner keeps event names and the words of a few machine-readable fields;
+the answer's text passes through and is forgotten.  Wire format: WHATWG HTML,
+server-sent events; ChatGPT's own event words: delta encoding v1 as reported
+for 2026.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+
+MAX_LINE = 256 * 1024
+"""Octets of one line that are looked at; the rest of a longer line is skipped."""
+
+MAX_TYPES = 64
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}\Z")
+_COMPLETE = frozenset({"message_stream_complete", "response.completed"})
+_ERRORS = frozenset({"error", "response.failed"})
+
+
+@dataclass(slots=True)
+class SseScanner:
+    """Feed octets as they arrive; read the fields at any time.
+
+    `events` counts dispatched events; `types` lists distinct event types in
+    order of first appearance; `complete` is set by message_stream_complete,
+    `done` by ``[DONE]``, `handoff` by stream_handoff; `error_code` is a
+    machine-readable word ("" when an error carried none), None without error.
+    """
+
+    events: int = 0
+    types: list[str] = field(default_factory=list)
+    complete: bool = False
+    done: bool = False
+    handoff: bool = False
+    error_code: str | None = None
+    _line: bytearray = field(default_factory=bytearray)
+    _skipping: bool = False
+    _event: str = ""
+    _has_data: bool = False
+    _last_cr: bool = False
+
+    def feed(self, data: bytes) -> None:
+        """Take the next octets of the stream, cut anywhere."""
+        if self._last_cr and data[:1] == b"\n":
+            data = data[1:]  # the LF of a CRLF that was cut between two chunks
+        if not data:
+            return
+        self._last_cr = data.endswith(b"\r")
+        lines = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        for line in lines[:-1]:
+            self._extend(line)
+            self._take_line(bytes(self._line))
+            self._line.clear()
+            self._skipping = False
+        self._extend(lines[-1])
+
+    def _extend(self, part: bytes) -> None:
+        if self._skipping:
+            return
+        room = MAX_LINE - len(self._line)
+        if len(part) > room:
+            self._skipping = True
+        self._line += part[:room]
+
+    def _take_line(self, line: bytes) -> None:
+        if not line:
+            if self._has_data:
+                self.events += 1
+            self._event, self._has_data = "", False
+            return
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"event":
+            self._event = value.decode("utf-8", "replace")
+            self._note_type(self._event)
+            if self._event in _ERRORS:
+                self.error_code = self.error_code or ""
+        elif name == b"data":
+            self._has_data = True
+            self._take_data(value)
+
+    def _note_type(self, word: str) -> None:
+        if len(self.types) < MAX_TYPES and _WORD.match(word) and word not in self.types:
+            self.types.append(word)
+
+    def _take_data(self, value: bytes) -> None:
+        if value == b"[DONE]":
+            self.done = True
+            self._note_type("DONE")
+            return
+        if self._skipping or not value.startswith(b"{"):
+            return
+        if b'"type"' not in value and b'"error"' not in value:
+            return  # a text delta: nothing to learn, so not worth parsing
+        try:
+            payload = json.loads(value)
+        except (ValueError, RecursionError):
+            return
+        self._take_payload(payload)
+
+    def _take_payload(self, payload: object) -> None:
+        if not isinstance(payload, dict):
+            return
+        kind = payload.get("type")
+        if isinstance(kind, str):
+            self._note_type(kind)
+            self.complete |= kind in _COMPLETE
+            self.handoff |= kind == "stream_handoff"
+            if kind in _ERRORS:
+                self.error_code = self.error_code or ""
+        # the first delta of a turn wraps the message and its error in "v"
+        inner = payload.get("v")
+        response = payload.get("response")
+        for holder in (payload, inner, response):
+            error = holder.get("error") if isinstance(holder, dict) else None
+            if error is not None and error is not False:
+                code = error.get("code") or error.get("type") if isinstance(error, dict) else None
+                word = code if isinstance(code, str) and _WORD.match(code) else ""
+                self.error_code = self.error_code or word
+
+    @property
+    def ended(self) -> bool:
+        """The stream said that it is over."""
+        return self.complete or self.done
