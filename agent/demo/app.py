@@ -1,0 +1,203 @@
+"""The demo service as an ASGI application: which request gets which answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from agent.demo import api, pages
+from agent.demo.asgi import Receive, Request, Scope, Send, read_request, respond, start
+from agent.demo.turns import ANSWERS, Turn, answer_frames, gap_seconds, hand_off_frames
+from agent.demo.updates import LiveTurn, UpdatesSocket
+
+_JSON = "application/json"
+_STREAM = "text/event-stream; charset=utf-8"
+_SOCKET_PATH = f"/p18/ws/user/{api.USER_ID}"
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What the service itself does wrong.
+
+    `drop_websocket_after` resets the TCP connection below the websocket after so many live
+    items of the handed-over turn, and every later websocket as soon as it subscribes.
+    """
+
+    drop_websocket_after: int | None = None
+
+
+class DemoApp:
+    """Application state of one service.
+
+    `public_port` and `websocket_port` are the ports that its URLs carry; `abort` resets the
+    connection of a client address. `sse_sent` has the Unix time in seconds at which each event
+    of the latest inline answer was sent, `requests` what was asked: (HTTP version, method, host,
+    path). `outcome` is what the page reported, after `done` is set.
+    """
+
+    def __init__(self, faults: Faults, abort: Callable[[tuple[str, int]], None]) -> None:
+        self.public_port = 443
+        self.websocket_port: int | None = None
+        self.done = threading.Event()
+        self.outcome: dict[str, Any] = {}
+        self.sse_sent: list[float] = []
+        self.requests: list[tuple[str, str, str, str]] = []
+        self.failures: list[Exception] = []
+        self._faults = faults
+        self._abort = abort
+        self._turns = 0
+        self._drops = 0
+        self._live: dict[str, LiveTurn] = {}
+        self._producers: set[asyncio.Task[None]] = set()
+        self._answers = api.static_answers()
+
+    @property
+    def page_url(self) -> str:
+        """The address of the page."""
+        return self._origins()["page"] + "/"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI entry point."""
+        try:
+            if scope["type"] == "http":
+                await self._http(await read_request(scope, receive), send)
+            elif scope["type"] == "websocket":
+                await self._websocket(scope, receive, send)
+            else:
+                await self._lifespan(receive, send)
+        except Exception as error:
+            self.failures.append(error)
+            raise
+
+    async def _http(self, request: Request, send: Send) -> None:
+        self.requests.append((request.http_version, request.method, request.host, request.path))
+        asset = pages.assets().get(request.path)
+        route = (request.method, request.path)
+        if asset is not None and request.method == "GET":
+            await respond(send, 200, api.edge_headers(asset.content_type, cached=True), asset.body)
+        elif route == ("GET", "/"):
+            await self._document(send)
+        elif route == ("GET", "/cdn-cgi/trace"):
+            text = api.trace(request.host, request.client, request.http_version)
+            await respond(send, 200, api.edge_headers("text/plain", cached=False), text.encode())
+        elif route == ("POST", "/backend-api/f/conversation"):
+            await self._conversation(send)
+        elif route == ("POST", "/demo/done"):
+            await self._finish(request, send)
+        elif request.method == "OPTIONS":
+            await respond(send, 204, [*self._cross_origin(), ("access-control-max-age", "600")])
+        else:
+            await self._json(request, send)
+
+    async def _document(self, send: Send) -> None:
+        self._turns = 0
+        nonce = secrets.token_urlsafe(12)
+        origins = self._origins()
+        headers = [
+            *api.edge_headers("text/html; charset=utf-8", cached=False),
+            ("content-security-policy", pages.content_security_policy(origins, nonce)),
+            *api.cookies(),
+        ]
+        await respond(send, 200, headers, pages.document(origins, nonce))
+
+    async def _json(self, request: Request, send: Send) -> None:
+        headers = api.edge_headers(_JSON, cached=False)
+        status, value = 200, self._answers.get((request.method, request.path))
+        if request.path == "/backend-api/celsius/ws/user":
+            verify = f"{int(time.time())}-{secrets.token_urlsafe(24)}"
+            value = {"websocket_url": f"{self._origins()['ws']}{_SOCKET_PATH}?verify={verify}"}
+        elif request.path.endswith("/stream_status"):
+            streaming = any(not live.finished for live in self._live.values())
+            value = {"status": "IS_STREAMING" if streaming else "COMPLETE"}
+        elif value is None:
+            status, value = 404, {"detail": "Not Found"}
+        if request.host.startswith("ab."):
+            headers += self._cross_origin()
+        await respond(send, status, headers, json.dumps(value).encode())
+
+    async def _conversation(self, send: Send) -> None:
+        """Odd turns are answered inline, even ones are handed over to the websocket."""
+        turn = Turn(str(uuid.uuid4()), str(uuid.uuid4()), str(uuid.uuid4()))
+        text = ANSWERS[self._turns % 2]
+        inline = self._turns % 2 == 0
+        self._turns += 1
+        frames = answer_frames(turn, text, by_websocket=not inline)
+        if not inline:
+            live = self._live[turn.topic] = LiveTurn(turn, frames)
+            producer = asyncio.create_task(live.produce())
+            self._producers.add(producer)
+            producer.add_done_callback(self._producers.discard)
+            frames = hand_off_frames(turn)
+        await start(send, 200, api.edge_headers(_STREAM, cached=False))
+        sent = []
+        for number, frame in enumerate(frames):
+            await asyncio.sleep(gap_seconds(number))
+            sent.append(time.time())
+            await send({"type": "http.response.body", "body": frame.encode(), "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        if inline:
+            self.sse_sent = sent
+
+    async def _finish(self, request: Request, send: Send) -> None:
+        try:
+            outcome = json.loads(request.body)
+        except ValueError:
+            outcome = None
+        if not isinstance(outcome, dict):
+            await respond(send, 400, api.edge_headers(_JSON, cached=False), b"{}")
+            return
+        await respond(send, 200, api.edge_headers(_JSON, cached=False), b"{}")
+        self.outcome = outcome
+        self.done.set()
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] != _SOCKET_PATH:
+            await receive()
+            await send({"type": "websocket.close"})
+            return
+        host, port = scope["client"][:2]
+        socket = UpdatesSocket(
+            self._live, drop=lambda: self._abort((host, port)), drop_after=self._next_drop
+        )
+        await socket.run(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        for producer in tuple(self._producers):
+            producer.cancel()
+        await asyncio.gather(*self._producers, return_exceptions=True)
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _next_drop(self) -> int | None:
+        if self._faults.drop_websocket_after is None:
+            return None
+        self._drops += 1
+        return self._faults.drop_websocket_after if self._drops == 1 else 0
+
+    def _origins(self) -> dict[str, str]:
+        def origin(scheme: str, host: str, port: int) -> str:
+            return f"{scheme}://{host}" + ("" if port == 443 else f":{port}")
+
+        return {
+            "page": origin("https", "chatgpt.com", self.public_port),
+            "ab": origin("https", "ab.chatgpt.com", self.public_port),
+            "cdn": origin("https", "cdn.oaistatic.com", self.public_port),
+            "ws": origin("wss", "ws.chatgpt.com", self.websocket_port or self.public_port),
+        }
+
+    def _cross_origin(self) -> list[tuple[str, str]]:
+        return [
+            ("access-control-allow-origin", self._origins()["page"]),
+            ("access-control-allow-headers", "content-type"),
+            ("access-control-allow-methods", "GET, POST"),
+            ("vary", "Origin"),
+        ]

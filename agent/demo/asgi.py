@@ -1,0 +1,64 @@
+"""The few ASGI shapes that the demo service needs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+type Scope = dict[str, Any]
+type Message = dict[str, Any]
+type Receive = Callable[[], Awaitable[Message]]
+type Send = Callable[[Message], Awaitable[None]]
+
+MAX_BODY = 1 << 20  # bytes; nothing that the page sends comes near
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request; `host` is without the port, `body` is cut at `MAX_BODY`."""
+
+    method: str
+    host: str
+    path: str
+    http_version: str
+    client: str
+    body: bytes
+
+
+async def read_request(scope: Scope, receive: Receive) -> Request:
+    """Take the request from its scope and read its body to the end."""
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        body = (body + message.get("body", b""))[:MAX_BODY]
+        more = message.get("more_body", False)
+    headers = dict(scope["headers"])
+    return Request(
+        method=scope["method"],
+        host=headers.get(b"host", b"").decode("latin-1").partition(":")[0],
+        path=scope["path"],
+        http_version=scope["http_version"],
+        client=scope["client"][0],
+        body=body,
+    )
+
+
+async def start(send: Send, status: int, headers: Sequence[tuple[str, str]]) -> None:
+    """Send the status and the headers."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(name.encode(), value.encode()) for name, value in headers],
+        }
+    )
+
+
+async def respond(
+    send: Send, status: int, headers: Sequence[tuple[str, str]], body: bytes = b""
+) -> None:
+    """Send a whole response with its length."""
+    await start(send, status, [*headers, ("content-length", str(len(body)))])
+    await send({"type": "http.response.body", "body": body})

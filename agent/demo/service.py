@@ -1,0 +1,156 @@
+"""The demo service on a real TLS port: HTTP/1.1, HTTP/2 and websockets, by Hypercorn."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config, Sockets
+
+from agent.demo.app import DemoApp, Faults
+from agent.demo.certificates import Certificates
+from agent.demo.relay import NO_LINGER
+
+_GRACE = 0.2  # seconds for open connections at the end; they are the demo's own
+
+
+class DemoService:
+    """Service in a thread: `with DemoService(host, 0, certificates, faults) as service: ...`.
+
+    It accepts connections from the moment the object exists and answers them once entered.
+    `public_port` is the port in its URLs: its own unless something stands in front of it.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        certificates: Certificates,
+        faults: Faults | None = None,
+        *,
+        public_port: int | None = None,
+        websocket_port: int | None = None,
+    ) -> None:
+        self._listener = _Listener.bound(host, port)
+        self.app = DemoApp(faults or Faults(), self._listener.reset)
+        self.app.public_port = public_port or self.address[1]
+        self.app.websocket_port = websocket_port
+        self._config = _Config(self._listener)
+        self._config.certfile = str(certificates.chain_file)
+        self._config.keyfile = str(certificates.key_file)
+        self._loop = asyncio.SelectorEventLoop()  # its listeners accept through `_Listener`
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="demo-service", daemon=True)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host and port it really listens on."""
+        host, port = self._listener.getsockname()[:2]
+        return host, port
+
+    @property
+    def url(self) -> str:
+        """The address of the page, as a browser is given it."""
+        return self.app.page_url
+
+    @property
+    def done(self) -> threading.Event:
+        """Set when the page has reported what it saw."""
+        return self.app.done
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """What the page reported; empty before `done` is set."""
+        return self.app.outcome
+
+    def discard(self) -> None:
+        """Give the port back without ever having been entered."""
+        self._listener.close()
+        self._loop.close()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._listener.close()
+
+    def _run(self) -> None:
+        async def stopped() -> None:
+            await self._stop.wait()
+            self._listener.end_all()
+
+        with contextlib.closing(self._loop):
+            self._loop.run_until_complete(
+                serve(self.app, self._config, shutdown_trigger=stopped)  # type: ignore[arg-type]
+            )
+
+
+class _Listener(socket.socket):
+    """Listening socket that remembers what it accepted, so that a connection can be reset.
+
+    ASGI gives an application no way to break its own transport.
+    """
+
+    _accepted: dict[tuple[str, int], socket.socket]
+
+    @classmethod
+    def bound(cls, host: str, port: int) -> _Listener:
+        listener = cls(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        try:
+            if os.name == "posix":  # elsewhere it would let two servers share the port
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            raise
+        listener._accepted = {}
+        return listener
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        connection, peer = super().accept()
+        self._accepted[peer[:2]] = connection
+        return connection, peer
+
+    def reset(self, peer: tuple[str, int]) -> None:
+        """End the connection of `peer` with FIN and RST, leaving no room for a close frame."""
+        connection = self._accepted.pop(peer)
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+            connection.shutdown(socket.SHUT_RDWR)
+
+    def end_all(self) -> None:
+        """End every connection that is still open."""
+        for connection in self._accepted.values():
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self._accepted.clear()
+
+
+class _Config(Config):
+    """Hypercorn's settings with a listener that is bound already."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        super().__init__()
+        self._listener = listener
+        self.include_server_header = False  # the service names its edge itself
+        self.accesslog = None
+        self.errorlog = None
+        self.graceful_timeout = _GRACE
+
+    def create_sockets(self) -> Sockets:
+        return Sockets([self._listener], [], [])
