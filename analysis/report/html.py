@@ -1,0 +1,121 @@
+"""The HTML report: one file that asks nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import partial
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from analysis.model.diagnosis import SCHEMA, Diagnosis, Evidence
+from analysis.model.frames import Tables
+from analysis.report import words
+from analysis.report.budget import draw_budget, legs_of
+from analysis.report.cells import offset, word
+from analysis.report.page import show
+from analysis.report.path import BOX_HEIGHT, BOX_WIDTH, path_of
+from analysis.report.proof import Proof
+from analysis.report.safe import CELL, plain, visible
+from analysis.report.seen import seen_tables
+from analysis.report.session import Session, session_of
+from analysis.report.timeline import draw_timeline
+
+_MOST_MARKERS = 30
+
+
+def _template_file(name: str) -> str:
+    # read_text turns CRLF into LF, as the browser does before it hashes the script
+    return resources.files("analysis.report").joinpath("templates", name).read_text("utf-8")
+
+
+def _shown(value: object) -> object:
+    """Every text that a template prints: bounded, hidden characters written out."""
+    if value is None:
+        return ""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("analysis.report"),
+        autoescape=True,
+        finalize=_shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "clip": partial(visible, limit=CELL),
+        "lines": partial(visible, limit=4000, keep="\n"),
+        "filter_text": partial(visible, limit=480),
+        "note": partial(visible, limit=300),
+        "attr": partial(plain, limit=200),
+        "percent": words.percent,
+        "moment": words.moment,
+        "count": words.count,
+    }
+    return environment
+
+
+def render_html(diagnosis: Diagnosis, tables: Tables) -> str:
+    """The report as one self-contained page.
+
+    It loads nothing: its Content-Security-Policy allows only its own script
+    (by hash) and its own styles. The result depends on the arguments alone.
+    """
+    session = session_of(diagnosis, tables)
+    findings = show(diagnosis)
+    proof = Proof.of_trouble(diagnosis)
+    numbered = tuple((item.number, item.finding) for item in findings.causes + findings.followers)
+    legs = legs_of(diagnosis)
+    script = _template_file("report.js").strip()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    flows = _flows(tables, session, Proof.of(diagnosis.findings).flows)
+    return _environment().get_template("report.html.j2").render(
+        diagnosis=diagnosis,
+        verdict=diagnosis.verdict,
+        session=session,
+        when=words.span(session.first, session.last),
+        findings=findings,
+        paths=path_of(diagnosis, tables),
+        box=(BOX_WIDTH, BOX_HEIGHT),
+        timeline=draw_timeline(tables, proof, session, numbered, title_id="timeline-text"),
+        markers=_markers(tables, session),
+        legs=legs,
+        budget=draw_budget(legs, title_id="delay-text") if legs else None,
+        seen=seen_tables(tables, proof, session.first),
+        captures=tables.captures,
+        flow_label=lambda item: _flow_label(item, flows),
+        words=words,
+        schema=SCHEMA,
+        css=Markup(_template_file("report.css")),  # noqa: S704 - the package's own file
+        script=Markup(script),  # noqa: S704 - the package's own file
+        script_hash=f"sha256-{digest}",
+    )  # fmt: skip
+
+
+def _flows(tables: Tables, session: Session, wanted: frozenset[str]) -> dict[str, str]:
+    """For each wanted flow: the request in words, so that a person knows it again."""
+    labels: dict[str, str] = {}
+    for name, time in (("http", "started"), ("ws", "requested")):
+        frame = tables[name]
+        at = offset(time, session.first)
+        for row in frame[frame["flow"].isin(wanted)].to_dict("records"):
+            verb = word(row, "method") or "websocket"
+            label = f"{verb} {plain(word(row, 'host') + word(row, 'path'), CELL)}"
+            labels.setdefault(word(row, "flow"), f"{label}, at {at(row)}" if at(row) else label)
+    return labels
+
+
+def _flow_label(item: Evidence, flows: dict[str, str]) -> str:
+    return flows.get(item.flow_id or "", "")
+
+
+def _markers(tables: Tables, session: Session) -> tuple[tuple[str, str], ...]:
+    """What the person at the machine typed, with its time."""
+    rows = tables["markers"].head(_MOST_MARKERS).to_dict("records")
+    at = offset("time", session.first)
+    return tuple((at(row), word(row, "text")) for row in rows)

@@ -1,0 +1,92 @@
+"""What the page and the terminal show of a diagnosis, in the order they show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.model.diagnosis import Diagnosis, Evidence, Finding, Severity
+
+_MOST_FINDINGS = 60
+_MOST_EVIDENCE = 12
+_MOST_EVIDENCE_LATER = 3  # for findings after the first ten: the page stays one to send by mail
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFinding:
+    """A finding with its number in this report and its relations by number."""
+
+    number: int
+    finding: Finding
+    explained_by: ShownFinding | None
+    explains: tuple[tuple[int, str], ...]
+
+    @property
+    def anchor(self) -> str:
+        return f"finding-{self.number}"
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The pieces shown; the others are only counted."""
+        return self.finding.evidence[: self._most_evidence]
+
+    @property
+    def evidence_left_out(self) -> int:
+        return max(len(self.finding.evidence) - self._most_evidence, 0)
+
+    @property
+    def _most_evidence(self) -> int:
+        return _MOST_EVIDENCE if self.number <= 10 else _MOST_EVIDENCE_LATER
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFindings:
+    """Findings in three groups; each group is ordered by severity."""
+
+    causes: tuple[ShownFinding, ...]
+    followers: tuple[ShownFinding, ...]
+    information: tuple[ShownFinding, ...]
+    left_out: int
+
+    @property
+    def all(self) -> tuple[ShownFinding, ...]:
+        return self.causes + self.followers + self.information
+
+    @property
+    def primary(self) -> ShownFinding | None:
+        """The first of the causes, which is the verdict's own where there is one."""
+        return self.causes[0] if self.causes else None
+
+
+def show(diagnosis: Diagnosis) -> ShownFindings:
+    """The findings, numbered: the verdict's own first, then by severity and confidence."""
+    primary = diagnosis.primary
+
+    def order(finding: Finding) -> tuple[bool, int, float, str]:
+        return (finding is not primary, finding.severity.rank, -finding.confidence, finding.id)
+
+    ranked = sorted(diagnosis.findings, key=order)
+    matter = [item for item in ranked if item.severity is not Severity.INFO or item is primary]
+    causes = [item for item in matter if item.explained_by is None]
+    followers = [item for item in matter if item.explained_by is not None]
+    information = [item for item in ranked if not any(item is other for other in matter)]
+    kept = (causes + followers + information)[:_MOST_FINDINGS]
+
+    bare: dict[str, ShownFinding] = {}
+    for number, finding in enumerate(kept, 1):
+        bare.setdefault(finding.id, ShownFinding(number, finding, None, ()))
+    shown = []
+    for number, finding in enumerate(kept, 1):
+        led = tuple(
+            (place, other.id)
+            for place, other in enumerate(kept, 1)
+            if other.explained_by == finding.id and bare[finding.id].number == number
+        )
+        by = bare.get(finding.explained_by) if finding.explained_by else None
+        shown.append(ShownFinding(number, finding, by, led))
+    first, second = len(causes), len(causes) + len(followers)
+    return ShownFindings(
+        tuple(shown[:first]),
+        tuple(shown[first:second]),
+        tuple(shown[second:]),
+        len(diagnosis.findings) - len(kept),
+    )

@@ -1,0 +1,164 @@
+"""The way from the browser to the service, with the place where it breaks.
+
+The five stations never change, so their coordinates are set by hand, once
+lying for wide pages and once standing for narrow ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pandas as pd
+
+from analysis.model.diagnosis import Diagnosis, Locus, Status
+from analysis.model.frames import Tables
+from analysis.report.safe import plain
+from analysis.report.words import BROKEN_PLACE
+
+type Point = tuple[int, int]
+
+_NODE_OF = {
+    Locus.BROWSER: 0,
+    Locus.DEVICE: 0,
+    Locus.CAPTURE: 0,
+    Locus.DNS: 1,
+    Locus.VPN_PROXY: 2,
+    Locus.SERVICE: 4,
+    Locus.ACCOUNT: 4,
+}
+_LINK_OF = {Locus.NETWORK: 2}  # the link that leaves the third station
+_AREAS = (
+    frozenset({"browser", "device", "host"}),
+    frozenset({"dns"}),
+    frozenset({"vpn", "proxy", "vpn-proxy", "latency"}),
+    frozenset({"network", "tcp", "tls", "quic"}),
+    frozenset({"http", "service", "ws", "websocket", "sse", "stream", "script", "resources"}),
+)
+_LABEL = 20  # columns that fit a station
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One box: what it is, what was seen of it, and its place in the drawing (SVG units)."""
+
+    name: str
+    detail: str
+    broken: bool
+    judged: bool
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One line between two boxes, (x1, y1) to (x2, y2)."""
+
+    broken: bool
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        return (self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class PathDrawing:
+    """Boxes and lines of one layout; `mark` is the word at the broken place."""
+
+    layout: str  # "lying" or "standing"
+    width: int
+    height: int
+    stations: tuple[Station, ...]
+    links: tuple[Link, ...]
+    mark: str
+    text: str  # the same in words, for those who do not see it
+
+
+BOX_WIDTH, BOX_HEIGHT = 150, 64
+
+
+def path_of(diagnosis: Diagnosis, tables: Tables) -> tuple[PathDrawing, PathDrawing]:
+    """The lying and the standing drawing."""
+    verdict = diagnosis.verdict
+    mark = BROKEN_PLACE.get(verdict.status, "")
+    node = _NODE_OF.get(verdict.locus) if mark else None
+    link = _LINK_OF.get(verdict.locus) if mark else None
+    details = _details(tables)
+    text = _in_words(details, node, link, mark, verdict.status)
+    judged = [_judged(diagnosis, areas) for areas in _AREAS]
+
+    def lay(layout: str, size: Point, start: Point, step: Point, *ports: Point) -> PathDrawing:
+        leave, arrive = ports
+        stations = tuple(
+            Station(name, detail, place == node, judged[place],
+                    start[0] + step[0] * place, start[1] + step[1] * place)
+            for place, (name, detail) in enumerate(details)
+        )  # fmt: skip
+        links = tuple(
+            Link(place == link, left.x + leave[0], left.y + leave[1],
+                 right.x + arrive[0], right.y + arrive[1])
+            for place, (left, right) in enumerate(pairwise(stations))
+        )  # fmt: skip
+        return PathDrawing(layout, *size, stations, links, mark, text)
+
+    x, y = BOX_WIDTH // 2, BOX_HEIGHT // 2
+    return (
+        lay("lying", (960, 130), (1, 30), (202, 0), (BOX_WIDTH, y), (0, y)),
+        lay("standing", (320, 500), (85, 10), (0, 104), (x, BOX_HEIGHT), (x, 0)),
+    )
+
+
+def _judged(diagnosis: Diagnosis, areas: frozenset[str]) -> bool:
+    """False when coverage names these areas and none of them could be assessed."""
+    named = [area.assessed for area in diagnosis.coverage if area.area in areas]
+    return any(named) or not named
+
+
+def _most_frequent(values: pd.Series[str]) -> str | None:
+    counts = values.dropna().value_counts()
+    return None if counts.empty else plain(str(counts.index[0]), 80)
+
+
+def _details(tables: Tables) -> tuple[tuple[str, str], ...]:
+    """Name of each station and what was seen of it."""
+    dns, made, http = tables["dns"], tables["connections"], tables["http"]
+    asked = dns[dns["response"].eq(other=False).fillna(value=False).astype(bool)]
+    resolver = _most_frequent(asked["dst"])
+    edge = _most_frequent(http["server"]) or _most_frequent(made["address"])
+    host = _most_frequent(http["host"])
+    os_name = tables["host"]
+    machine = _most_frequent(os_name[os_name["section"] == "os"]["value"].head(1))
+    via = _most_frequent(made["via"])
+    return (
+        ("Device", _short(machine or "browser")),
+        ("Resolver", _short(resolver or "not seen")),
+        ("VPN or proxy", _short(via or "none seen in use")),
+        ("Edge", _short(edge or "not seen")),
+        ("ChatGPT", _short(host or "not seen")),
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"
+
+
+def _in_words(
+    details: tuple[tuple[str, str], ...],
+    node: int | None,
+    link: int | None,
+    mark: str,
+    status: Status,
+) -> str:
+    way = ", then ".join(f"{name} ({detail})" for name, detail in details)
+    if node is not None:
+        return f"The path: {way}. It is {mark.replace(' here', '')} at: {details[node][0]}."
+    if link is not None:
+        ends = f"{details[link][0]} and {details[link + 1][0]}"
+        return f"The path: {way}. It is {mark.replace(' here', '')} between {ends}."
+    if status is Status.OK:
+        return f"The path: {way}. No broken place was found."
+    return f"The path: {way}. The place of the trouble is not known."

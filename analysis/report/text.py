@@ -1,0 +1,189 @@
+"""The diagnosis as a page for the terminal, and as plain lines when piped."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+from rich.text import Text
+
+from analysis.model.diagnosis import Diagnosis, Evidence, Severity, Status
+from analysis.report import words
+from analysis.report.page import ShownFinding, show
+from analysis.report.safe import CELL, plain
+
+_PLAIN_WIDTH = 80
+_WIDEST = 110  # longer lines of prose are hard to read
+_NARROWEST = 40
+_MOST_STEPS = 10
+
+_STATUS_STYLE = {
+    Status.OK: "bold green",
+    Status.IMPAIRED: "bold yellow",
+    Status.BLOCKED: "bold red",
+    Status.DOWN: "bold red",
+    Status.INSUFFICIENT: "bold",
+}
+_SEVERITY_STYLE = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
+
+
+class _Page:
+    """Lines wrapped to the width, with hanging indents.
+
+    Nothing is read as rich's markup, and no text reaches it before hidden
+    characters are written out.
+    """
+
+    def __init__(self, width: int, *, color: bool) -> None:
+        self._width = width
+        self._out = io.StringIO()
+        self._console = Console(
+            file=self._out,
+            width=width,
+            force_terminal=color,
+            color_system="standard" if color else None,
+            no_color=not color,
+            highlight=False,
+            legacy_windows=False,
+        )
+
+    def line(self, *parts: str | tuple[str, str], indent: int = 0, hang: int = 0) -> None:
+        """One paragraph; `indent` before all of it, `hang` more before its further lines."""
+        text = Text.assemble(*parts)
+        rows = text.wrap(self._console, max(self._width - indent - hang, 20))
+        for number, row in enumerate(rows):
+            row.rstrip()
+            lead = Text(" " * (indent + (hang if number else 0)) if row.plain else "")
+            self._console.print(lead + row, soft_wrap=True)
+
+    def whole(self, *parts: str | tuple[str, str], indent: int = 0) -> None:
+        """One line that is never wrapped, because it is to be copied."""
+        self._console.print(Text(" " * indent) + Text.assemble(*parts), soft_wrap=True)
+
+    def title(self, text: str) -> None:
+        self._console.print()
+        self.line((text, "bold underline"))
+
+    def done(self) -> str:
+        return self._out.getvalue()
+
+
+def render_text(diagnosis: Diagnosis, *, width: int | None, color: bool) -> str:
+    """The verdict, what to do, the findings with their proof, and the coverage.
+
+    `width` in columns, None for 80. Without `color` the result has no escape
+    sequence and no box drawing.
+    """
+    page = _Page(min(max(width or _PLAIN_WIDTH, _NARROWEST), _WIDEST), color=color)
+    findings = show(diagnosis)
+    _verdict(page, diagnosis, findings.primary)
+    _what_to_do(page, findings.primary)
+    groups = (
+        ("Findings", findings.causes),
+        ("Explained by the above", findings.followers),
+        ("For information", findings.information),
+    )
+    for title, group in groups:
+        if group:
+            page.title(title)
+            for item in group:
+                _finding(page, item)
+    if findings.left_out:
+        page.line(words.count(findings.left_out, "further finding") + " not shown here.", indent=2)
+    _coverage(page, diagnosis)
+    _sources(page, diagnosis)
+    return page.done()
+
+
+def _verdict(page: _Page, diagnosis: Diagnosis, primary: ShownFinding | None) -> None:
+    verdict = diagnosis.verdict
+    label = words.STATUS[verdict.status][0].upper()
+    page.line((label, _STATUS_STYLE[verdict.status]), "  ", (plain(verdict.headline), "bold"))
+    place = "" if verdict.status is Status.OK else f"Where: {words.LOCUS[verdict.locus]}.  "
+    actor = words.who(primary.finding if primary else None)
+    sure = words.percent(verdict.confidence)
+    page.line(f"Who must act: {actor}.  {place}How sure: {sure}.")
+
+
+def _what_to_do(page: _Page, primary: ShownFinding | None) -> None:
+    remedy = primary.finding.remedy if primary else None
+    if remedy is None:
+        return
+    page.title("What to do")
+    for number, step in enumerate(remedy.steps[:_MOST_STEPS], 1):
+        page.line(f"{number}. {plain(step)}", indent=2, hang=len(f"{number}. "))
+    if remedy.ticket:
+        page.title("Text for the ticket")
+        for row in plain(remedy.ticket, 4000, keep="\n").splitlines():
+            page.line(row, indent=2)
+
+
+def _finding(page: _Page, item: ShownFinding) -> None:
+    finding = item.finding
+    page.line(
+        f"#{item.number} ",
+        (words.SEVERITY[finding.severity].lower(), _SEVERITY_STYLE[finding.severity]),
+        "  ",
+        (plain(finding.id), "bold"),
+        (f"  {words.LOCUS[finding.locus]}, {words.percent(finding.confidence)} sure", "dim"),
+        indent=2,
+        hang=3,
+    )
+    page.line(plain(finding.summary), indent=5)
+    if finding.subjects:
+        names = ", ".join(plain(subject, CELL) for subject in finding.subjects[:5])
+        more = f" and {len(finding.subjects) - 5} more" if len(finding.subjects) > 5 else ""
+        page.line(f"About: {names}{more}", indent=5, hang=7)
+    if finding.explained_by:
+        by = f"#{item.explained_by.number} " if item.explained_by else ""
+        page.line(f"Explained by: {by}{plain(finding.explained_by)}", indent=5)
+    if item.explains:
+        names = ", ".join(f"#{number} {plain(name)}" for number, name in item.explains)
+        page.line(f"Explains: {names}", indent=5, hang=10)
+    for piece in item.evidence:
+        _evidence(page, piece)
+    if item.evidence_left_out:
+        page.line(f"and {words.count(item.evidence_left_out, 'further piece')} of proof", indent=5)
+    if finding.does_not_prove:
+        page.line(
+            ("What this does not prove: " + plain(finding.does_not_prove), "dim"), indent=5, hang=2
+        )
+
+
+def _evidence(page: _Page, piece: Evidence) -> None:
+    note = f": {plain(piece.note)}" if piece.note else ""
+    page.line(f"Proof in {plain(piece.source, CELL)}{note}", indent=5, hang=2)
+    if piece.filter:
+        page.whole((plain(piece.filter, 600), "cyan"), indent=7)
+    elif piece.frames:
+        page.line("frames " + ", ".join(str(frame) for frame in piece.frames[:50]), indent=7)
+    if piece.flow_id:
+        page.whole("flow ", (plain(piece.flow_id, CELL), "cyan"), indent=7)
+
+
+def _coverage(page: _Page, diagnosis: Diagnosis) -> None:
+    if not diagnosis.coverage:
+        return
+    page.title("Coverage")
+    names = [plain(area.area, 24) for area in diagnosis.coverage]
+    column = max(len(name) for name in names)
+    for name, area in zip(names, diagnosis.coverage, strict=True):
+        state, style = ("judged", "green") if area.assessed else ("not judged", "yellow")
+        reason = f"  {plain(area.reason)}" if area.reason else ""
+        page.line(
+            f"{name:<{column}}  ", (f"{state:<10}", style), reason, indent=2, hang=column + 14
+        )
+
+
+def _sources(page: _Page, diagnosis: Diagnosis) -> None:
+    if not diagnosis.sources:
+        return
+    page.title("Sources")
+    for source in diagnosis.sources:
+        state = "" if source.complete else ", incomplete"
+        when = words.span(source.first_seen, source.last_seen)
+        period = f", {when}" if when else ""
+        name = plain(source.path, 2 * CELL)
+        page.line(f"{name} ({source.kind.value}{state}{period})", indent=2, hang=2)
+        for problem in source.problems[:_MOST_STEPS]:
+            page.line(plain(problem), indent=4, hang=2)
