@@ -1,0 +1,109 @@
+"""Packet captures as tables: pcap and pcapng to ``dns``, ``tcp``, ``tls`` and ``quic``.
+
+A file is walked in blocks of a few megabytes. Headers are decoded for a whole
+block with NumPy; only DNS, handshakes and control packets are looked at one by
+one. What is kept grows with the number of connections and messages, not with
+the data they carry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from analysis.model.diagnosis import Source, SourceKind
+from analysis.model.frames import Tables
+from analysis.read.packets.block import Block
+from analysis.read.packets.clock import seconds
+from analysis.read.packets.container import blocks, looks_like_packets
+from analysis.read.packets.dns_rows import DnsRows, Peers
+from analysis.read.packets.fragments import Fragments
+from analysis.read.packets.ip import datagrams
+from analysis.read.packets.quic_flows import QuicFlows
+from analysis.read.packets.reassembly import Origin
+from analysis.read.packets.tables import tcp_frame, tls_frame
+from analysis.read.packets.tcp import Streams
+from analysis.read.packets.udp import Udp
+
+__all__ = ["looks_like_packets", "read_packets"]
+
+
+def read_packets(
+    path: Path, name: str | None = None, *, dns_ports: frozenset[int] = frozenset({53})
+) -> Tables:
+    """Tables of one capture file, pcap or pcapng, also gzipped.
+
+    `name` is what the ``source`` columns say (default: the file's name);
+    `dns_ports` are the ports on which DNS is spoken, beside mDNS and LLMNR on
+    theirs. A damaged file gives its sound part, and the source says what is
+    wrong. Raises InputError when the file cannot be read, is empty or is no
+    capture.
+    """
+    label = name or path.name
+    problems: list[str] = []
+    dns, quic = DnsRows(), QuicFlows()
+
+    def on_dns(stream: int, octets: bytes, packet: Origin, from_client: bool) -> None:
+        sender, receiver = streams.all[stream].client, streams.all[stream].server
+        if not from_client:
+            sender, receiver = receiver, sender
+        peers = Peers(sender.address, sender.port, receiver.address, receiver.port)
+        dns.add(octets, packet, peers, "dns", "tcp")
+
+    streams = Streams(dns_ports, on_dns)
+    udp = Udp(dns_ports, dns, quic)
+    fragments = Fragments()
+    span = _Span()
+    # hashing releases the interpreter lock, so it costs no time beside the reading
+    with ThreadPoolExecutor(1) as background:
+        digest = None
+        for block in blocks(path, problems):
+            digest = digest or background.submit(_sha256, path)
+            span.add(block)
+            found = datagrams(block, fragments)
+            streams.feed(block, found)
+            udp.feed(block, found)
+        digest = digest or background.submit(_sha256, path)
+    streams.end()
+    source = Source(
+        label,
+        SourceKind.PCAP,
+        digest.result(),
+        complete=not problems,
+        problems=tuple(problems),
+        first_seen=seconds(span.first),
+        last_seen=seconds(span.last),
+    )
+    return Tables.of(
+        {
+            "dns": dns.frame(label),
+            "tcp": tcp_frame(streams.all, label),
+            "tls": tls_frame(streams.all, label),
+            "quic": quic.frame(label),
+        },
+        [source],
+    )
+
+
+class _Span:
+    """First and last time of all packets, in nanoseconds; those without time left out."""
+
+    def __init__(self) -> None:
+        self.first: int | None = None
+        self.last: int | None = None
+
+    def add(self, block: Block) -> None:
+        stamps = block.ns[block.ns != 0]
+        if len(stamps):
+            low, high = int(stamps.min()), int(stamps.max())
+            self.first = low if self.first is None else min(self.first, low)
+            self.last = high if self.last is None else max(self.last, high)
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None

@@ -1,0 +1,59 @@
+"""A block: some packets of a file, as one buffer and arrays over it.
+
+Every stage of the packet reader works on whole blocks, so that the cost per
+packet is that of NumPy and not of Python objects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+type Ints = npt.NDArray[np.int64]
+type Words = npt.NDArray[np.uint64]
+type Mask = npt.NDArray[np.bool_]
+
+PADDING = bytes(64)
+"""Zeros after the last packet, so that gathering a whole header never leaves the buffer."""
+
+
+@dataclass(slots=True)
+class Block:
+    """Packets in file order.
+
+    `data` ends in `PADDING`. Per packet: `frame` number, `ns` since 1970 (0 when
+    the file gives no time), `offset` of its first octet in `data`, `caplen`
+    octets captured, `wirelen` octets on the wire, `link` type (LINKTYPE_ number).
+    """
+
+    data: bytes
+    frame: Ints
+    ns: Ints
+    offset: Ints
+    caplen: Ints
+    wirelen: Ints
+    link: Ints
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+def gather(data: bytes, dtype: np.dtype[np.void], offsets: Ints) -> npt.NDArray[np.void]:
+    """The record `dtype` at each of `offsets`; every offset must lie inside the unpadded data."""
+    room = len(data) - dtype.itemsize + 1
+    windows = np.ndarray(shape=(room,), dtype=dtype, buffer=data, strides=(1,))
+    return windows[offsets]
+
+
+def octets(data: bytes) -> npt.NDArray[np.uint8]:
+    """The buffer as an array."""
+    return np.frombuffer(data, np.uint8)
+
+
+def u16(data: bytes, offsets: Ints) -> Ints:
+    """Big-endian 16-bit numbers at `offsets`."""
+    view = octets(data)
+    high = view[offsets].astype(np.int64)
+    return (high << 8) | view[offsets + 1]

@@ -1,0 +1,59 @@
+"""JA4, the fingerprint of a ClientHello, and nothing else of the JA4+ family.
+
+Written from FoxIO's public description of JA4 (technical_details/JA4.md in
+their repository), which is under the BSD 3-clause licence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import sha256
+
+from analysis.read.packets.hello import ALPN, SERVER_NAME, ClientHello, is_grease
+
+_VERSIONS = {
+    0x0304: "13",
+    0x0303: "12",
+    0x0302: "11",
+    0x0301: "10",
+    0x0300: "s3",
+    0x0002: "s2",
+}
+_EMPTY = "000000000000"
+
+
+def ja4(hello: ClientHello, transport: str) -> str:
+    """JA4 of `hello`, over `transport` ``t`` (TCP) or ``q`` (QUIC)."""
+    ciphers = [value for value in hello.ciphers if not is_grease(value)]
+    extensions = [value for value in hello.extensions if not is_grease(value)]
+    version = _VERSIONS.get(hello.highest_version, "00")
+    domain = "d" if SERVER_NAME in extensions else "i"
+    counts = f"{min(len(ciphers), 99):02d}{min(len(extensions), 99):02d}"
+    hashed = sorted(_hex(value for value in extensions if value not in (SERVER_NAME, ALPN)))
+    signatures = _hex(value for value in hello.signatures if not is_grease(value))
+    parts = ",".join(hashed) + ("_" + ",".join(signatures) if signatures else "")
+    return "_".join(
+        (
+            transport + version + domain + counts + _alpn_mark(hello.alpn),
+            _digest(",".join(sorted(_hex(ciphers)))),
+            _digest(parts) if hashed else _EMPTY,
+        )
+    )
+
+
+def _alpn_mark(alpn: list[bytes]) -> str:
+    """First and last character of the first protocol; of its hex form if not alphanumeric."""
+    if not alpn or not alpn[0]:
+        return "00"
+    first, last = alpn[0][:1], alpn[0][-1:]
+    if first.isalnum() and last.isalnum():
+        return (first + last).decode("ascii")
+    return first.hex()[0] + last.hex()[1]
+
+
+def _hex(values: Iterable[int]) -> list[str]:
+    return [f"{value:04x}" for value in values]
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode("ascii")).hexdigest()[:12] if text else _EMPTY

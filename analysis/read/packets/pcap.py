@@ -1,0 +1,100 @@
+"""libpcap files: both byte orders, micro- and nanoseconds, and Kuznetsov's variant."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from analysis.read.packets.block import PADDING, Block, gather
+
+MAX_PACKET = 262_144
+"""Longest packet libpcap writes (MAXIMUM_SNAPLEN); more is damage."""
+
+_FILE_HEADER = 24
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Byte order, nanoseconds per unit of the fraction, octets of a record header."""
+
+    order: Literal["<", ">"]
+    unit: int
+    header: int
+
+
+MAGICS: dict[bytes, _Layout] = {
+    b"\xd4\xc3\xb2\xa1": _Layout("<", 1000, 16),
+    b"\xa1\xb2\xc3\xd4": _Layout(">", 1000, 16),
+    b"\x4d\x3c\xb2\xa1": _Layout("<", 1, 16),
+    b"\xa1\xb2\x3c\x4d": _Layout(">", 1, 16),
+    # "modified" libpcap: the interface, protocol and packet type follow
+    b"\x34\xcd\xb2\xa1": _Layout("<", 1000, 24),
+    b"\xa1\xb2\xcd\x34": _Layout(">", 1000, 24),
+}
+
+
+def pcap_blocks(head: bytes, read: Callable[[], bytes], problems: list[str]) -> Iterator[Block]:
+    """Blocks of a file that begins with `head` and goes on with what `read` gives."""
+    layout = MAGICS[head[:4]]
+    if len(head) < _FILE_HEADER:
+        problems.append("The file ends within its header; it holds no packets.")
+        return
+    # the upper bits of the link type field carry the FCS length
+    link = struct.unpack_from(layout.order + "I", head, 20)[0] & 0xFFFF
+    length_at = struct.Struct(layout.order + "I")
+    buffer = head[_FILE_HEADER:]
+    first = 1
+    while buffer:
+        starts, used, damaged = _walk(buffer, layout.header, length_at)
+        if starts:
+            yield _block(buffer, starts, first, link, layout)
+            first += len(starts)
+        if damaged:
+            problems.append(f"Packet {first} is damaged; the file was read up to there.")
+            return
+        chunk = read()
+        if not chunk:
+            if used < len(buffer):
+                problems.append(f"The file ends within packet {first}; it was cut off.")
+            return
+        buffer = buffer[used:] + chunk
+
+
+def _walk(buffer: bytes, header: int, length_at: struct.Struct) -> tuple[list[int], int, bool]:
+    """Offsets of the whole records, octets they take, and whether damage stopped the walk."""
+    starts: list[int] = []
+    append = starts.append
+    unpack = length_at.unpack_from
+    position, last = 0, len(buffer) - header
+    while position <= last:
+        caplen = unpack(buffer, position + 8)[0]
+        if caplen > MAX_PACKET:
+            return starts, position, True
+        following = position + header + caplen
+        if following > len(buffer):
+            break
+        append(position)
+        position = following
+    return starts, position, False
+
+
+def _block(buffer: bytes, starts: list[int], first: int, link: int, layout: _Layout) -> Block:
+    data = buffer + PADDING
+    offsets = np.array(starts, np.int64)
+    word = layout.order + "u4"
+    header = np.dtype([(name, word) for name in ("sec", "frac", "caplen", "wirelen")])
+    records = gather(data, header, offsets)
+    seconds = records["sec"].astype(np.int64)
+    return Block(
+        data,
+        np.arange(first, first + len(starts), dtype=np.int64),
+        seconds * 1_000_000_000 + records["frac"].astype(np.int64) * layout.unit,
+        offsets + layout.header,
+        records["caplen"].astype(np.int64),
+        records["wirelen"].astype(np.int64),
+        np.full(len(starts), link, np.int64),
+    )

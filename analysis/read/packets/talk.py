@@ -1,0 +1,240 @@
+"""What is spoken on a TCP connection, from the first octets of each direction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from analysis.read.packets import proxy
+from analysis.read.packets.reassembly import Origin, Piece, Reassembler
+from analysis.read.packets.tls import Records, Session, is_record, is_ssl2_hello
+
+MAX_BUFFER = 160_000
+"""Octets held per direction; a longer handshake is given up."""
+
+_MAX_TRIES = 64
+"""Segments looked at for a record header where the start of the stream was not captured."""
+
+_METHODS = (
+    *(b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"DELETE ", b"PATCH ", b"TRACE "),
+    *(b"PRI * HTTP/2.0", b"HTTP/1."),
+)
+
+type OnDns = Callable[[int, bytes, Origin, bool], None]
+"""Called with a stream's number, a DNS message, its packet, and whether the client sent it."""
+
+
+class Talk:
+    """Both directions of one connection."""
+
+    def __init__(self, *, dns: bool, on_dns: OnDns) -> None:
+        self.app: str | None = None
+        self.connect_host: str | None = None
+        self.session = Session()
+        self.stream = 0
+        self.dns = dns
+        self.on_dns = on_dns
+
+
+class Direction:
+    """Follows one direction until nothing more can be learnt from it (`done`)."""
+
+    def __init__(self, talk: Talk, *, from_client: bool) -> None:
+        self.done = False
+        self.reassembler = Reassembler()
+        self._talk = talk
+        self._from_client = from_client
+        self._buffer = bytearray()
+        self._pieces = 0
+        self._origin = Origin(0, 0, 0, -1)
+        self._records = Records(talk.session, lambda: self._pieces, from_client=from_client)
+        self._stage = self._sniff
+        self._from_start = False
+        self._tries = 0
+
+    def begin(self, seq: int) -> None:
+        """The SYN was seen: the first octet has number `seq`."""
+        self.reassembler.start(seq)
+        self._from_start = True
+
+    def add(self, seq: int, octets: bytes, length: int, origin: Origin) -> None:
+        """Take a segment."""
+        for piece in self.reassembler.add(seq, octets, length, origin):
+            self._feed(piece)
+
+    def end(self) -> None:
+        """The capture ends: use what waits behind gaps, and what is incomplete."""
+        if not self.done:
+            for piece in self.reassembler.skip():
+                self._feed(piece)
+            self._interrupted()
+
+    def _feed(self, piece: Piece) -> None:
+        if self.done:
+            return
+        if piece.gap:
+            self._interrupted()
+        self._origin = piece.origin
+        self._buffer += piece.octets
+        self._pieces += 1
+        while self._buffer and not self.done and self._stage():
+            if not self._records.pending:
+                self._pieces = 1
+        if not self._buffer and not self._records.pending:
+            self._pieces = 0
+        if piece.cut:
+            self._interrupted()
+        if len(self._buffer) > MAX_BUFFER:
+            self._finish()
+
+    def _interrupted(self) -> None:
+        """Octets are missing from here on."""
+        if self._stage == self._tls:
+            self._records.cut(self._buffer, self._origin)
+        elif self._stage == self._dns and len(self._buffer) > 2 + 12:
+            self._talk.on_dns(
+                self._talk.stream, bytes(self._buffer[2:]), self._origin, self._from_client
+            )
+        self._buffer.clear()
+        self._pieces = 0
+        self._from_start = False
+        self._stage = self._sniff
+
+    def _finish(self) -> None:
+        self.done = True
+        self._buffer.clear()
+
+    def _recognised(self, app: str) -> None:
+        if self._talk.app is None:
+            self._talk.app = app
+
+    def _sniff(self) -> bool:
+        """Which protocol begins here; True when a stage was chosen."""
+        octets = self._buffer
+        if self._talk.dns:
+            return self._sniff_dns()
+        if octets[0] in (4, 5) or self._talk.app == "socks":
+            stage = self._socks_stage()
+            if stage is not None:
+                self._recognised("socks")
+                self._stage = stage
+                return True
+        if len(octets) < 5:
+            return False
+        if is_record(octets):
+            self._recognised("tls")
+            self._stage = self._tls
+            return True
+        if is_ssl2_hello(octets):
+            self._recognised("tls")
+            self._records.ssl2_hello(octets, self._origin)
+            del octets[: 2 + ((octets[0] & 0x7F) << 8 | octets[1])]
+            self._stage = self._tls
+            return True
+        if octets.startswith(b"CONNECT"):
+            self._recognised("connect")
+            self._stage = self._connect
+            return True
+        if octets.startswith(b"HTTP/1.") and self._talk.app == "connect":
+            self._stage = self._connect_answer
+            return True
+        if octets.startswith(_METHODS):
+            self._recognised("http")
+            self._finish()
+            return False
+        self._unknown()
+        return False
+
+    def _unknown(self) -> None:
+        """Not the start of anything known: the end, unless the stream was joined midway."""
+        self._tries += 1
+        if self._from_start or self._tries > _MAX_TRIES:
+            self._finish()
+        self._buffer.clear()
+
+    def _sniff_dns(self) -> bool:
+        if len(self._buffer) < 2:
+            return False
+        length = int.from_bytes(self._buffer[:2])
+        if self._from_start or length == len(self._buffer) - 2:
+            self._recognised("dns")
+            self._stage = self._dns
+            return True
+        self._buffer.clear()
+        return False
+
+    def _tls(self) -> bool:
+        taken = self._records.take(self._buffer, self._origin)
+        if taken is None:
+            self._finish()
+        return bool(taken)
+
+    def _dns(self) -> bool:
+        end = 2 + int.from_bytes(self._buffer[:2])
+        if len(self._buffer) < 2 or len(self._buffer) < end:
+            return False
+        self._talk.on_dns(
+            self._talk.stream, bytes(self._buffer[2:end]), self._origin, self._from_client
+        )
+        del self._buffer[:end]
+        return True
+
+    def _past(self, length: int | None) -> bool:
+        """Step over a proxy's part; the next thing begins behind it."""
+        if length is None:
+            self._finish()
+            return False
+        if length == proxy.INCOMPLETE:
+            return False
+        del self._buffer[:length]
+        return True
+
+    def _asked(self, request: proxy.Request | None, following: Callable[[], bool]) -> bool:
+        length, host = request or (None, None)
+        if not self._past(length):
+            return False
+        if host is not None:
+            self._talk.connect_host = host
+            self._stage = following
+        return True
+
+    def _connect(self) -> bool:
+        return self._asked(proxy.connect_request(bytes(self._buffer)), self._sniff)
+
+    def _connect_answer(self) -> bool:
+        self._stage = self._sniff
+        if self._past(proxy.connect_response(bytes(self._buffer))):
+            return True
+        self._stage = self._connect_answer
+        return False
+
+    def _socks_stage(self) -> Callable[[], bool] | None:
+        octets = self._buffer
+        if self._from_client and self._talk.app is None and self._from_start:
+            if proxy.socks5_greeting(bytes(octets)):
+                del octets[:]
+                return self._socks5
+            if octets[0] == 4 and len(octets) >= 9 and octets[1] in (1, 2):
+                return self._socks4
+        elif not self._from_client and self._talk.app == "socks":
+            if octets[0] in (1, 5):
+                return self._socks5_answer
+            if octets[0] == 0 and len(octets) > 1 and 90 <= octets[1] <= 93:
+                return self._socks4_answer
+        return None
+
+    def _socks5(self) -> bool:
+        return self._asked(proxy.socks5_request(bytes(self._buffer)), self._sniff)
+
+    def _socks4(self) -> bool:
+        return self._asked(proxy.socks4_request(bytes(self._buffer)), self._sniff)
+
+    def _socks5_answer(self) -> bool:
+        self._stage = self._sniff
+        if self._past(proxy.socks5_answer(bytes(self._buffer))):
+            return True
+        self._stage = self._socks5_answer
+        return False
+
+    def _socks4_answer(self) -> bool:
+        self._stage = self._sniff
+        return self._past(8 if len(self._buffer) >= 8 else proxy.INCOMPLETE)
