@@ -6,7 +6,6 @@ Numbers are raw 32-bit sequence numbers; 0 in `next_seq`, `last_ack` and
 
 from __future__ import annotations
 
-from collections import deque
 from typing import NamedTuple
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
@@ -20,9 +19,6 @@ _FAST_NS = 20_000_000
 
 _REORDER_NS = 3_000_000
 """Reordering window while the initial RTT is unknown."""
-
-_MAX_SEGMENTS = 256
-"""Unacknowledged segments remembered per direction."""
 
 
 def after(a: int, b: int) -> bool:
@@ -42,7 +38,6 @@ class Side:
         "max_acked",
         "next_seq",
         "next_seq_ns",
-        "segments",
         "window",
     )
 
@@ -56,7 +51,6 @@ class Side:
         self.window = -1
         self.dup_acks = 0
         self.last_marks = 0
-        self.segments: deque[tuple[int, int]] = deque(maxlen=_MAX_SEGMENTS)
 
 
 class Segment(NamedTuple):
@@ -90,7 +84,7 @@ def analyse(fwd: Side, rev: Side, segment: Segment, initial_rtt: int) -> int:
         _acked_unseen(rev)
     if (length or flags & (SYN | FIN)) and not marks & KEEP_ALIVE:
         marks |= _repeated(fwd, rev, segment, initial_rtt or _REORDER_NS)
-    _remember(fwd, rev, segment, marks)
+    _remember(fwd, segment, marks)
     return marks
 
 
@@ -137,19 +131,15 @@ def _repeated(fwd: Side, rev: Side, segment: Segment, reorder_ns: int) -> int:
         return RETRANSMISSION  # fast
     finish = end + (1 if flags & (SYN | FIN) else 0) & 0xFFFFFFFF
     if ns - fwd.next_seq_ns < reorder_ns and fwd.next_seq != finish:
-        seen = any(not after(begin, seq) and not after(end, until) for begin, until in fwd.segments)
-        if not seen:
-            return OUT_OF_ORDER
+        return OUT_OF_ORDER
     return RETRANSMISSION
 
 
-def _remember(fwd: Side, rev: Side, segment: Segment, marks: int) -> None:
+def _remember(fwd: Side, segment: Segment, marks: int) -> None:
     seq, ack, flags, window, length, ns = segment
     finish = seq + length & 0xFFFFFFFF
-    if length or flags & (SYN | FIN):
-        if flags & (SYN | FIN):
-            finish = finish + 1 & 0xFFFFFFFF
-        fwd.segments.append((seq, finish))
+    if flags & (SYN | FIN):
+        finish = finish + 1 & 0xFFFFFFFF
     if not marks & WINDOW_PROBE:
         if not fwd.next_seq or after(finish, fwd.next_seq):
             fwd.next_seq = finish
@@ -160,6 +150,3 @@ def _remember(fwd: Side, rev: Side, segment: Segment, marks: int) -> None:
     fwd.last_ack = ack
     fwd.last_ack_ns = ns
     fwd.last_marks = marks
-    segments = rev.segments
-    while segments and not after(segments[0][1], ack):
-        segments.popleft()

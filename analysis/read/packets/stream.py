@@ -47,7 +47,6 @@ class Stream:
     __slots__ = (
         "client",
         "duplicate_acks",
-        "ended",
         "first_frame",
         "first_ns",
         "initial_rtt",
@@ -71,6 +70,7 @@ class Stream:
         "synack_ttl",
         "syns",
         "talk",
+        "tunnelled",
         "zero_window",
     )
 
@@ -99,13 +99,13 @@ class Stream:
         self.reset: Origin | None = None
         self.reset_by: str | None = None
         self.last_payload_ns: int | None = None
-        self.ended = False
+        self.tunnelled = False
 
     def begins_anew(self, sender_number: int, seq: int) -> bool:
         """Whether a SYN on this stream's addresses and ports is the start of another one."""
         sender = self.client if sender_number == self.client.number else self.server
         base = sender.side.base_seq
-        return base is not None and (base != seq or self.ended)
+        return base is not None and base != seq
 
     def control(self, sender: Party, flags: int, seq: int, mss: int | None, packet: Origin) -> None:
         """Note a packet with SYN, FIN or RST."""
@@ -113,10 +113,8 @@ class Stream:
             self._syn(sender, flags, seq, mss, packet)
         if flags & FIN:
             sender.fins += 1
-            self.ended = True
         if flags & RST:
             sender.resets += 1
-            self.ended = True
             if self.reset is None:
                 self.reset = packet
                 self.reset_by = "client" if sender is self.client else "server"

@@ -20,17 +20,18 @@ _METHODS = (
 )
 
 type OnDns = Callable[[int, bytes, Origin, bool], None]
-"""Called with a stream's number, a DNS message, its packet, and whether the client sent it."""
+"""Called with a stream's index, a DNS message, its packet, and whether the client sent it."""
 
 
 class Talk:
-    """Both directions of one connection."""
+    """Both directions of one connection; `tunnelled` once data passes a SOCKS proxy."""
 
     def __init__(self, *, dns: bool, on_dns: OnDns) -> None:
         self.app: str | None = None
         self.connect_host: str | None = None
         self.session = Session()
-        self.stream = 0
+        self.index = 0
+        self.tunnelled = False
         self.dns = dns
         self.on_dns = on_dns
 
@@ -50,6 +51,7 @@ class Direction:
         self._stage = self._sniff
         self._from_start = False
         self._tries = 0
+        self._tunnel = False
 
     def begin(self, seq: int) -> None:
         """The SYN was seen: the first octet has number `seq`."""
@@ -92,7 +94,7 @@ class Direction:
             self._records.cut(self._buffer, self._origin)
         elif self._stage == self._dns and len(self._buffer) > 2 + 12:
             self._talk.on_dns(
-                self._talk.stream, bytes(self._buffer[2:]), self._origin, self._from_client
+                self._talk.index, bytes(self._buffer[2:]), self._origin, self._from_client
             )
         self._buffer.clear()
         self._pieces = 0
@@ -110,6 +112,8 @@ class Direction:
     def _sniff(self) -> bool:
         """Which protocol begins here; True when a stage was chosen."""
         octets = self._buffer
+        if self._tunnel:
+            self._talk.tunnelled = True
         if self._talk.dns:
             return self._sniff_dns()
         if octets[0] in (4, 5) or self._talk.app == "socks":
@@ -173,7 +177,7 @@ class Direction:
         if len(self._buffer) < 2 or len(self._buffer) < end:
             return False
         self._talk.on_dns(
-            self._talk.stream, bytes(self._buffer[2:end]), self._origin, self._from_client
+            self._talk.index, bytes(self._buffer[2:end]), self._origin, self._from_client
         )
         del self._buffer[:end]
         return True
@@ -195,6 +199,7 @@ class Direction:
         if host is not None:
             self._talk.connect_host = host
             self._stage = following
+            self._tunnel = self._talk.app == "socks"
         return True
 
     def _connect(self) -> bool:

@@ -47,6 +47,7 @@ class Streams:
 
     def __init__(self, dns_ports: frozenset[int], on_dns: OnDns) -> None:
         self.all: list[Stream] = []
+        self._numbers = 0
         self._current: dict[int, Stream] = {}
         self._endpoints = Endpoints()
         self._dns_ports = dns_ports
@@ -140,6 +141,10 @@ class Streams:
                     octets = found.data[at : at + captured] if captured > 0 else b""
                     packet = Origin(frame, ns, ttl, int(found.ip_id[row]))
                     direction.add(seq + 1 if flags & SYN else seq, octets, length, packet)
+                    if stream.talk.tunnelled and not stream.tunnelled:
+                        # Wireshark opens a conversation for what a SOCKS proxy carries
+                        stream.tunnelled = True
+                        self._numbers += 1
                     if direction.done:
                         sender.direction = None
 
@@ -163,8 +168,9 @@ class Streams:
         sender = Party(sender_number, source, sport, Direction(talk, from_client=by_client))
         receiver = Party(other_number, target, dport, Direction(talk, from_client=not by_client))
         client, server = (sender, receiver) if by_client else (receiver, sender)
-        stream = Stream(len(self.all), talk, client, server)
-        talk.stream = stream.number
+        stream = Stream(self._numbers, talk, client, server)
+        talk.index = len(self.all)
+        self._numbers += 1
         self.all.append(stream)
         self._current[flow] = stream
         return stream
