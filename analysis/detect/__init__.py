@@ -1,0 +1,85 @@
+"""Detectors: tables in, findings out. Pure functions without I/O and clock.
+
+Each `find_*` claims one finding of the catalogue (or a few that share their
+ground); its module says what it needs and what it does not prove.  To add one,
+write the module and name its function in DETECTORS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from analysis.detect.capture import find_capture_lossy, find_capture_own_effect
+from analysis.detect.dns_block_cname import find_dns_block_cname
+from analysis.detect.dns_ede import find_dns_ede_filtered
+from analysis.detect.dns_injected import find_dns_injected
+from analysis.detect.dns_nxdomain import find_dns_nxdomain_filter
+from analysis.detect.dns_sinkhole import find_dns_sinkhole
+from analysis.detect.dns_unanswered import (
+    find_dns_resolver_failing,
+    find_dns_slow,
+    find_dns_timeout,
+)
+from analysis.detect.latency import find_proxy_latency, find_vpn_latency
+from analysis.detect.presence import (
+    find_proxy_detected,
+    find_tls_intercepted,
+    find_vpn_detected,
+    find_vpn_fake_ip_dns,
+)
+from analysis.detect.script_blocked import (
+    find_script_blocked_by_extension,
+    find_script_blocked_by_network,
+    find_script_blocked_by_policy,
+)
+from analysis.detect.script_replaced import find_script_replaced, find_script_stale_build
+from analysis.detect.script_telemetry import find_script_telemetry_blocked
+from analysis.detect.sse import find_sse_buffered, find_sse_cut
+from analysis.detect.ws_closed import find_ws_closed_by_server
+from analysis.detect.ws_dropped import find_ws_dropped, find_ws_idle_timeout
+from analysis.detect.ws_frames import find_ws_frames_lost, find_ws_stalled
+from analysis.detect.ws_open import find_ws_connect_failed, find_ws_upgrade_stripped
+from analysis.model.diagnosis import Finding
+from analysis.model.frames import Tables
+
+type Detector = Callable[[Tables], Iterator[Finding]]
+
+DETECTORS: tuple[Detector, ...] = (
+    find_dns_sinkhole,
+    find_dns_block_cname,
+    find_dns_nxdomain_filter,
+    find_dns_ede_filtered,
+    find_dns_injected,
+    find_dns_resolver_failing,
+    find_dns_timeout,
+    find_dns_slow,
+    find_vpn_detected,
+    find_vpn_fake_ip_dns,
+    find_vpn_latency,
+    find_proxy_detected,
+    find_proxy_latency,
+    find_tls_intercepted,
+    find_script_blocked_by_extension,
+    find_script_blocked_by_network,
+    find_script_blocked_by_policy,
+    find_script_replaced,
+    find_script_stale_build,
+    find_script_telemetry_blocked,
+    find_ws_connect_failed,
+    find_ws_upgrade_stripped,
+    find_ws_dropped,
+    find_ws_idle_timeout,
+    find_ws_frames_lost,
+    find_ws_stalled,
+    find_ws_closed_by_server,
+    find_sse_cut,
+    find_sse_buffered,
+    find_capture_lossy,
+    find_capture_own_effect,
+)
+"""All detectors, lowest layer first."""
+
+
+def detect(tables: Tables) -> list[Finding]:
+    """Every finding of every detector; an error in one is not swallowed."""
+    return [finding for detector in DETECTORS for finding in detector(tables)]

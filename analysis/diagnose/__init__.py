@@ -1,0 +1,51 @@
+"""From tables to the diagnosis: coverage, masking, cause ranking, verdict."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from analysis.detect import detect
+from analysis.diagnose.coverage import coverage, proof_of_work
+from analysis.diagnose.masking import explain
+from analysis.diagnose.measurements import measurements
+from analysis.diagnose.ranking import in_order, verdict
+from analysis.knowledge import RULES_VERSION
+from analysis.model.diagnosis import Coverage, Diagnosis
+from analysis.model.frames import Tables
+
+__all__ = ["diagnose"]
+
+
+def diagnose(tables: Tables) -> Diagnosis:
+    """Everything chatpath says of a session. Pure: the same tables give the same diagnosis."""
+    findings = in_order(explain(detect(tables)))
+    areas = coverage(tables)
+    return Diagnosis(
+        tool_version=_tool_version(),
+        rules_version=RULES_VERSION,
+        sources=tables.sources,
+        verdict=verdict(findings, proof_of_work(tables), _what_would_settle(areas)),
+        findings=findings,
+        coverage=areas,
+        measurements=measurements(tables),
+    )
+
+
+def _tool_version() -> str:
+    try:
+        return version("chatpath")
+    except PackageNotFoundError:
+        return "unknown"  # run from a source tree that was never installed
+
+
+def _what_would_settle(areas: tuple[Coverage, ...]) -> str:
+    assessed = [area.area for area in areas if area.assessed and area.area != "capture"]
+    if not assessed:
+        return (
+            "nothing in it is about ChatGPT's hosts. Capture again from before ChatGPT is opened "
+            "until the failure shows."
+        )
+    return (
+        f"only {', '.join(assessed)} could be judged, and no connection to ChatGPT was seen to "
+        "work or to fail. Capture again from before ChatGPT is opened until the failure shows."
+    )

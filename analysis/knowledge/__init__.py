@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from analysis.knowledge.catalogue import Catalogue, CatalogueEntry, findings
 from analysis.knowledge.hosts import HostRule, Hosts, hosts
+from analysis.knowledge.thresholds import threshold
+from analysis.knowledge.wording import Wording, wording
 
 RULES_VERSION = "2026.11.1"
 """Changes with every change of a rule or a table, so that two diagnoses can be compared."""
@@ -17,6 +19,9 @@ __all__ = [
     "CatalogueEntry",
     "HostRule",
     "Hosts",
+    "Wording",
     "findings",
     "hosts",
+    "threshold",
+    "wording",
 ]

@@ -1,0 +1,90 @@
+"""capture.lossy and capture.own_effect: the capture suspects itself first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.support import finding, flow_evidence, matters, noted, ranked, records, where
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Evidence, Finding, SourceKind
+from analysis.model.frames import Tables
+
+
+def find_capture_lossy(tables: Tables) -> Iterator[Finding]:
+    losses: list[tuple[str, str]] = []
+    for facts in tables.captures:
+        if facts.packets_dropped:
+            losses.append((facts.source, f"the kernel dropped {facts.packets_dropped} packets"))
+        if facts.end_state == "abrupt":
+            losses.append((facts.source, "the recording ended abruptly"))
+    losses += [
+        (source.path.rpartition("/")[2], problem)
+        for source in tables.sources
+        if not source.complete
+        for problem in source.problems[:3] or ("it is not complete",)
+    ]
+    tcp = tables["tcp"]
+    if len(tcp):
+        gaps = int(tcp["lost_segments"].fillna(0).sum())
+        if gaps:
+            losses.append((str(tcp["source"].iloc[0] or ""), f"{gaps} segments were not captured"))
+        late = int((tcp["syn_frame"].isna() & tcp["first_frame"].notna()).sum())
+        if late:
+            note = f"{late} connections began before the capture"
+            losses.append((str(tcp["source"].iloc[0] or ""), note))
+    if not losses:
+        return
+    notes = tuple(dict.fromkeys(note for _, note in losses))
+    yield finding(
+        "capture.lossy",
+        f"The capture is not whole: {'; '.join(notes[:5])}. Some claims are weaker for it.",
+        confidence=0.99,
+        count=len(losses),
+        evidence=[noted(source, note) for source, note in losses[:10]],
+        in_short=some(notes, 2),
+    )
+
+
+def find_capture_own_effect(tables: Tables) -> Iterator[Finding]:
+    """A challenge or a refused certificate that the capturing proxy may have drawn itself."""
+    sources = {source.kind for source in tables.sources}
+    proxied = any(facts.mode in ("proxy", "local", "wireguard") for facts in tables.captures)
+    if not proxied and SourceKind.FLOWS not in sources:
+        return
+    evidence: tuple[Evidence, ...] = ()
+    notes: list[str] = []
+    hosts: list[str] = []
+    http = tables["http"]
+    if len(http):
+        challenged = records(where(http[http["cf_mitigated"].notna()], "host", matters))
+        if challenged:
+            notes.append(f"{len(challenged)} requests met a bot challenge")
+            evidence += flow_evidence(challenged, "challenged behind the capturing proxy")
+            hosts += [row["host"] for row in challenged]
+    connections = tables["connections"]
+    if len(connections):
+        refused = connections[connections["client_error"].notna()]
+        pinned = [
+            row
+            for row in records(where(refused, "host", matters))
+            if any(word in row["client_error"].lower() for word in ("certificate", "unknown ca"))
+        ]
+        if pinned:
+            notes.append(f"{len(pinned)} connections refused the capture's certificate")
+            evidence += tuple(
+                noted(row["source"] or "", f"connection {row['connection']}: {row['client_error']}")
+                for row in pinned[:5]
+            )
+            hosts += [row["host"] for row in pinned]
+    if not notes:
+        return
+    yield finding(
+        "capture.own_effect",
+        f"The capturing proxy changes the TLS fingerprint and the certificate, and may have "
+        f"caused this itself: {'; '.join(notes)}.",
+        confidence=0.6,
+        subjects=ranked(hosts),
+        count=len(hosts),
+        evidence=evidence,
+        in_short=some(notes),
+    )

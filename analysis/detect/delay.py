@@ -1,0 +1,174 @@
+"""The delay budget: how long each leg of the way to ChatGPT takes.
+
+For each connection to a listed host the near leg (TCP handshake) and the far
+leg (ServerHello after the ClientHello, or the whole TLS handshake where only
+that is known).  A client that talks straight to the service sees both alike,
+however far away it is; where TCP is answered near by and TLS far away, a tunnel
+or proxy sits between and the difference is its outer leg.  Directions are never
+pooled: both figures are the client's own wait.  Source: detection notes 7.2,
+rttgap, CalcuLatency (USENIX Security 2024).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+
+from analysis.detect.support import (
+    Record,
+    matters,
+    records,
+    spread,
+    where,
+    without_own_leg,
+)
+from analysis.knowledge import threshold
+from analysis.knowledge.addresses import address
+from analysis.model.frames import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One connection: near and far wait in ms, and the proxy it used (None: straight)."""
+
+    host: str
+    near_ms: float
+    far_ms: float
+    proxy: str | None
+    server: str
+    time: float
+    row: Record
+
+    @property
+    def gap_ms(self) -> float:
+        return self.far_ms - self.near_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """All measured connections of one way: straight, or through one proxy."""
+
+    proxy: str | None
+    legs: tuple[Leg, ...]
+
+    @property
+    def enough(self) -> bool:
+        """Fewer connections cannot be separated into legs."""
+        return len(self.legs) >= threshold("leg_connections")
+
+    @property
+    def near(self) -> float:
+        return median(leg.near_ms for leg in self.legs)
+
+    @property
+    def gap(self) -> float:
+        return median(leg.gap_ms for leg in self.legs)
+
+    @property
+    def apart(self) -> bool:
+        """True when nearly every connection waits far longer behind the near end than for it."""
+        if not self.legs or self.gap < threshold("leg_gap_ms"):
+            return False
+        clear = [
+            leg
+            for leg in self.legs
+            if leg.gap_ms >= threshold("leg_gap_floor_ms")
+            and leg.far_ms >= threshold("leg_ratio") * leg.near_ms
+        ]
+        return len(clear) >= threshold("leg_share") * len(self.legs)
+
+    @property
+    def answered_near(self) -> bool:
+        """TCP of a public address answered faster than any network outside could."""
+        close = [
+            leg for leg in self.legs if leg.near_ms < threshold("near_ms") and _public(leg.server)
+        ]
+        return len(close) > len(self.legs) / 2
+
+    def measured(self) -> list[Record]:
+        """median, p95 and n of each leg."""
+        return [
+            spread("near leg (TCP handshake)", [leg.near_ms for leg in self.legs]),
+            spread("whole way (TLS answer)", [leg.far_ms for leg in self.legs]),
+            spread("behind the near end", [max(leg.gap_ms, 0.0) for leg in self.legs]),
+        ]
+
+
+def _public(text: str) -> bool:
+    found = address(text)
+    return found is not None and found.is_global
+
+
+def budgets(tables: Tables) -> list[Budget]:
+    """Budgets by way, from packets where there are any, else from the recorder's connections."""
+    seen, noted = _by_way(_from_packets(tables)), _by_way(_from_connections(tables))
+    chosen = []
+    for proxy in dict.fromkeys([*seen, *noted]):
+        # the two measure the same connections: packets are the finer clock
+        packets, connections = seen.get(proxy, ()), noted.get(proxy, ())
+        budget = Budget(proxy, packets)
+        chosen.append(
+            budget if budget.enough else Budget(proxy, max(packets, connections, key=len))
+        )
+    return chosen
+
+
+def _by_way(legs: list[Leg]) -> dict[str | None, tuple[Leg, ...]]:
+    ways: dict[str | None, list[Leg]] = {}
+    for leg in legs:
+        ways.setdefault(leg.proxy, []).append(leg)
+    return {proxy: tuple(found) for proxy, found in ways.items()}
+
+
+def _from_packets(tables: Tables) -> list[Leg]:
+    hellos = without_own_leg(tables["tls"], tables)
+    if hellos.empty or tables["tcp"].empty:
+        return []
+    timed = hellos[hellos["server_hello_ms"].notna() & hellos["stream"].notna()]
+    timed = where(timed, "sni", matters)
+    tcp = tables["tcp"]
+    tcp = tcp[tcp["syn_rtt_ms"].notna()]
+    columns = ["source", "stream", "syn_rtt_ms", "app", "connect_host", "syn_frame", "synack_frame"]
+    joined = timed.merge(tcp[columns], on=["source", "stream"], how="inner")
+    return [
+        Leg(
+            host=row["sni"],
+            near_ms=row["syn_rtt_ms"],
+            far_ms=row["server_hello_ms"],
+            proxy=_proxy(row),
+            server=row["server"] or "",
+            time=row["time"] or 0.0,
+            row=row,
+        )
+        for row in records(joined)
+    ]
+
+
+def _proxy(row: Record) -> str | None:
+    if row["connect_host"] or row["app"] in ("connect", "socks"):
+        return f"{row['server']}:{row['server_port']}"
+    return None
+
+
+def _from_connections(tables: Tables) -> list[Leg]:
+    frame = tables["connections"]
+    if frame.empty:
+        return []
+    timed = frame[frame["tcp_ms"].notna() & frame["tls_ms"].notna()]
+    compute = threshold("leg_compute_ms")
+    legs = []
+    for row in records(where(timed, "host", matters)):
+        # TLS 1.2 takes two round trips, TLS 1.3 one; the rest of it is work
+        trips = 1 if (row["tls_version"] or "TLSv1.3") == "TLSv1.3" else 2
+        legs.append(
+            Leg(
+                host=row["host"],
+                near_ms=row["tcp_ms"],
+                far_ms=max(row["tls_ms"] - compute, 0.0) / trips,
+                proxy=row["via"],
+                server=row["address"] or "",
+                time=row["started"] or 0.0,
+                row=row,
+            )
+        )
+    return legs

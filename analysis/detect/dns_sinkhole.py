@@ -1,0 +1,170 @@
+"""dns.sinkhole: the answer is a null, loopback, private or known block address.
+
+Needs a bogon that was not seen to work, or a vendor's block address, or a
+public address outside the published ranges whose certificate was refused.
+Does not prove a block for fake-IP ranges (vpn.fake_ip_dns) nor for a private
+answer with verified TLS (split DNS).  Source: OONI bogon rule, Pi-hole FTL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.dns_answers import Answer, answers, good_by_host
+from analysis.detect.reach import Reach, reach_of
+from analysis.detect.support import (
+    Record,
+    earned,
+    effect,
+    finding,
+    matters,
+    noted,
+    packet_evidence,
+    ranked,
+    records,
+    where,
+)
+from analysis.knowledge import threshold
+from analysis.knowledge.addresses import address, in_group
+from analysis.knowledge.codes import ede
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Evidence, Finding
+from analysis.model.frames import Tables
+
+_CLOUDFLARE_FRONTED = ("chatgpt.com", "openai.com", "oaistatic.com")
+
+
+def find_dns_sinkhole(tables: Tables) -> Iterator[Finding]:
+    found = answers(tables)
+    good = good_by_host(found)
+    groups: dict[str | None, list[Answer]] = {}
+    for answer in found:
+        # an AAAA of :: beside a good A of the same resolver is only IPv6 switched off
+        spared = answer.row["qtype"] == "AAAA" and not answer.address_vendor
+        if answer.sunk and not (spared and _same_resolver(answer, good)):
+            groups.setdefault(answer.address_vendor, []).append(answer)
+    for vendor, sunk in groups.items():
+        hosts = ranked(answer.host for answer in sunk)
+        reach = reach_of(tables, frozenset(hosts))
+        yield _sinkhole(vendor, sunk, hosts, good, reach)
+    yield from _hijacked(tables, found)
+
+
+def _same_resolver(answer: Answer, good: dict[str, list[Answer]]) -> bool:
+    return any(other.resolver == answer.resolver for other in good.get(answer.host, ()))
+
+
+def _sinkhole(
+    vendor: str | None,
+    sunk: list[Answer],
+    hosts: tuple[str, ...],
+    good: dict[str, list[Answer]],
+    reach: dict[str, Reach],
+) -> Finding:
+    given = ranked_addresses(sunk)
+    null = any(item.is_unspecified for answer in sunk for item in answer.bogus)
+    failed = [row for host in hosts for row in reach[host].failed]
+    codes = sorted({code for answer in sunk for code in answer.filter_codes})
+    short = [answer for answer in sunk if _short_lived(answer)]
+    others = sorted(
+        {other.resolver for host in hosts for other in good.get(host, ())}
+        - {answer.resolver for answer in sunk}
+    )
+    signals = [f"{some(given)} is {'a null address' if null else 'no address of the service'}"]
+    if vendor:
+        signals = [f"{some(given)} is a block address of {vendor}"]
+    if codes:
+        signals.append("the resolver says " + some([f"EDE {c} {ede(c).name}" for c in codes]))
+    if failed:
+        signals.append("connections there failed")
+    if others:
+        signals.append(f"{some(others)} gives a real address")
+    if short:
+        signals.append("the answer lives for a few seconds only, as block answers do")
+    resolvers = tuple(dict.fromkeys(answer.resolver for answer in sunk))
+    return finding(
+        "dns.sinkhole",
+        f"{some(resolvers)} answers {some(hosts)} with {some(given)}: {'; '.join(signals)}.",
+        confidence=earned(
+            0.9 if vendor or null else 0.7,
+            (bool(codes), 0.6),
+            (bool(failed), 0.5),
+            (bool(others), 0.5),
+            (bool(short), 0.1),
+        ),
+        subjects=hosts,
+        severity=effect(hosts[0]),
+        vendor=vendor,
+        count=len(sunk),
+        times=[answer.row["time"] for answer in sunk],
+        evidence=_evidence(sunk, failed),
+        in_short=some(resolvers),
+        measurements={"addresses": list(given), "resolvers": list(resolvers), "signals": signals},
+    )
+
+
+def ranked_addresses(found: list[Answer]) -> tuple[str, ...]:
+    """The distinct addresses of several answers, as text."""
+    return tuple(dict.fromkeys(str(item) for answer in found for item in answer.addresses))
+
+
+def _short_lived(answer: Answer) -> bool:
+    ttl = answer.row["ttl_min"]
+    return ttl is not None and ttl <= threshold("dns_short_ttl_s")
+
+
+def dns_evidence(found: list[Answer], note: str) -> tuple[Evidence, ...]:
+    """The responses by frame; the recorder's own note of a lookup by its file."""
+    rows = [answer.row for answer in found]
+    pieces = packet_evidence(rows, note)
+    logged = sorted({row["source"] or "" for row in rows if row["frame"] is None})
+    return pieces + tuple(noted(source, f"{note} (the recorder's own lookup)") for source in logged)
+
+
+def _evidence(sunk: list[Answer], failed: list[Record]) -> tuple[Evidence, ...]:
+    pieces = dns_evidence(sunk, "block answers")
+    for row in failed[:3]:
+        if row.get("flow"):
+            pieces += (Evidence.flow(row["source"] or "", row["flow"], "the request that failed"),)
+    return pieces
+
+
+def _hijacked(tables: Tables, found: list[Answer]) -> Iterator[Finding]:
+    """Public addresses outside the published ranges that showed a wrong certificate."""
+    refused: dict[str, Record] = {}
+    for row in records(where(tables["connections"], "host", matters)):
+        text = (row["error"] or "").lower()
+        if row["error_stage"] == "tls" and any(
+            word in text for word in ("certificate", "verif", "hostname mismatch")
+        ):
+            refused[row["address"] or ""] = row
+    hits = [
+        answer
+        for answer in found
+        if answer.good
+        and answer.host.endswith(_CLOUDFLARE_FRONTED)
+        and all(str(item) in refused for item in answer.addresses)
+        and not any(in_group(group, item) for item in answer.addresses for group in _EXPECTED)
+    ]
+    if not hits:
+        return
+    hosts = ranked(answer.host for answer in hits)
+    given = ranked_addresses(hits)
+    resolvers = tuple(dict.fromkeys(answer.resolver for answer in hits))
+    rows = [row for text, row in refused.items() if address(text) is not None and text in given]
+    yield finding(
+        "dns.sinkhole",
+        f"{some(resolvers)} answers {some(hosts)} with {some(given)}, outside the service's "
+        "published ranges, and the certificate shown there was refused.",
+        confidence=0.75,
+        subjects=hosts,
+        severity=effect(hosts[0]),
+        count=len(hits),
+        times=[answer.row["time"] for answer in hits],
+        evidence=_evidence(hits, rows),
+        in_short=some(resolvers),
+        measurements={"addresses": list(given), "resolvers": list(resolvers)},
+    )
+
+
+_EXPECTED = ("cloudflare", "openai")

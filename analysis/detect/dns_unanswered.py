@@ -1,0 +1,163 @@
+"""dns.resolver_failing, dns.timeout and dns.slow: the resolver does its work badly.
+
+No filter is claimed here.  One failure that a retry heals is nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+
+from analysis.detect.dns_answers import (
+    REFUSED,
+    SERVFAIL,
+    answers,
+    good_by_host,
+)
+from analysis.detect.dns_sinkhole import dns_evidence
+from analysis.detect.reach import reach_of
+from analysis.detect.support import (
+    Record,
+    earned,
+    effect,
+    finding,
+    last_moment,
+    matters,
+    packet_evidence,
+    percentile,
+    ranked,
+    records,
+    rule_of,
+    where,
+)
+from analysis.knowledge import threshold
+from analysis.knowledge.codes import ede
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding, Severity
+from analysis.model.frames import Tables
+
+
+def find_dns_resolver_failing(tables: Tables) -> Iterator[Finding]:
+    found = answers(tables)
+    good = good_by_host(found)
+    failing = [
+        answer
+        for answer in found
+        if answer.rcode in (SERVFAIL, REFUSED)
+        and not answer.filter_codes
+        and answer.host not in good
+        and _essential(answer.host)
+    ]
+    if not failing:
+        return
+    reach = reach_of(tables, frozenset(answer.host for answer in failing))
+    failing = [answer for answer in failing if not reach[answer.host].worked]
+    refusing = {answer.resolver for answer in failing if answer.rcode == REFUSED}
+    if refusing:
+        # REFUSED for this name alone is a filter's answer: dns.nxdomain_filter
+        selective = _answers_others(tables) & refusing
+        failing = [a for a in failing if a.rcode != REFUSED or a.resolver not in selective]
+    if not failing:
+        return
+    hosts = ranked(answer.host for answer in failing)
+    resolvers = tuple(dict.fromkeys(answer.resolver for answer in failing))
+    codes = sorted({code for answer in failing for code in answer.row["ede"] or ()})
+    why = some([f"EDE {code} {ede(code).name}" for code in codes])
+    kinds = some(sorted({"REFUSED" if a.rcode == REFUSED else "SERVFAIL" for a in failing}))
+    yield finding(
+        "dns.resolver_failing",
+        f"{some(resolvers)} answers {some(hosts)} with {kinds}, {len(failing)} times, and no later "
+        f"answer heals it{f' ({why})' if why else ''}.",
+        confidence=earned(0.7, (len(failing) > 2, 0.4), (bool(codes), 0.3)),
+        subjects=hosts,
+        severity=Severity.WARNING if len(failing) > 1 else Severity.INFO,
+        count=len(failing),
+        times=[answer.row["time"] for answer in failing],
+        evidence=dns_evidence(failing, "failures"),
+        in_short=some(resolvers),
+        measurements={"ede": codes},
+    )
+
+
+def _answers_others(tables: Tables) -> frozenset[str]:
+    frame = tables["dns"]
+    fine = frame[frame["response"].fillna(False) & (frame["rcode"] == 0).fillna(False)]
+    return frozenset(row["src"] for row in records(fine[["src", "answers"]]) if row["answers"])
+
+
+def _essential(host: str) -> bool:
+    rule = rule_of(host)
+    return rule is not None and rule.essential and not rule.wildcard
+
+
+def find_dns_timeout(tables: Tables) -> Iterator[Finding]:
+    frame = tables["dns"]
+    if frame.empty:
+        return
+    if not frame["response"].fillna(False).any() and not _sees_both_ways(tables):
+        return  # no response at all: the capture may not see the way back
+    frame = frame[frame["frame"].notna() & (frame["protocol"].fillna("dns") == "dns")]
+    rows = records(where(frame, "qname", _essential))
+    answered = {row["qname"] for row in rows if row["response"]}
+    asked = [row for row in rows if not row["response"] and row["qname"] not in answered]
+    end = last_moment(tables)
+    asked = [
+        row for row in asked if end is not None and end - row["time"] >= threshold("dns_timeout_s")
+    ]
+    tries: dict[str, list[Record]] = {}
+    for row in asked:
+        tries.setdefault(row["qname"], []).append(row)
+    tries = {host: found for host, found in tries.items() if len(found) > 1}
+    reach = reach_of(tables, frozenset(tries))
+    lost = [row for host, found in tries.items() if not reach[host].worked for row in found]
+    if not lost:
+        return
+    hosts = ranked(row["qname"] for row in lost)
+    resolvers = tuple(dict.fromkeys(row["dst"] for row in lost))
+    yield finding(
+        "dns.timeout",
+        f"{len(lost)} queries for {some(hosts)} to {some(resolvers)} got no answer, "
+        "retries included.",
+        confidence=earned(0.75, (len(lost) > 3, 0.4), (len(resolvers) > 1, 0.3)),
+        subjects=hosts,
+        severity=effect(hosts[0]),
+        count=len(lost),
+        times=[row["time"] for row in lost],
+        evidence=packet_evidence(lost, "queries without an answer"),
+        in_short=some(resolvers),
+    )
+
+
+def _sees_both_ways(tables: Tables) -> bool:
+    tcp = tables["tcp"]
+    return len(tcp) > 0 and bool(tcp["synack_frame"].notna().any())
+
+
+def find_dns_slow(tables: Tables) -> Iterator[Finding]:
+    frame = tables["dns"]
+    if frame.empty:
+        return
+    timed = frame[frame["latency_ms"].notna() & frame["response"].fillna(False)]
+    rows = records(where(timed, "qname", matters))
+    by_resolver: dict[str, list[Record]] = {}
+    for row in rows:
+        by_resolver.setdefault(row["src"] or "the system resolver", []).append(row)
+    for resolver, found in sorted(by_resolver.items()):
+        times = [row["latency_ms"] for row in found]
+        if len(times) < threshold("dns_slow_lookups") or median(times) < threshold("dns_slow_ms"):
+            continue
+        hosts = ranked(row["qname"] for row in found)
+        middle, high = median(times), percentile(times, 0.95)
+        fault = middle >= threshold("dns_fault_ms")
+        yield finding(
+            "dns.slow",
+            f"{resolver} takes {middle:.0f} ms (median) and {high:.0f} ms (95th percentile) over "
+            f"{len(times)} lookups of ChatGPT's names.",
+            confidence=earned(0.75, (len(times) >= 8, 0.4), (fault, 0.4)),
+            subjects=hosts,
+            count=len(times),
+            times=[row["time"] for row in found],
+            evidence=packet_evidence(found, "slow answers"),
+            in_short=resolver,
+            measurements={"median_ms": round(middle, 1), "p95_ms": round(high, 1), "n": len(times)},
+        )

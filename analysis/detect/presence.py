@@ -1,0 +1,212 @@
+"""vpn.detected, vpn.fake_ip_dns, proxy.detected, tls.intercepted: inventory, not faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from analysis.detect.delay import budgets
+from analysis.detect.dns_answers import answers
+from analysis.detect.dns_sinkhole import dns_evidence, ranked_addresses
+from analysis.detect.support import (
+    Record,
+    earned,
+    finding,
+    flow_evidence,
+    matters,
+    noted,
+    packet_evidence,
+    ranked,
+    records,
+    where,
+    without_own_leg,
+)
+from analysis.knowledge import threshold
+from analysis.knowledge.products import vendor_of_issuer
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Evidence, Finding
+from analysis.model.frames import Tables
+
+_TUNNEL_INTERFACES = ("tun", "tap", "utun", "wg", "ppp", "ipsec", "gpd", "nordlynx", "tailscale")
+_OWN_ISSUERS = ("mitmproxy", "chatpath")
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A tunnel that was seen: what it is, and where that is written."""
+
+    name: str
+    evidence: Evidence
+
+
+def tunnels(tables: Tables) -> list[Tunnel]:
+    """Tunnels from the host snapshot: protocols, default route, agents; each named once.
+
+    Rows of section ``tunnel`` come from tunnel protocols in packets, ``route``
+    and ``interface`` from the snapshot, ``agent`` from running programs.
+    """
+    found: dict[str, Tunnel] = {}
+    for row in records(where(tables["host"], "section", _telling)):
+        name, value = row["name"] or "", row["value"] or ""
+        words = f"{name} {value}".lower().split()
+        interface = next((w for w in words if w.startswith(_TUNNEL_INTERFACES)), None)
+        what = None
+        if row["section"] == "tunnel":
+            what = name
+        elif row["section"] == "route" and "default" in words and interface:
+            what = f"tunnel interface {interface}"
+        elif row["section"] == "agent":
+            what = name
+        if what:
+            found.setdefault(what, Tunnel(what, noted(row["source"] or "", f"{name}: {value}")))
+    return list(found.values())
+
+
+def _telling(section: str) -> bool:
+    return section in ("tunnel", "route", "agent")
+
+
+def find_vpn_detected(tables: Tables) -> Iterator[Finding]:
+    seen = tunnels(tables)
+    signals = [tunnel.name for tunnel in seen]
+    evidence = [tunnel.evidence for tunnel in seen]
+    clamped = _clamped(tables)
+    if clamped:
+        sizes = sorted({row["client_mss"] for row in clamped})
+        signals.append(f"a maximum segment size of {some([str(size) for size in sizes])}")
+        evidence += packet_evidence(clamped, "SYN with a small MSS", ("syn_frame",))
+    apart = [budget for budget in budgets(tables) if budget.proxy is None and budget.apart]
+    if apart:
+        signals.append("TCP answered nearer than TLS")
+    # a small MSS alone may be a clamped line, and a gap alone the service's own work
+    if not seen and not (clamped and apart) and not any(budget.enough for budget in apart):
+        return
+    yield finding(
+        "vpn.detected",
+        f"A VPN or tunnel carries the traffic: {'; '.join(signals)}. That alone is not a fault.",
+        confidence=earned(
+            0.6, *((True, 0.5) for _ in seen[:3]), (bool(clamped), 0.4), (bool(apart), 0.4)
+        ),
+        vendor=seen[0].name if seen else None,
+        count=max(len(seen), 1),
+        evidence=evidence,
+        measurements={"signals": signals},
+    )
+
+
+def _clamped(tables: Tables) -> list[Record]:
+    tcp = without_own_leg(tables["tcp"], tables)
+    if tcp.empty:
+        return []
+    small = tcp["client_mss"].between(1200, threshold("mss_plain")).fillna(False)
+    rows = records(tcp[small & tcp["syn_frame"].notna()].head(20))
+    return rows if len(rows) >= 3 else []
+
+
+def find_vpn_fake_ip_dns(tables: Tables) -> Iterator[Finding]:
+    found = [answer for answer in answers(tables) if answer.fake]
+    if not found:
+        return
+    hosts = ranked(answer.host for answer in found)
+    given = ranked_addresses(found)
+    standard = all(text.startswith(("198.18.", "198.19.")) for text in given)
+    yield finding(
+        "vpn.fake_ip_dns",
+        f"{some(hosts)} resolves to {some(given)}, a fake-IP range: a local proxy takes these "
+        "connections. That alone is not a fault.",
+        confidence=0.95 if standard else 0.7,
+        subjects=hosts,
+        count=len(found),
+        times=[answer.row["time"] for answer in found],
+        evidence=dns_evidence(found, "answers from a fake-IP range"),
+    )
+
+
+def find_proxy_detected(tables: Tables) -> Iterator[Finding]:
+    named: dict[str, list[Evidence]] = {}
+    tcp = without_own_leg(tables["tcp"], tables)
+    if len(tcp):
+        asked = tcp[tcp["connect_host"].notna()]
+        for row in records(asked):
+            if matters((row["connect_host"] or "").rpartition(":")[0]):
+                proxy = f"{row['server']}:{row['server_port']}"
+                named.setdefault(proxy, []).extend(
+                    packet_evidence([row], f"asks it for {row['connect_host']}", ("first_frame",))
+                )
+    connections = tables["connections"]
+    if len(connections):
+        for row in records(where(connections[connections["via"].notna()], "host", matters)):
+            note = f"connection {row['connection']} to {row['host']} goes through it"
+            named.setdefault(row["via"], []).append(noted(row["source"] or "", note))
+    via = _via(tables)
+    for proxy in via:
+        named.setdefault(proxy, []).extend(via[proxy])
+    listening = {facts.listen for facts in tables.captures}
+    named = {proxy: evidence for proxy, evidence in named.items() if proxy not in listening}
+    if not named:
+        return
+    yield finding(
+        "proxy.detected",
+        f"Traffic to ChatGPT goes through {some(list(named))}. That alone is not a fault.",
+        confidence=0.95,
+        subjects=tuple(named),
+        count=sum(len(evidence) for evidence in named.values()),
+        evidence=[piece for evidence in named.values() for piece in evidence[:5]],
+        in_short=some(list(named)),
+    )
+
+
+def _via(tables: Tables) -> dict[str, list[Evidence]]:
+    """Proxies that name themselves in a Via header; the service's own edge does too."""
+    http = tables["http"]
+    if http.empty:
+        return {}
+    found: dict[str, list[Evidence]] = {}
+    rows = records(where(http[http["via"].notna()], "host", matters).head(200))
+    for row in rows:
+        text = row["via"]
+        if any(word in text.lower() for word in ("cloudflare", "google", "envoy", "varnish")):
+            continue
+        name = f"Via: {text[:80]}"
+        if len(found) < 10:
+            found.setdefault(name, []).extend(flow_evidence([row], "names itself in Via"))
+    return found
+
+
+def find_tls_intercepted(tables: Tables) -> Iterator[Finding]:
+    groups: dict[str, list[tuple[str, Evidence]]] = {}
+    connections = tables["connections"]
+    if len(connections):
+        for row in records(where(connections[connections["issuer"].notna()], "host", matters)):
+            issuer = f"{row['issuer']} {row['root'] or ''}"
+            vendor = _inspector(issuer)
+            if vendor:
+                note = f"connection {row['connection']}: certificate issued by {row['issuer']}"
+                groups.setdefault(vendor, []).append(
+                    (row["host"], noted(row["source"] or "", note))
+                )
+    hellos = without_own_leg(tables["tls"], tables)
+    if len(hellos):
+        for row in records(where(hellos[hellos["issuer"].notna()], "sni", matters)):
+            vendor = _inspector(row["issuer"])
+            if vendor:
+                for piece in packet_evidence([row], f"certificate issued by {row['issuer']}"):
+                    groups.setdefault(vendor, []).append((row["sni"], piece))
+    for vendor, found in groups.items():
+        hosts = ranked(host for host, _ in found)
+        yield finding(
+            "tls.intercepted",
+            f"TLS to {some(hosts)} is signed by {vendor}, not by a public authority. That alone "
+            "is not a fault.",
+            confidence=0.95,
+            subjects=hosts,
+            vendor=vendor,
+            count=len(found),
+            evidence=[piece for _, piece in found[:5]],
+        )
+
+
+def _inspector(issuer: str) -> str | None:
+    if any(own in issuer.lower() for own in _OWN_ISSUERS):
+        return None
+    return vendor_of_issuer(issuer)

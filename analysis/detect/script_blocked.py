@@ -1,0 +1,238 @@
+"""script.blocked_by_extension, _by_network and _by_policy: a needed script did not load.
+
+Never asked for while its neighbours were: an extension (absence alone may be a
+cache, so confidence stays below certainty).  Asked for without an answer: the
+network.  Refused with a policy's code: the page or the managed browser.  A page
+that was closed early and a page mostly served from cache are none of it.
+Source: Chromium net_error_list, detection notes 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.dns_answers import answers
+from analysis.detect.reach import Reach, reach_of
+from analysis.detect.scripts import PageLoad, exchanges, gave_up, named, page_loads
+from analysis.detect.support import (
+    Record,
+    earned,
+    effect,
+    finding,
+    flow_evidence,
+    ranked,
+    records,
+)
+from analysis.knowledge import threshold
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding, Severity
+from analysis.model.frames import Tables
+
+_EXTENSION = ("err_blocked_by_client",)
+_POLICY = (
+    "err_blocked_by_administrator",
+    "err_blocked_by_csp",
+    "err_blocked_by_response",
+    "err_blocked_by_orb",
+    "csp",
+    "content security policy",
+)
+
+
+def _says(row: Record, words: tuple[str, ...]) -> bool:
+    text = (row["error"] or "").lower()
+    return any(word in text for word in words)
+
+
+def _failed(page: PageLoad) -> list[Record]:
+    """Needed scripts whose request failed for a reason outside of the browser."""
+    return [
+        row
+        for row in page.needed
+        if row["outcome"] == "failed"
+        and not gave_up(row)
+        and not _says(row, _EXTENSION)
+        and not _says(row, _POLICY)
+    ]
+
+
+def _unreachable(tables: Tables, rows: list[Record]) -> dict[str, Reach]:
+    """Hosts of `rows` that failed below HTTP: by name lookup, TCP or TLS."""
+    hosts = frozenset(row["host"] for row in rows if row["host"])
+    reach = reach_of(tables, hosts)
+    bad = {answer.host for answer in answers(tables) if answer.failed}
+    return {
+        host: found
+        for host, found in reach.items()
+        if not found.worked and (found.failed or host in bad)
+    }
+
+
+def find_script_blocked_by_network(tables: Tables) -> Iterator[Finding]:
+    pages = page_loads(tables)
+    asked = [row for page in pages for row in _failed(page)]
+    absent = [row for page in pages for row in page.needed if row["outcome"] == "never_asked"]
+    # the browser never got as far as a request where the name or the connection failed
+    cut_off = _unreachable(tables, absent)
+    missing = asked + [row for row in absent if row["host"] in cut_off]
+    missing = [row for row in missing if not _loaded_elsewhere(row, pages)]
+    if not missing:
+        return
+    # apart by cause, so that each part can point at its own
+    unnamed = {answer.host for answer in answers(tables) if answer.failed}
+    for part in (
+        [row for row in missing if row["host"] in unnamed],
+        [row for row in missing if row["host"] not in unnamed],
+    ):
+        if part:
+            yield _not_arrived(tables, part)
+
+
+def _not_arrived(tables: Tables, missing: list[Record]) -> Finding:
+    hosts = ranked(row["host"] for row in missing)
+    flows = exchanges(tables, {row["flow"] for row in missing if row["flow"]})
+    errors = tuple(dict.fromkeys(row["error"] for row in missing if row["error"]))
+    below = _unreachable(tables, missing)
+    return finding(
+        "script.blocked_by_network",
+        f"{len(missing)} needed scripts or styles from {some(hosts)} did not arrive "
+        f"({some(named(missing))})" + (f": {some(errors, 2)}." if errors else "."),
+        confidence=earned(0.8, (bool(errors), 0.3), (bool(below), 0.5), (len(missing) > 1, 0.2)),
+        subjects=hosts,
+        severity=effect(hosts[0]) if hosts else None,
+        count=len(missing),
+        times=[flow["started"] for flow in flows.values()],
+        evidence=flow_evidence(missing, "the request that got no script")
+        + flow_evidence(missing, "the page that names it", "page"),
+        in_short=some(named(missing)),
+        measurements={"scripts": [row["url"] for row in missing[:20]]},
+    )
+
+
+def _loaded_elsewhere(row: Record, pages: list[PageLoad]) -> bool:
+    """The same script arrived for this or another page: a retry healed it, or it is cached."""
+    return any(
+        other["url"] == row["url"] for page in pages for other in page.arrived if other is not row
+    )
+
+
+def find_script_blocked_by_extension(tables: Tables) -> Iterator[Finding]:
+    pages = page_loads(tables)
+    said = [
+        row
+        for page in pages
+        for row in page.needed
+        if row["outcome"] not in ("loaded", "cached") and _says(row, _EXTENSION)
+    ]
+    silent = _never_asked(tables, pages)
+    if _policy_reports(tables):
+        silent = []  # the page reports its own policy: script.blocked_by_policy
+    missing = said + [row for row in silent if row not in said]
+    if not missing:
+        return
+    hosts = ranked(row["host"] for row in missing)
+    around = [page for page in pages if any(row in page.rows for row in missing)]
+    loaded = sum(len(page.arrived) for page in around)
+    used = _went_on(tables)
+    if said:
+        why = "the browser says that one of its extensions blocked it"
+    else:
+        why = f"the page names it, its {loaded} neighbours loaded, it was never asked for"
+    yield finding(
+        "script.blocked_by_extension",
+        f"{some(named(missing))} from {some(hosts)} never left the browser: {why}.",
+        confidence=0.97
+        if said
+        else earned(
+            0.62, (loaded >= 3, 0.25), (loaded >= 6, 0.2), (len(around) > 1, 0.2), (not used, 0.2)
+        ),
+        subjects=hosts,
+        severity=effect(hosts[0]) if hosts else None,
+        count=len(missing),
+        times=[page.document["started"] for page in around if page.document],
+        evidence=flow_evidence(missing, "the page that names the script", "page")
+        + flow_evidence(
+            [row for page in around for row in page.arrived][:5], "a neighbour, loaded"
+        ),
+        in_short=some(named(missing)),
+        measurements={
+            "scripts": [row["url"] for row in missing[:20]],
+            "neighbours_loaded": loaded,
+            "page_went_on": used,
+        },
+    )
+
+
+def _never_asked(tables: Tables, pages: list[PageLoad]) -> list[Record]:
+    """Needed scripts that were never asked for although the page went on loading."""
+    missing: list[Record] = []
+    for page in pages:
+        absent = [row for row in page.needed if row["outcome"] == "never_asked"]
+        absent = [row for row in absent if not _loaded_elsewhere(row, pages)]
+        if absent and _kept_loading(page, absent) and not _returning(tables, page):
+            missing += absent
+    cut_off = _unreachable(tables, missing)
+    return [row for row in missing if row["host"] not in cut_off]
+
+
+def _kept_loading(page: PageLoad, absent: list[Record]) -> bool:
+    """False for a page closed early and for one that comes from a cache."""
+    loaded = [row for row in page.needed if row["outcome"] == "loaded"]
+    if not loaded or len(absent) > max(1, threshold("neighbours_share") * len(page.needed)):
+        return False
+    # a page that is closed leaves requests behind that never end
+    return not any(row["outcome"] == "pending" or gave_up(row) for row in page.needed)
+
+
+def _returning(tables: Tables, page: PageLoad) -> bool:
+    """The browser had been here before: neighbours were revalidated or came from its cache."""
+    flows = exchanges(tables, {row["flow"] for row in page.rows if row["flow"]})
+    return any(row["outcome"] == "cached" for row in page.rows) or any(
+        flow["status"] == 304 or flow["from_cache"] for flow in flows.values()
+    )
+
+
+def _went_on(tables: Tables) -> bool:
+    """The app worked afterwards: a streamed answer came to its end."""
+    sse = tables["sse"]
+    return bool(len(sse)) and bool(sse["complete"].fillna(False).any())
+
+
+def _policy_reports(tables: Tables) -> list[Record]:
+    """Reports of the page's own Content-Security-Policy."""
+    http = tables["http"]
+    if http.empty:
+        return []
+    paths = http["path"].fillna("")
+    return records(http[paths.str.contains("csp-report", regex=False)])
+
+
+def find_script_blocked_by_policy(tables: Tables) -> Iterator[Finding]:
+    pages = page_loads(tables)
+    said = [
+        row
+        for page in pages
+        for row in page.needed
+        if row["outcome"] not in ("loaded", "cached") and _says(row, _POLICY)
+    ]
+    reports = _policy_reports(tables)
+    silent = _never_asked(tables, pages) if reports else []
+    missing = said + [row for row in silent if row not in said]
+    if not missing:
+        return
+    hosts = ranked(row["host"] for row in missing)
+    managed = any(_says(row, ("administrator",)) for row in missing)
+    source = "a managed browser policy" if managed else "a policy of the page"
+    yield finding(
+        "script.blocked_by_policy",
+        f"{some(named(missing))} from {some(hosts)} was refused by {source}"
+        + (f"; {len(reports)} policy reports were sent." if reports else "."),
+        confidence=earned(0.9 if said else 0.6, (bool(said and reports), 0.4)),
+        subjects=hosts,
+        severity=Severity.WARNING,
+        count=len(missing),
+        times=[row["started"] for row in reports],
+        evidence=flow_evidence(missing, "the page that names the script", "page")
+        + flow_evidence(reports, "the browser's policy report"),
+        in_short=some(named(missing)),
+    )

@@ -1,0 +1,107 @@
+"""script.replaced and script.stale_build: a script came back as something else.
+
+HTML or a block page in place of a script is a gateway's work; 404 from the edge
+for a hashed file is an old page.  Source: detection notes 10; block_pages.tsv.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.scripts import exchanges, foreign, named, page_loads
+from analysis.detect.support import Record, earned, effect, finding, flow_evidence, ranked
+from analysis.knowledge.products import vendor_of_page
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding
+from analysis.model.frames import Tables
+
+type Pair = tuple[Record, Record]
+"""A resource, its exchange."""
+
+
+def _answered(tables: Tables) -> tuple[list[Pair], list[Pair]]:
+    """Needed scripts that came back as something else, and those that are gone."""
+    replaced: list[Pair] = []
+    gone: list[Pair] = []
+    for page in page_loads(tables):
+        flows = exchanges(tables, {row["flow"] for row in page.rows if row["flow"]})
+        for row in page.needed:
+            flow = flows.get((row["source"] or "", row["flow"] or ""))
+            if flow is None or flow["cf_mitigated"]:
+                continue
+            away = foreign(flow, page.document)
+            product = product_of(flow)
+            if row["outcome"] == "gone":
+                (replaced if product else gone).append((row, flow))
+            elif row["outcome"] == "replaced" or (
+                row["outcome"] == "refused" and (away or product or not flow["cf_ray"])
+            ):
+                replaced.append((row, flow))
+    return replaced, gone
+
+
+def product_of(flow: Record) -> str | None:
+    """The product that made a response, where it shows itself."""
+    return vendor_of_page(
+        text=flow["body_excerpt"] or "",
+        server=flow["server"] or "",
+        via=flow["via"] or "",
+        location=flow["location"] or "",
+        headers=flow["headers"] or (),
+    )
+
+
+def find_script_replaced(tables: Tables) -> Iterator[Finding]:
+    replaced, _ = _answered(tables)
+    if not replaced:
+        return
+    rows = [row for row, _ in replaced]
+    flows = [flow for _, flow in replaced]
+    hosts = ranked(row["host"] for row in rows)
+    vendor = next((found for found in map(product_of, flows) if found), None)
+    types = some(sorted({flow["content_type"] or "no type" for flow in flows}))
+    statuses = some(sorted({str(flow["status"]) for flow in flows if flow["status"] is not None}))
+    no_edge = all(not flow["cf_ray"] for flow in flows)
+    yield finding(
+        "script.replaced",
+        f"{some(named(rows))} from {some(hosts)} came back as {types} with status {statuses}"
+        + (f", a page of {vendor}." if vendor else "."),
+        confidence=earned(
+            0.75,
+            (vendor is not None, 0.6),
+            (no_edge, 0.3),
+            (any(row["integrity"] for row in rows), 0.3),
+            (len(rows) > 1, 0.2),
+        ),
+        subjects=hosts,
+        severity=effect(hosts[0]),
+        vendor=vendor,
+        count=len(rows),
+        times=[flow["started"] for flow in flows],
+        evidence=flow_evidence(flows, "the answer in place of the script"),
+        in_short=some(named(rows)),
+        measurements={"scripts": [row["url"] for row in rows[:20]]},
+    )
+
+
+def find_script_stale_build(tables: Tables) -> Iterator[Finding]:
+    _, gone = _answered(tables)
+    if not gone:
+        return
+    rows = [row for row, _ in gone]
+    flows = [flow for _, flow in gone]
+    hosts = ranked(row["host"] for row in rows)
+    edge = all(flow["cf_ray"] for flow in flows)
+    yield finding(
+        "script.stale_build",
+        f"{some(named(rows))} is gone from {some(hosts)} (status "
+        f"{some(sorted({str(flow['status']) for flow in flows}))}): the page is older than the "
+        "service's current release.",
+        confidence=earned(0.75, (edge, 0.5), (len(rows) > 1, 0.2)),
+        subjects=hosts,
+        count=len(rows),
+        times=[flow["started"] for flow in flows],
+        evidence=flow_evidence(flows, "the script that is gone")
+        + flow_evidence(rows, "the page that names it", "page"),
+        in_short=some(named(rows)),
+    )

@@ -1,0 +1,136 @@
+"""Websockets of ChatGPT: which there were, how each ended, and what was due.
+
+Shared by the websocket detectors.  A socket is one row of `ws`, or, in packets
+alone, a TLS connection to the websocket host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.detect.support import (
+    Record,
+    capture_end,
+    last_moment,
+    records,
+    rule_of,
+    where,
+    without_own_leg,
+)
+from analysis.knowledge import threshold
+from analysis.model.frames import Tables
+
+SOCKET_HOSTS = ("ws.chatgpt.com",)
+"""Hosts that carry nothing but the websocket, so that packets alone name it."""
+
+
+def carries_answers(host: str) -> bool:
+    """True for a host whose websocket ChatGPT needs."""
+    rule = rule_of(host)
+    return rule is not None and rule.essential
+
+
+def sockets(tables: Tables) -> list[Record]:
+    """Rows of `ws` to essential hosts, in order of time."""
+    rows = records(where(tables["ws"], "host", carries_answers))
+    return sorted(rows, key=lambda row: row["requested"] or row["opened"] or 0.0)
+
+
+def ended_by_capture(tables: Tables, moment: float | None) -> bool:
+    """True when the capture itself was stopped at that moment."""
+    end = capture_end(tables)
+    return end is not None and moment is not None and end - moment <= threshold("capture_end_s")
+
+
+def cut(row: Record) -> bool:
+    """The socket ended without a close frame."""
+    if row["opened"] is None or row["ended"] is None:
+        return False
+    if row["clean"]:
+        return False
+    return row["close_code"] in (None, 1006, 1015) or (
+        row["clean"] is False and row["close_code"] == 1005
+    )
+
+
+def turns_due(row: Record, tables: Tables) -> int:
+    """Turns that were handed to this socket and not finished on it."""
+    due = max((row["subscribed"] or 0) - (row["completed"] or 0), 0)
+    if due:
+        return due
+    return 0 if row["completed"] else len(_handed_over(row, tables))
+
+
+def _handed_over(row: Record, tables: Tables) -> list[Record]:
+    """Streams that announced the hand-off while this socket was open."""
+    sse = tables["sse"]
+    if sse.empty or row["opened"] is None:
+        return []
+    start, end = row["opened"], row["ended"] or last_moment(tables) or row["opened"]
+    found = records(sse[sse["handoff"].fillna(False)])
+    return [item for item in found if start <= (item["last_chunk"] or item["started"] or 0) <= end]
+
+
+@dataclass(frozen=True, slots=True)
+class WireSocket:
+    """A TLS connection to a websocket host, as packets show it."""
+
+    tls: Record
+    tcp: Record
+
+    @property
+    def host(self) -> str:
+        return str(self.tls["sni"])
+
+    @property
+    def established(self) -> bool:
+        """TLS was answered and the client went on to send data."""
+        return self.tls["server_hello_ms"] is not None and self.tls["alert"] is None
+
+    @property
+    def reset(self) -> bool:
+        """Reset with the server's address before either side said goodbye."""
+        row = self.tcp
+        quiet = not row["client_fin"] and not row["server_fin"]
+        return row["reset_by"] == "server" and quiet
+
+    @property
+    def idle(self) -> float | None:
+        """Silence of data before the end, in seconds."""
+        end = self.tcp["reset_time"] or self.tcp["last_time"]
+        last = self.tcp["last_payload_time"]
+        return None if end is None or last is None else max(end - last, 0.0)
+
+
+def wire_sockets(tables: Tables) -> list[WireSocket]:
+    """TLS connections to websocket hosts, chatpath's own leg left out."""
+    hellos = without_own_leg(tables["tls"], tables)
+    hellos = where(hellos, "sni", lambda name: name in SOCKET_HOSTS)
+    tcp = tables["tcp"]
+    if hellos.empty or tcp.empty:
+        return []
+    hellos = hellos[hellos["stream"].notna()]
+    streams = {(row["source"], row["stream"]): row for row in records(hellos)}
+    rows = records(tcp[tcp["stream"].isin([key[1] for key in streams]).fillna(False)])
+    return [
+        WireSocket(streams[row["source"], row["stream"]], row)
+        for row in rows
+        if (row["source"], row["stream"]) in streams
+    ]
+
+
+def packets_below(row: Record, tables: Tables) -> list[Record]:
+    """TCP rows of the connection that carried a socket, reset around its end."""
+    tcp, connections = tables["tcp"], tables["connections"]
+    if tcp.empty or connections.empty or row["connection"] is None or row["ended"] is None:
+        return []
+    own = connections[(connections["connection"] == row["connection"]).fillna(False)]
+    places = {(item["address"], item["port"]) for item in records(own)}
+    reset = tcp[tcp["reset_time"].notna()]
+    return [
+        item
+        for item in records(reset)
+        if (item["server"], item["server_port"]) in places
+        and item["reset_by"] == "server"
+        and abs(item["reset_time"] - row["ended"]) <= 2.0
+    ]

@@ -1,0 +1,112 @@
+"""sse.cut and sse.buffered: the streamed answer ends early, or comes all at once.
+
+Cut: neither message_stream_complete nor [DONE] came, and the reader did not
+cancel.  Buffered: nearly all octets in the last moment of a long wait, and a
+mark of something that rewrote the stream (Content-Length, Via, HTTP/1.1);
+without such a mark a short answer of a thinking model looks the same.
+Source: detection notes 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.reach import cancelled
+from analysis.detect.sockets import ended_by_capture
+from analysis.detect.support import (
+    Record,
+    earned,
+    effect,
+    finding,
+    flow_evidence,
+    ranked,
+    records,
+    where,
+)
+from analysis.knowledge import hosts, threshold
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding
+from analysis.model.frames import Tables
+
+
+def _streams(tables: Tables) -> list[Record]:
+    rows = records(where(tables["sse"], "host", hosts().essential))
+    return [row for row in rows if not hosts().harmless(row["host"], row["path"])]
+
+
+def find_sse_cut(tables: Tables) -> Iterator[Finding]:
+    cut = [
+        row
+        for row in _streams(tables)
+        if row["end"] in ("cut", "error")
+        and not row["complete"]
+        and not row["handoff"]
+        and not cancelled(row["error"])
+        and not ended_by_capture(tables, row["last_chunk"])
+        and (row["end"] == "cut" or row["error"])
+    ]
+    if not cut:
+        return
+    names = ranked(row["host"] for row in cut)
+    errors = tuple(dict.fromkeys(row["error"] for row in cut if row["error"]))
+    yield finding(
+        "sse.cut",
+        f"{len(cut)} answer streams from {some(names)} ended before they were complete"
+        + (f" ({some(errors, 2)})." if errors else "."),
+        confidence=earned(0.8, (bool(errors), 0.4), (len(cut) > 1, 0.4)),
+        subjects=names,
+        severity=effect(names[0]),
+        count=len(cut),
+        times=[row["last_chunk"] or row["started"] for row in cut],
+        evidence=flow_evidence(cut, "the stream that was cut"),
+        in_short=some(errors, 1) or "no end of the stream was seen",
+    )
+
+
+def find_sse_buffered(tables: Tables) -> Iterator[Finding]:
+    found = [(row, _marks(row)) for row in _streams(tables) if _at_once(row)]
+    found = [(row, marks) for row, marks in found if marks]
+    if not found:
+        return
+    rows = [row for row, _ in found]
+    names = ranked(row["host"] for row in rows)
+    marks = tuple(dict.fromkeys(mark for _, marks in found for mark in marks))
+    waited = max(row["ttft_ms"] or 0 for row in rows)
+    yield finding(
+        "sse.buffered",
+        f"{len(rows)} answer streams from {some(names)} came all at once after up to "
+        f"{waited / 1000:.1f} s: {some(marks)}.",
+        confidence=earned(0.6, *((True, 0.4) for _ in marks), (len(rows) > 1, 0.4)),
+        subjects=names,
+        severity=effect(names[0]),
+        count=len(rows),
+        times=[row["first_chunk"] for row in rows],
+        evidence=flow_evidence(rows, "the stream that came at once"),
+        in_short=f"nothing for {waited / 1000:.1f} s, then everything",
+        measurements={"marks": list(marks), "wait_ms": round(waited, 1)},
+    )
+
+
+def _at_once(row: Record) -> bool:
+    if None in (row["first_chunk"], row["last_chunk"], row["started"]):
+        return False
+    total = (row["last_chunk"] - row["started"]) * 1000
+    span = (row["last_chunk"] - row["first_chunk"]) * 1000
+    return bool(
+        total >= threshold("sse_buffer_total_ms")
+        and span <= threshold("sse_buffer_span") * total
+        and (row["bytes"] or 0) >= threshold("sse_buffer_bytes")
+        and (row["events"] or 0) >= threshold("sse_buffer_events")
+        and (row["last_250ms_share"] or 0.0) >= threshold("sse_buffer_share")
+    )
+
+
+def _marks(row: Record) -> list[str]:
+    marks = []
+    if row["content_length"] is not None:
+        marks.append("a Content-Length replaced the framing of a stream")
+    if row["via"] and "cloudflare" not in row["via"].lower():
+        marks.append("a proxy names itself in Via")
+    if (row["http_version"] or "").startswith("HTTP/1"):
+        marks.append("HTTP/1.1 came where HTTP/2 is usual")
+    return marks

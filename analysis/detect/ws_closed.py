@@ -1,0 +1,48 @@
+"""ws.closed_by_server: the service closed the websocket with a reason.
+
+Close codes by close_codes.tsv; 1000 and 1001 are normal.  Codes that speak of
+broken frames point at a device that altered them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from analysis.detect.sockets import sockets, turns_due
+from analysis.detect.support import Record, earned, effect, finding, flow_evidence, ranked
+from analysis.knowledge.codes import CloseCode, close_code
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding, Locus, Severity
+from analysis.model.frames import Tables
+
+
+def find_ws_closed_by_server(tables: Tables) -> Iterator[Finding]:
+    groups: dict[int, list[Record]] = {}
+    for row in sockets(tables):
+        code = row["close_code"]
+        if code is None or row["closed_by"] == "client" or row["opened"] is None:
+            continue
+        if close_code(code).fault in ("service", "path"):
+            groups.setdefault(code, []).append(row)
+    for code, rows in sorted(groups.items()):
+        yield _closed(close_code(code), rows, any(turns_due(row, tables) for row in rows))
+
+
+def _closed(code: CloseCode, rows: list[Record], due: bool) -> Finding:
+    hosts = ranked(row["host"] for row in rows)
+    found = finding(
+        "ws.closed_by_server",
+        f"The websocket to {some(hosts)} was closed {len(rows)} times by the other side with "
+        f"{code.code} ({code.name}): {code.reading}.",
+        confidence=earned(0.85, (len(rows) > 1, 0.4), (due, 0.3)),
+        subjects=hosts,
+        severity=effect(hosts[0], Severity.WARNING),
+        count=len(rows),
+        times=[row["ended"] for row in rows],
+        evidence=flow_evidence(rows, f"closed with {code.code}"),
+        in_short=f"close code {code.code}, {code.name}",
+        measurements={"close_code": code.code},
+    )
+    # altered frames are a device's doing, not the service's
+    return replace(found, locus=Locus.VPN_PROXY) if code.fault == "path" else found

@@ -1,0 +1,188 @@
+"""ws.dropped and ws.idle_timeout: the websocket was cut without a close frame.
+
+Close code 1006 says only that no close frame came; who ended it, what lies
+below and how long it had been silent say the rest.  Closed by the page, with
+1000 or 1001, or by the end of the capture is normal.  Three cuts at the same
+idle age are a timer.  Source: RFC 6455 section 7.1.5, detection notes 8.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+
+from analysis.detect.sockets import (
+    cut,
+    ended_by_capture,
+    packets_below,
+    sockets,
+    turns_due,
+    wire_sockets,
+)
+from analysis.detect.support import (
+    Record,
+    earned,
+    effect,
+    finding,
+    flow_evidence,
+    packet_evidence,
+    ranked,
+)
+from analysis.knowledge import threshold
+from analysis.knowledge.codes import idle_timer
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Evidence, Finding, Severity
+from analysis.model.frames import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One websocket that was cut: when, after what silence, with how many turns due."""
+
+    host: str
+    time: float
+    idle_s: float | None
+    due: int
+    evidence: tuple[Evidence, ...]
+    on_the_wire: bool
+    silent_pings: bool
+
+
+def cuts(tables: Tables) -> list[Cut]:
+    """Sockets cut by something other than the page and the capture."""
+    rows = sockets(tables)
+    if not rows:
+        return _wire_cuts(tables)
+    return [
+        _cut(row, tables)
+        for row in rows
+        if cut(row) and row["closed_by"] != "client" and not ended_by_capture(tables, row["ended"])
+    ]
+
+
+def _cut(row: Record, tables: Tables) -> Cut:
+    below = packets_below(row, tables)
+    evidence = flow_evidence([row], "the websocket that was cut")
+    evidence += packet_evidence(below, "reset below the websocket", ("reset_frame",))
+    pings = (row["client_pings"] or 0) + (row["server_pings"] or 0)
+    return Cut(
+        host=row["host"],
+        time=row["ended"],
+        idle_s=row["idle_before_end_s"],
+        due=turns_due(row, tables),
+        evidence=evidence,
+        on_the_wire=bool(below),
+        silent_pings=pings == 0,
+    )
+
+
+def _wire_cuts(tables: Tables) -> list[Cut]:
+    return [
+        Cut(
+            host=item.host,
+            time=item.tcp["reset_time"] or item.tcp["last_time"],
+            idle_s=item.idle,
+            due=0,
+            evidence=packet_evidence(
+                [{**item.tls, **item.tcp}], "ClientHello, and the reset", ("frame", "reset_frame")
+            ),
+            on_the_wire=True,
+            silent_pings=True,
+        )
+        for item in wire_sockets(tables)
+        if item.established and item.reset
+    ]
+
+
+def timer_of(found: list[Cut]) -> tuple[float, list[Cut]] | None:
+    """The idle age that at least three cuts share within 5 %, and these cuts."""
+    aged = [c for c in found if c.idle_s is not None and c.idle_s >= threshold("ws_idle_least_s")]
+    best: list[Cut] = []
+    for one in aged:
+        assert one.idle_s is not None
+        width = threshold("ws_idle_spread") * one.idle_s
+        near = [c for c in aged if c.idle_s is not None and abs(c.idle_s - one.idle_s) <= width]
+        if len(near) > len(best):
+            best = near
+    if len(best) < threshold("ws_idle_cuts"):
+        return None
+    return median(c.idle_s for c in best if c.idle_s is not None), best
+
+
+def find_ws_dropped(tables: Tables) -> Iterator[Finding]:
+    found = cuts(tables)
+    timer = timer_of(found)
+    timed = timer[1] if timer else []
+    for members, cause in (
+        (timed, "ws.idle_timeout"),
+        ([c for c in found if c not in timed], None),
+    ):
+        if members:
+            yield _dropped(members, cause)
+
+
+def _dropped(members: list[Cut], cause: str | None) -> Finding:
+    hosts = ranked(one.host for one in members)
+    due = sum(one.due for one in members)
+    wire = any(one.on_the_wire for one in members)
+    idle = [one.idle_s for one in members if one.idle_s is not None]
+    signals = ["no close frame came (close code 1006)"]
+    if wire:
+        signals = ["the packets show a reset with the server's address"]
+    if due:
+        signals.append(f"{due} answers were still due")
+    if idle:
+        signals.append(f"silent for {median(idle):.0f} s before")
+    fits = idle_timer(median(idle), 0.02) if idle and len(members) < 3 else None
+    if fits:
+        signals.append(f"that is the idle time of {fits[1]}, which one or two cuts do not prove")
+    severity = effect(hosts[0])
+    if severity is Severity.CRITICAL and not due and not wire and len(members) == 1:
+        severity = Severity.WARNING  # the page opens a new socket, and nothing was being told
+    return finding(
+        "ws.dropped",
+        f"The websocket to {some(hosts)} was cut {len(members)} times: {'; '.join(signals)}.",
+        confidence=earned(0.78, (wire, 0.4), (due > 0, 0.4), (len(members) > 1, 0.3)),
+        subjects=hosts,
+        severity=severity,
+        count=len(members),
+        times=[one.time for one in members],
+        evidence=[piece for one in members[:10] for piece in one.evidence],
+        explained_by=cause,
+        in_short="; ".join(signals[:2]),
+        measurements={"idle_s": [round(value, 1) for value in idle[:20]], "answers_due": due},
+    )
+
+
+def find_ws_idle_timeout(tables: Tables) -> Iterator[Finding]:
+    timer = timer_of(cuts(tables))
+    if timer is None:
+        return
+    age, members = timer
+    hosts = ranked(one.host for one in members)
+    owner = idle_timer(age, threshold("ws_idle_spread"))
+    fits = f", which fits {owner[1]} ({owner[0]:.0f} s)" if owner else ""
+    yield finding(
+        "ws.idle_timeout",
+        f"The websocket to {some(hosts)} was cut {len(members)} times after {age:.0f} s of "
+        f"silence, within 5 % of each other{fits}.",
+        confidence=earned(
+            0.8,
+            (len(members) > 3, 0.3),
+            (owner is not None, 0.4),
+            (any(one.on_the_wire for one in members), 0.3),
+        ),
+        subjects=hosts,
+        severity=effect(hosts[0], Severity.WARNING),
+        vendor=None,
+        count=len(members),
+        times=[one.time for one in members],
+        evidence=[piece for one in members[:10] for piece in one.evidence],
+        in_short=f"{age:.0f} s",
+        measurements={
+            "idle_s": [round(one.idle_s or 0.0, 1) for one in members[:20]],
+            "timer_s": round(age, 1),
+            "fits": owner[1] if owner else None,
+        },
+    )

@@ -1,0 +1,157 @@
+"""ws.frames_lost and ws.stalled: the socket is open, but not everything comes.
+
+Lost: numbers of the frames of one topic jump, and the missing ones never come,
+also not as catch-ups on a new socket.  Stalled: an answer is due and nothing
+comes for far longer than a model thinks, or pings stay without pong.
+Source: hand-off protocol as reported for 2026, detection notes 8.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from analysis.detect.sockets import (
+    cut,
+    sockets,
+    turns_due,
+)
+from analysis.detect.support import (
+    Record,
+    earned,
+    effect,
+    finding,
+    flow_evidence,
+    last_moment,
+    ranked,
+    records,
+)
+from analysis.knowledge import threshold
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding, Severity
+from analysis.model.frames import Tables
+
+PING, PONG = 9, 10
+
+
+def _frames(tables: Tables, flows: set[str]) -> list[Record]:
+    frame = tables["ws_frames"]
+    if frame.empty:
+        return []
+    rows = records(frame[frame["flow"].isin(list(flows)).fillna(False)])
+    return sorted(rows, key=lambda row: row["time"] or 0.0)
+
+
+def find_ws_frames_lost(tables: Tables) -> Iterator[Finding]:
+    rows = {row["flow"]: row for row in sockets(tables)}
+    frames = [
+        row
+        for row in _frames(tables, set(rows))
+        if not row["from_client"] and row["sequence"] is not None
+    ]
+    by_topic: dict[str, list[Record]] = {}
+    by_flow: dict[str, list[Record]] = {}
+    for row in frames:
+        by_topic.setdefault(row["topic"] or f"flow {row['flow']}", []).append(row)
+        by_flow.setdefault(row["flow"], []).append(row)
+    gaps = {topic: missing(found) for topic, found in by_topic.items()}
+    # numbers may run over the whole socket instead of one topic
+    lost = {
+        topic: count
+        for topic, count in gaps.items()
+        if count and any(missing(by_flow[row["flow"]]) for row in by_topic[topic])
+    }
+    if not lost:
+        return
+    flows = dict.fromkeys(row["flow"] for topic in lost for row in by_topic[topic])
+    hit = [rows[flow] for flow in flows]
+    hosts = ranked(row["host"] for row in hit)
+    total = sum(lost.values())
+    seen = sum(len(by_topic[topic]) for topic in lost)
+    due = any(turns_due(row, tables) for row in hit)
+    yield finding(
+        "ws.frames_lost",
+        f"{total} numbered items are missing among {seen} frames of {len(lost)} answers on the "
+        f"websocket to {some(hosts)}, and no catch-up brought them"
+        + ("; the answer never ended." if due else "."),
+        confidence=earned(0.8, (total > 1, 0.3), (due, 0.4), (len(lost) > 1, 0.3)),
+        subjects=hosts,
+        severity=effect(hosts[0]),
+        count=total,
+        times=[row["time"] for topic in lost for row in by_topic[topic]],
+        evidence=flow_evidence(hit, "the websocket with gaps in its numbering"),
+        in_short=f"{total} items missing among {seen} frames",
+        measurements={"missing": total, "frames": seen},
+    )
+
+
+def missing(rows: list[Record]) -> int:
+    """How many numbers are missing in a series that otherwise counts up one by one.
+
+    Repeats (catch-ups after a reconnect) fill their gaps.  0 for a series that
+    is too short, or whose numbers are not consecutive by nature.
+    """
+    numbers: set[int] = set()
+    for row in rows:
+        # a frame with several items carries the number of the last one
+        items = max(len(row["items"] or ()), 1)
+        numbers.update(range(row["sequence"] - min(items, 256) + 1, row["sequence"] + 1))
+    if len(numbers) < threshold("ws_sequence_least"):
+        return 0
+    ordered = sorted(numbers)
+    steps = [after - before for before, after in pairwise(ordered)]
+    gaps = [step - 1 for step in steps if step > 1]
+    if len(gaps) > 0.3 * len(steps) or sum(gaps) > 2 * len(numbers):
+        return 0
+    return sum(gaps)
+
+
+def find_ws_stalled(tables: Tables) -> Iterator[Finding]:
+    end = last_moment(tables)
+    rows = [row for row in sockets(tables) if row["opened"] is not None and not cut(row)]
+    frames: dict[str, list[Record]] = {}
+    for frame in _frames(tables, {row["flow"] for row in rows}):
+        frames.setdefault(frame["flow"], []).append(frame)
+    stalled = []
+    for row in rows:
+        until = row["ended"] or end
+        if until is None or not turns_due(row, tables):
+            continue
+        own = frames.get(row["flow"], [])
+        silence, pings, pongs = _silence(row, own, until)
+        # with answered pings the path is alive, and the model may only be thinking
+        patience = threshold("ws_stall_s") * (2 if pongs else 1)
+        if silence >= patience or (pings >= 2 and silence >= threshold("ws_ping_stall_s")):
+            stalled.append((row, silence, pings))
+    if not stalled:
+        return
+    hosts = ranked(row["host"] for row, _, _ in stalled)
+    longest = max(silence for _, silence, _ in stalled)
+    pings = sum(count for _, _, count in stalled)
+    yield finding(
+        "ws.stalled",
+        f"An answer was due on the websocket to {some(hosts)}, and nothing came for "
+        f"{longest:.0f} s" + (f"; {pings} pings stayed without pong." if pings else "."),
+        confidence=earned(0.6, (pings >= 2, 0.6), (longest >= 2 * threshold("ws_stall_s"), 0.3)),
+        subjects=hosts,
+        severity=effect(hosts[0], Severity.WARNING),
+        count=len(stalled),
+        times=[row["opened"] for row, _, _ in stalled],
+        evidence=flow_evidence([row for row, _, _ in stalled], "the silent websocket"),
+        in_short=f"silent for {longest:.0f} s",
+        measurements={"silence_s": round(longest, 1), "pings_unanswered": pings},
+    )
+
+
+def _silence(row: Record, frames: list[Record], until: float) -> tuple[float, int, int]:
+    """Seconds without data at the end, and the client's pings unanswered and answered in them."""
+    if not frames:
+        silence = row["idle_before_end_s"]
+        unanswered = (row["client_pings"] or 0) - (row["server_pongs"] or 0)
+        return (until - row["opened"] if silence is None else silence), max(unanswered, 0), 0
+    # the wait begins with the subscription, not with an earlier answer on the same socket
+    since = max([row["opened"], *(f["time"] for f in frames if f["opcode"] not in (PING, PONG))])
+    later = [f for f in frames if f["time"] >= since]
+    pings = sum(1 for f in later if f["from_client"] and f["opcode"] == PING)
+    pongs = sum(1 for f in later if not f["from_client"] and f["opcode"] == PONG)
+    return until - since, max(pings - pongs, 0), pongs

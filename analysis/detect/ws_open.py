@@ -1,0 +1,255 @@
+"""ws.connect_failed and ws.upgrade_stripped: the websocket was never open.
+
+An upgrade answered by something on the path, or answered as if it were no
+upgrade (200, 426), was stripped; one refused by the service, or not answered at
+all, failed.  A failure that a later try heals is nothing.
+Source: RFC 6455 section 4, detection notes 8.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from analysis.detect.reach import cancelled, reach_of
+from analysis.detect.script_replaced import product_of
+from analysis.detect.scripts import exchanges
+from analysis.detect.sockets import (
+    SOCKET_HOSTS,
+    WireSocket,
+    ended_by_capture,
+    sockets,
+    wire_sockets,
+)
+from analysis.detect.support import (
+    Record,
+    earned,
+    effect,
+    finding,
+    flow_evidence,
+    last_moment,
+    noted,
+    packet_evidence,
+    ranked,
+    records,
+    where,
+    without_own_leg,
+)
+from analysis.knowledge import threshold
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Evidence, Finding, Locus, Severity
+from analysis.model.frames import Tables
+
+_NO_UPGRADE = (200, 426)
+"""The answerer did not see an upgrade: 426 Upgrade Required, or a plain page."""
+
+
+def _never_open(tables: Tables) -> list[Record]:
+    """Failed upgrades without a later success to the same host, given up by nobody."""
+    rows = sockets(tables)
+    opened = [row for row in rows if row["opened"] is not None and row["status"] in (None, 101)]
+    return [
+        row
+        for row in rows
+        if row["opened"] is None
+        and (row["status"] is not None or row["error"])
+        and row["status"] != 101
+        and not (cancelled(row["error"]) and row["status"] is None)
+        and not ended_by_capture(tables, row["ended"])
+        and not any(
+            other["host"] == row["host"] and other["opened"] >= (row["requested"] or 0)
+            for other in opened
+        )
+    ]
+
+
+def _exchange(row: Record, tables: Tables) -> Record | None:
+    flows = exchanges(tables, {row["flow"]})
+    return flows.get((row["source"] or "", row["flow"]))
+
+
+def _stripped(row: Record, exchange: Record | None) -> bool:
+    """True when what answered was not the service."""
+    if row["status"] is None:
+        return False
+    if row["status"] in _NO_UPGRADE:
+        return True
+    if exchange is None:
+        return False
+    return bool(product_of(exchange)) or not (exchange["cf_ray"] or exchange["request_id"])
+
+
+def _lost_upgrades(tables: Tables) -> list[Record]:
+    """Requests to the websocket host that reached the recorder as plain GETs."""
+    http = where(tables["http"], "host", lambda name: name in SOCKET_HOSTS)
+    if http.empty:
+        return []
+    known = {row["flow"] for row in records(tables["ws"])}
+    paths = http["path"].fillna("")
+    plain = http[paths.str.contains("/ws/", regex=False) & http["upgrade"].isna()]
+    return [
+        row
+        for row in records(plain)
+        if row["flow"] not in known and row["method"] == "GET" and row["status"] not in (None, 101)
+    ]
+
+
+def find_ws_upgrade_stripped(tables: Tables) -> Iterator[Finding]:
+    pairs = [(row, _exchange(row, tables)) for row in _never_open(tables)]
+    stripped = [(row, exchange) for row, exchange in pairs if _stripped(row, exchange)]
+    lost = _lost_upgrades(tables)
+    swallowed = [row for row in sockets(tables) if row["status"] == 101 and row["opened"] is None]
+    if not stripped and not lost and not swallowed:
+        return
+    rows = [row for row, _ in stripped] + lost + swallowed
+    answers = [exchange for _, exchange in stripped if exchange] + lost
+    vendor = next((name for name in map(product_of, answers) if name), None)
+    hosts = ranked(row["host"] for row in rows)
+    statuses = some(sorted({str(row["status"]) for row in rows}))
+    signals = [f"the upgrade was answered with {statuses}"]
+    if lost:
+        signals.append("the Upgrade header was lost before the recorder")
+    if swallowed:
+        signals.append("the service's 101 was not delivered")
+    if stripped and all(not (item and item["cf_ray"]) for _, item in stripped):
+        signals.append("the service's edge left no mark on the answer")
+    if vendor:
+        signals.append(f"the answer is one of {vendor}")
+    yield finding(
+        "ws.upgrade_stripped",
+        f"{len(rows)} websocket upgrades to {some(hosts)} did not get through: "
+        f"{'; '.join(signals)}.",
+        confidence=earned(0.6, *((True, 0.4) for _ in signals[1:]), (len(rows) > 1, 0.2)),
+        subjects=hosts,
+        severity=effect(hosts[0]),
+        vendor=vendor,
+        count=len(rows),
+        times=[row.get("requested") or row.get("started") for row in rows],
+        evidence=flow_evidence(rows, "the upgrade and its answer"),
+        in_short=f"answered with {statuses}",
+        measurements={"signals": signals},
+    )
+
+
+def find_ws_connect_failed(tables: Tables) -> Iterator[Finding]:
+    failed = [row for row in _never_open(tables) if not _stripped(row, _exchange(row, tables))]
+    wire = [] if failed or len(sockets(tables)) else _wire_failures(tables)
+    if failed:
+        yield _refused(failed, tables)
+    elif wire:
+        yield _unreached(wire, tables)
+    else:
+        yield from _unopened(tables)
+
+
+def _refused(failed: list[Record], tables: Tables) -> Finding:
+    hosts = ranked(row["host"] for row in failed)
+    statuses = sorted({row["status"] for row in failed if row["status"] is not None})
+    errors = tuple(dict.fromkeys(row["error"] for row in failed if row["error"]))
+    below = any(reach.failed for reach in reach_of(tables, frozenset(hosts)).values())
+    answered = [_exchange(row, tables) for row in failed if row["status"] is not None]
+    by_edge = bool(statuses) and all(item and item["cf_ray"] for item in answered)
+    what = (
+        f"answered with {some([str(status) for status in statuses])}"
+        if statuses
+        else f"not answered: {some(errors, 2) or 'no response'}"
+    )
+    found = finding(
+        "ws.connect_failed",
+        f"{len(failed)} websocket upgrades to {some(hosts)} failed, {what}"
+        + (" by the service's own edge." if by_edge else "."),
+        confidence=earned(0.8, (below, 0.4), (len(failed) > 1, 0.3), (bool(statuses), 0.3)),
+        subjects=hosts,
+        severity=effect(hosts[0]),
+        count=len(failed),
+        times=[row["requested"] for row in failed],
+        evidence=flow_evidence(failed, "the upgrade that failed"),
+        in_short=what,
+        measurements={"statuses": statuses, "errors": list(errors[:5])},
+    )
+    if by_edge and any(status >= 500 for status in statuses):
+        return replace(found, locus=Locus.SERVICE)
+    return found
+
+
+def _wire_failures(tables: Tables) -> list[WireSocket]:
+    """Connections to the websocket host that never got an answer to the ClientHello."""
+    found = wire_sockets(tables)
+    if any(item.established for item in found):
+        return []
+    return [
+        item
+        for item in found
+        if item.tcp["reset_by"] == "server"
+        or item.tls["alert"] is not None
+        or (item.tls["server_hello_ms"] is None and _waited(item, tables))
+    ]
+
+
+def _waited(item: WireSocket, tables: Tables) -> bool:
+    end = last_moment(tables)
+    started = item.tls["time"]
+    return end is not None and started is not None and end - started >= threshold("handoff_wait_s")
+
+
+def _unreached(wire: list[WireSocket], tables: Tables) -> Finding:
+    hosts = ranked(item.host for item in wire)
+    resets = [item for item in wire if item.tcp["reset_by"] == "server"]
+    others = _others_reached(tables)
+    how = "reset" if resets else "left without an answer"
+    return finding(
+        "ws.connect_failed",
+        f"{len(wire)} connections to {some(hosts)} were {how} after the ClientHello"
+        + (", while other hosts of ChatGPT answered." if others else "."),
+        confidence=earned(0.7, (others, 0.5), (len(wire) > 1, 0.4), (bool(resets), 0.2)),
+        subjects=hosts,
+        severity=effect(hosts[0]),
+        count=len(wire),
+        times=[item.tls["time"] for item in wire],
+        evidence=packet_evidence([item.tls for item in wire], "ClientHello to the websocket host")
+        + packet_evidence([item.tcp for item in resets], "reset", ("reset_frame",)),
+        in_short=f"{how} after the ClientHello",
+    )
+
+
+def _others_reached(tables: Tables) -> bool:
+    hellos = without_own_leg(tables["tls"], tables)
+    fine = hellos[hellos["server_hello_ms"].notna()] if len(hellos) else hellos
+    others = where(fine, "sni", lambda name: name not in SOCKET_HOSTS and bool(ranked([name])))
+    return len(others) > 0
+
+
+def _unopened(tables: Tables) -> Iterator[Finding]:
+    """A turn was handed over, the page load is in the capture, and no socket was ever opened."""
+    sse, http = tables["sse"], tables["http"]
+    if sse.empty or http.empty or len(tables["ws"]):
+        return
+    handed = records(sse[sse["handoff"].fillna(False)])
+    pages = http[(http["request_dest"] == "document").fillna(False)]
+    started = {row["host"]: row["started"] for row in records(pages)}
+    end = last_moment(tables)
+    lost = [
+        row
+        for row in handed
+        if row["host"] in started
+        and row["last_chunk"] is not None
+        and started[row["host"]] <= row["last_chunk"]
+        and end is not None
+        and end - row["last_chunk"] >= threshold("handoff_wait_s")
+    ]
+    if not lost or any(item.established for item in wire_sockets(tables)):
+        return
+    evidence: tuple[Evidence, ...] = flow_evidence(lost, "the answer is handed to the websocket")
+    evidence += (noted(lost[0]["source"] or "", "no websocket in the whole session"),)
+    yield finding(
+        "ws.connect_failed",
+        "An answer was handed over to the websocket, but the page never opened one "
+        f"within {threshold('handoff_wait_s'):.0f} s.",
+        confidence=0.6,
+        subjects=SOCKET_HOSTS,
+        severity=Severity.CRITICAL,
+        count=len(lost),
+        times=[row["last_chunk"] for row in lost],
+        evidence=evidence,
+        in_short="never opened",
+    )

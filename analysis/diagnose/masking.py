@@ -1,0 +1,96 @@
+"""Which finding explains which: a layer is judged only if the one below was usable.
+
+A follower keeps its evidence and points at its cause; it is never dropped.
+Rules are data: a follower, the findings that can explain it, and whether both
+must be about the same hosts.  After OONI's evidence order (DNS, TCP, TLS, HTTP,
+stream).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from analysis.knowledge import hosts
+from analysis.model.diagnosis import Finding
+
+_NAME_FAILED = (
+    "dns.injected",
+    "dns.block_cname",
+    "dns.sinkhole",
+    "dns.nxdomain_filter",
+    "dns.ede_filtered",
+    "dns.timeout",
+    "dns.resolver_failing",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`follower` is explained by the first of `causes` that is there and about its hosts."""
+
+    follower: str
+    causes: tuple[str, ...]
+    same_hosts: bool = True
+    never_opened: bool = False
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("dns.block_cname", ("dns.injected",)),
+    Rule("dns.sinkhole", ("dns.injected", "dns.block_cname")),
+    Rule("dns.nxdomain_filter", ("dns.injected", "dns.block_cname", "dns.sinkhole")),
+    Rule(
+        "dns.ede_filtered",
+        ("dns.injected", "dns.block_cname", "dns.sinkhole", "dns.nxdomain_filter"),
+    ),
+    Rule("dns.resolver_failing", ("dns.sinkhole", "dns.nxdomain_filter", "dns.ede_filtered")),
+    Rule("dns.timeout", ("dns.resolver_failing",)),
+    Rule("script.blocked_by_network", _NAME_FAILED),
+    Rule("ws.connect_failed", (*_NAME_FAILED, "ws.upgrade_stripped")),
+    # the page that should have opened the socket never ran
+    Rule(
+        "ws.connect_failed",
+        (
+            "script.blocked_by_network",
+            "script.blocked_by_extension",
+            "script.replaced",
+            "script.blocked_by_policy",
+            "script.stale_build",
+        ),
+        same_hosts=False,
+        never_opened=True,
+    ),
+    Rule("ws.frames_lost", ("ws.dropped",)),
+    Rule("ws.stalled", ("ws.dropped", "ws.frames_lost")),
+)
+
+
+def explain(findings: Sequence[Finding]) -> list[Finding]:
+    """The same findings, each pointing at its cause where one is there."""
+    return [replace(found, explained_by=_cause(found, findings)) for found in findings]
+
+
+def _cause(found: Finding, findings: Sequence[Finding]) -> str | None:
+    for rule in RULES:
+        if rule.follower != found.id:
+            continue
+        if rule.never_opened and found.measurements.get("in_short") != "never opened":
+            continue
+        for cause_id in rule.causes:
+            # a lesser finding cannot account for the whole effect
+            causes = [
+                other
+                for other in findings
+                if other.id == cause_id and other.severity.rank <= found.severity.rank
+            ]
+            if causes and (not rule.same_hosts or _covers(causes, found)):
+                return cause_id
+    # a detector's own pointer stands only while the finding it names is there
+    named = [other for other in findings if other.id == found.explained_by]
+    return found.explained_by if _covers(named, found) else None
+
+
+def _covers(causes: Sequence[Finding], found: Finding) -> bool:
+    """True when the causes are about every host that matters in the follower."""
+    needed = {name for name in found.subjects if hosts().essential(name)} or set(found.subjects)
+    return bool(needed) and needed <= {name for cause in causes for name in cause.subjects}

@@ -1,0 +1,90 @@
+"""The figures of a session: delay budget, DNS per resolver, websockets, streams.
+
+Only counts and quantiles: sizes and times of single records of an answer would
+tell what was said.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+
+from analysis.detect.delay import budgets
+from analysis.detect.sockets import sockets
+from analysis.detect.support import percentile, records, where
+from analysis.knowledge import hosts
+from analysis.model.frames import Tables
+
+MAX_RESOLVERS = 20
+
+
+def measurements(tables: Tables) -> dict[str, object]:
+    """Figures by area; an area without rows is left out."""
+    found = {
+        "delay_budget": _delay(tables),
+        "dns": _dns(tables),
+        "websockets": _websockets(tables),
+        "streams": _streams(tables),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _delay(tables: Tables) -> list[dict[str, object]]:
+    return [
+        {**leg, "way": budget.proxy or "direct", "separable": budget.enough}
+        for budget in budgets(tables)
+        if budget.legs
+        for leg in budget.measured()
+    ]
+
+
+def _dns(tables: Tables) -> list[dict[str, object]]:
+    frame = tables["dns"]
+    if frame.empty:
+        return []
+    answered = frame[frame["response"].fillna(False) & (frame["protocol"].fillna("dns") == "dns")]
+    out: list[dict[str, object]] = []
+    names = answered["src"].fillna("the system resolver")
+    for resolver, group in answered.groupby(names, sort=True):
+        times = [float(value) for value in group["latency_ms"].dropna()]
+        failed = int((group["rcode"].fillna(0) != 0).sum())
+        entry: dict[str, object] = {"resolver": resolver, "answers": len(group), "failed": failed}
+        if times:
+            entry["median_ms"] = round(median(times), 1)
+            entry["p95_ms"] = round(percentile(times, 0.95), 1)
+            entry["n"] = len(times)
+        out.append(entry)
+    return out[:MAX_RESOLVERS]
+
+
+def _websockets(tables: Tables) -> dict[str, object]:
+    rows = sockets(tables)
+    if not rows:
+        return {}
+    codes: dict[str, int] = {}
+    for row in rows:
+        if row["close_code"] is not None:
+            codes[str(row["close_code"])] = codes.get(str(row["close_code"]), 0) + 1
+    return {
+        "opened": sum(1 for row in rows if row["opened"] is not None),
+        "not_opened": sum(1 for row in rows if row["opened"] is None),
+        "close_codes": codes,
+        "client_frames": sum(row["client_frames"] or 0 for row in rows),
+        "server_frames": sum(row["server_frames"] or 0 for row in rows),
+        "turns_subscribed": sum(row["subscribed"] or 0 for row in rows),
+        "turns_completed": sum(row["completed"] or 0 for row in rows),
+    }
+
+
+def _streams(tables: Tables) -> dict[str, object]:
+    rows = records(where(tables["sse"], "host", hosts().is_chatgpt))
+    if not rows:
+        return {}
+    first = [row["ttft_ms"] for row in rows if row["ttft_ms"] is not None]
+    ends: dict[str, int] = {}
+    for row in rows:
+        ends[row["end"] or "open"] = ends.get(row["end"] or "open", 0) + 1
+    out: dict[str, object] = {"streams": len(rows), "ends": ends}
+    if first:
+        # coarse on purpose: exact times of an answer tell what was said
+        out["first_octet_median_ms"] = round(median(first), -1)
+    return out

@@ -1,0 +1,114 @@
+"""Cause ranking and the verdict.
+
+Roots are findings that nothing explains.  The primary one has the largest
+effect on the user: severity, then whether an essential host is hit, confidence,
+how many findings it explains, and the lower layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analysis.knowledge import hosts, wording
+from analysis.model.diagnosis import Finding, Locus, Severity, Status, Verdict
+
+_LAYERS = ("dns", "device", "tcp", "net", "tls", "quic", "vpn", "proxy", "script", "ws", "sse")
+
+_PARTIAL = frozenset({"ws.dropped", "ws.frames_lost", "ws.stalled", "sse.cut", "sse.buffered"})
+"""Critical, but other parts of ChatGPT go on working: impaired, not blocked."""
+
+_NO_EFFECT = frozenset({"capture.lossy"})
+"""Of the capture, not of the session: never the cause of anything."""
+
+
+def layer(found: Finding) -> int:
+    """Position from the bottom; what is not of the path comes last."""
+    name = found.id.partition(".")[0]
+    return _LAYERS.index(name) if name in _LAYERS else len(_LAYERS)
+
+
+def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Worst first, roots before followers, then by id and subject."""
+    return tuple(
+        sorted(
+            findings,
+            key=lambda found: (
+                found.severity.rank,
+                found.explained_by is not None,
+                found.id,
+                found.subjects,
+                found.vendor or "",
+                found.summary,
+            ),
+        )
+    )
+
+
+def roots(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings that nothing explains, the one with the largest effect first."""
+    followers: dict[str, int] = {}
+    for found in findings:
+        if found.explained_by:
+            followers[found.explained_by] = followers.get(found.explained_by, 0) + 1
+    return sorted(
+        (found for found in findings if found.explained_by is None and found.id not in _NO_EFFECT),
+        key=lambda found: (
+            found.severity.rank,
+            not any(hosts().essential(name) for name in found.subjects),
+            -round(found.confidence, 1),
+            -followers.get(found.id, 0),
+            layer(found),
+            found.id,
+            found.subjects,
+        ),
+    )
+
+
+def headline(found: Finding) -> str:
+    """The sentence of one finding that a help desk can repeat."""
+    in_short = found.measurements.get("in_short")
+    return wording(found.id).headline_for(found.subjects, found.vendor, str(in_short or ""))
+
+
+def verdict(findings: Sequence[Finding], worked: tuple[float, str] | None, missing: str) -> Verdict:
+    """The session in one sentence.
+
+    `worked` is how surely ChatGPT was seen to work and by what; `missing` is
+    what would settle a case without enough evidence.
+    """
+    ranked = roots(findings)
+    serious = [found for found in ranked if found.severity is not Severity.INFO]
+    primary = ranked[0].id if ranked else None
+    if serious:
+        first = serious[0]
+        sentence = headline(first)
+        # the same fault may show in several findings; name another one only once
+        besides = next((found for found in serious[1:] if found.id != first.id), None)
+        if besides:
+            sentence += f" Besides, independent of it: {headline(besides)}"
+        return Verdict(_status(first), first.locus, first.id, sentence, first.confidence)
+    if worked:
+        confidence, proof = worked
+        note = f" {headline(ranked[0])}" if ranked else ""
+        return Verdict(
+            Status.OK,
+            Locus.UNKNOWN,
+            primary,
+            f"No problem with ChatGPT was found: {proof}.{note}",
+            confidence,
+        )
+    return Verdict(
+        Status.INSUFFICIENT,
+        Locus.UNKNOWN,
+        primary,
+        f"The evidence carries no verdict: {missing}",
+        0.0,
+    )
+
+
+def _status(found: Finding) -> Status:
+    if found.severity is not Severity.CRITICAL:
+        return Status.IMPAIRED
+    if found.locus is Locus.SERVICE:
+        return Status.DOWN
+    return Status.IMPAIRED if found.id in _PARTIAL else Status.BLOCKED
