@@ -50,6 +50,7 @@ class _Session:
         self, proxy: tuple[str, int], ca_file: Path, base_url: str, skip: frozenset[str]
     ) -> None:
         self._http = _Http(proxy, ssl.create_default_context(cafile=str(ca_file)), base_url)
+        self._pool = ThreadPoolExecutor(_PARALLEL)
         self._skip = skip
         self._seen: dict[str, Any] = {
             "client": "builtin",
@@ -82,6 +83,7 @@ class _Session:
         if self._updates is not None:
             self._updates.close()
         self._seen["elapsed_ms"] = round((time.monotonic() - started) * 1000)
+        self._pool.shutdown()
         self._optional("POST", "/demo/done", self._seen)
         self._http.close()
         return self._seen
@@ -93,36 +95,33 @@ class _Session:
         scripts["named"] = len(document.scripts)
         wanted = [path for path in document.scripts if path not in self._skip]
         scripts["missing"] += [path for path in document.scripts if path in self._skip]
-        with ThreadPoolExecutor(_PARALLEL) as pool:
-            loaded = pool.map(self._try_get, [*wanted, *document.others])
-            scripts["missing"] += [
-                path for path, good in zip(wanted, loaded, strict=False) if not good
-            ]
+        loaded = self._pool.map(self._try_get, [*wanted, *document.others])
+        scripts["missing"] += [path for path, good in zip(wanted, loaded, strict=False) if not good]
         return document
 
     def _boot(self, document: _Document) -> None:
         session = json.loads(self._http.get("/api/auth/session"))
         self._http.headers["Authorization"] = f"Bearer {session['accessToken']}"
-        with ThreadPoolExecutor(_PARALLEL) as pool:
-            needed = [
-                pool.submit(self._http.get, path)
-                for path in (
-                    "/backend-api/me",
-                    "/backend-api/models?history_and_training_disabled=false",
-                    "/backend-api/settings/user",
-                    "/backend-api/conversations?offset=0&limit=28&order=updated",
-                )
-            ]
-            needed.append(pool.submit(self._http.post, "/backend-api/conversation/init", {}))
-            pool.submit(self._optional, "POST", document.bootstrap["ab"] + "/v1/initialize", {})
-            pool.submit(self._optional, "POST", "/ces/v1/t", {"event": "page_load"})
-            pool.submit(self._optional, "GET", "/cdn-cgi/trace", None)
-            for call in needed:
-                call.result()
+        pool = self._pool
+        needed = [
+            pool.submit(self._http.get, path)
+            for path in (
+                "/backend-api/me",
+                "/backend-api/models?history_and_training_disabled=false",
+                "/backend-api/settings/user",
+                "/backend-api/conversations?offset=0&limit=28&order=updated",
+            )
+        ]
+        needed.append(pool.submit(self._http.post, "/backend-api/conversation/init", {}))
+        pool.submit(self._optional, "POST", document.bootstrap["ab"] + "/v1/initialize", {})
+        pool.submit(self._optional, "POST", "/ces/v1/t", {"event": "page_load"})
+        pool.submit(self._optional, "GET", "/cdn-cgi/trace", None)
         try:
             self._open_socket()
         except _FAILURES:
             self._updates = None  # tried again when an answer is handed over
+        for call in needed:
+            call.result()
 
     def _turn(self, prompt: str) -> None:
         challenge = json.loads(self._http.post(f"{_REQUIREMENTS}/prepare", {}))
@@ -132,7 +131,7 @@ class _Session:
             )
         )["token"]
         conduit = json.loads(self._http.post("/backend-api/f/conversation/prepare", {}))
-        self._optional("POST", "/backend-api/sentinel/ping", {})
+        self._pool.submit(self._optional, "POST", "/backend-api/sentinel/ping", {})
         record: dict[str, Any] = {"transport": "sse", "complete": False, "events": 0, "text": ""}
         self._seen["turns"].append(record)
         first = len(self._seen["turns"]) == 1
