@@ -53,10 +53,17 @@ def draw_budget(legs: tuple[Leg, ...], *, title_id: str) -> Markup:
         "field": "leg",
         "type": "nominal",
         "sort": [leg.name for leg in legs],
-        "axis": {"title": None, "domain": False, "ticks": False, "labelLimit": 260},
+        "axis": {
+            "title": None,
+            "domain": False,
+            "ticks": False,
+            "labelLimit": 260,
+            "labelColor": "var(--ink)",
+            "labelPadding": 10,
+        },
     }
     spec = {
-        "width": 720,
+        "width": 880,
         "height": {"step": 30},
         "data": {"values": rows},
         "encoding": {"y": y},

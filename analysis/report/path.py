@@ -108,7 +108,7 @@ def path_of(diagnosis: Diagnosis, tables: Tables) -> tuple[PathDrawing, PathDraw
     x, y = BOX_WIDTH // 2, BOX_HEIGHT // 2
     return (
         lay("lying", (960, 130), (1, 30), (202, 0), (BOX_WIDTH, y), (0, y)),
-        lay("standing", (320, 500), (85, 10), (0, 104), (x, BOX_HEIGHT), (x, 0)),
+        lay("standing", (320, 500), (130, 10), (0, 104), (x, BOX_HEIGHT), (x, 0)),
     )
 
 
@@ -136,7 +136,7 @@ def _details(tables: Tables) -> tuple[tuple[str, str], ...]:
     return (
         ("Device", _short(machine or "browser")),
         ("Resolver", _short(resolver or "not seen")),
-        ("VPN or proxy", _short(via or "none seen in use")),
+        ("VPN or proxy", _short(via or ("none seen in use" if len(made) else "not seen"))),
         ("Edge", _short(edge or "not seen")),
         ("ChatGPT", _short(host or "not seen")),
     )

@@ -68,6 +68,11 @@ def unanswered(dns: pd.DataFrame) -> pd.Series[bool]:
     return ~matched & _filled(~dns["response"].astype("boolean"))
 
 
+def lookups(dns: pd.DataFrame) -> pd.DataFrame:
+    """The messages that say something: responses, and queries that have none."""
+    return dns[_filled(dns["response"]) | unanswered(dns)]
+
+
 def ended_in_error(table: str, frame: pd.DataFrame) -> pd.Series[bool]:
     """For each row, whether the row itself says that something failed."""
     if frame.empty:

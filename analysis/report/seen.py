@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 
@@ -18,7 +19,9 @@ from analysis.report.cells import (
     size,
     words,
 )
-from analysis.report.proof import Proof, ended_in_error, unanswered
+from analysis.report.proof import Proof, ended_in_error, lookups
+
+type Kind = Literal["short", "long", "figures"]
 
 _FAILING_ROWS = 25
 _OTHER_ROWS = 40
@@ -26,11 +29,11 @@ _OTHER_ROWS = 40
 
 @dataclass(frozen=True, slots=True)
 class SeenColumn:
-    """One column: heading, the text of a cell, and whether it holds figures."""
+    """One column: heading, the text of a cell, and how it is set."""
 
     heading: str
     text: CellText
-    figures: bool = False
+    kind: Kind = "short"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class SeenTable:
         return self.total - len(self.failing_rows) - len(self.other_rows)
 
 
-def _columns(*columns: tuple[str, CellText] | tuple[str, CellText, bool]) -> tuple[SeenColumn, ...]:
+def _columns(*columns: tuple[str, CellText] | tuple[str, CellText, Kind]) -> tuple[SeenColumn, ...]:
     return tuple(SeenColumn(*column) for column in columns)
 
 
@@ -68,13 +71,13 @@ _TITLES: tuple[tuple[str, str, str | None, tuple[SeenColumn, ...]], ...] = (
         "Name lookups (DNS)",
         "time",
         _columns(
-            ("Name", words("qname")),
+            ("Name", words("qname"), "long"),
             ("Type", words("qtype")),
             ("Result", rcode),
-            ("Answers", words("answers")),
+            ("Answers", words("answers"), "long"),
             ("Answered by", words("src")),
-            ("Took", delay("latency_ms"), True),
-            ("Frame", words("frame"), True),
+            ("Took", delay("latency_ms"), "figures"),
+            ("Frame", words("frame"), "figures"),
         ),
     ),
     (
@@ -84,11 +87,11 @@ _TITLES: tuple[tuple[str, str, str | None, tuple[SeenColumn, ...]], ...] = (
         _columns(
             ("Name", words("host")),
             ("Address", words("address")),
-            ("TCP", delay("tcp_ms"), True),
-            ("TLS", delay("tls_ms"), True),
+            ("TCP", delay("tcp_ms"), "figures"),
+            ("TLS", delay("tls_ms"), "figures"),
             ("Protocol", words("tls_version", "alpn")),
-            ("Certificate issued by", words("issuer")),
-            ("Error", words("error_stage", "error", "client_error", between=": ")),
+            ("Certificate issued by", words("issuer"), "long"),
+            ("Error", words("error_stage", "error", "client_error", between=": "), "long"),
         ),
     ),
     (
@@ -97,12 +100,12 @@ _TITLES: tuple[tuple[str, str, str | None, tuple[SeenColumn, ...]], ...] = (
         "started",
         _columns(
             ("Method", words("method")),
-            ("Address", address("host", "path")),
-            ("Status", words("status"), True),
-            ("First octet", delay("ttfb_ms"), True),
-            ("Total", delay("total_ms"), True),
-            ("Size", size("response_bytes"), True),
-            ("Error", words("error", "error_code")),
+            ("Address", address("host", "path"), "long"),
+            ("Status", words("status"), "figures"),
+            ("First octet", delay("ttfb_ms"), "figures"),
+            ("Total", delay("total_ms"), "figures"),
+            ("Size", size("response_bytes"), "figures"),
+            ("Error", words("error", "error_code"), "long"),
         ),
     ),
     (
@@ -110,13 +113,13 @@ _TITLES: tuple[tuple[str, str, str | None, tuple[SeenColumn, ...]], ...] = (
         "Websockets",
         "requested",
         _columns(
-            ("Address", address("host", "path")),
-            ("Upgrade", words("status"), True),
-            ("Close code", words("close_code"), True),
+            ("Address", address("host", "path"), "long"),
+            ("Upgrade", words("status"), "figures"),
+            ("Close code", words("close_code"), "figures"),
             ("Ended by", words("closed_by")),
-            ("Frames up / down", frames, True),
-            ("Silence before end", seconds("idle_before_end_s"), True),
-            ("Error", words("error")),
+            ("Frames up / down", frames, "figures"),
+            ("Silence before end", seconds("idle_before_end_s"), "figures"),
+            ("Error", words("error"), "long"),
         ),
     ),
     (
@@ -124,13 +127,13 @@ _TITLES: tuple[tuple[str, str, str | None, tuple[SeenColumn, ...]], ...] = (
         "Streamed answers",
         "started",
         _columns(
-            ("Address", address("host", "path")),
-            ("Chunks", words("chunks"), True),
-            ("First chunk", delay("ttft_ms"), True),
-            ("Gap, 95%", delay("gap_p95_ms"), True),
-            ("Longest gap", delay("gap_max_ms"), True),
+            ("Address", address("host", "path"), "long"),
+            ("Chunks", words("chunks"), "figures"),
+            ("First chunk", delay("ttft_ms"), "figures"),
+            ("Gap, 95%", delay("gap_p95_ms"), "figures"),
+            ("Longest gap", delay("gap_max_ms"), "figures"),
             ("End", words("end")),
-            ("Error", words("error")),
+            ("Error", words("error"), "long"),
         ),
     ),
     (
@@ -138,12 +141,12 @@ _TITLES: tuple[tuple[str, str, str | None, tuple[SeenColumn, ...]], ...] = (
         "Scripts and styles the page names",
         None,
         _columns(
-            ("Address", words("url")),
+            ("Address", words("url"), "long"),
             ("Kind", words("kind")),
             ("Needed", words("needed")),
             ("Outcome", words("outcome")),
-            ("Status", words("status"), True),
-            ("Error", words("error")),
+            ("Status", words("status"), "figures"),
+            ("Error", words("error"), "long"),
         ),
     ),
 )
@@ -153,13 +156,13 @@ def seen_tables(tables: Tables, proof: Proof, begin: float | None) -> tuple[Seen
     """Every table that has rows; `begin` is the session's start in s since 1970."""
     shown = []
     for name, title, time, columns in _TITLES:
-        frame = _shown_rows(name, tables)
+        frame = lookups(tables[name]) if name == "dns" else tables[name]
         if frame.empty:
             continue
         shown_columns = columns
         if time is not None:
             frame = frame.sort_values(time, kind="stable", na_position="last")
-            shown_columns = (SeenColumn("Time", offset(time, begin), True), *columns)
+            shown_columns = (SeenColumn("Time", offset(time, begin), "figures"), *columns)
         named, failed = proof.rows(name, frame), ended_in_error(name, frame)
         bad = frame[named | failed]
         bad = pd.concat([bad[named[bad.index]], bad[~named[bad.index]]])
@@ -176,15 +179,6 @@ def seen_tables(tables: Tables, proof: Proof, begin: float | None) -> tuple[Seen
             )
         )
     return tuple(shown)
-
-
-def _shown_rows(name: str, tables: Tables) -> pd.DataFrame:
-    """All rows, but of DNS only what says something: responses, and queries without one."""
-    frame = tables[name]
-    if name != "dns" or frame.empty:
-        return frame
-    responses = frame["response"].fillna(value=False).astype(bool)
-    return frame[responses | unanswered(frame)]
 
 
 def _rows(

@@ -100,9 +100,10 @@ def _verdict(page: _Page, diagnosis: Diagnosis, primary: ShownFinding | None) ->
     label = words.STATUS[verdict.status][0].upper()
     page.line((label, _STATUS_STYLE[verdict.status]), "  ", (plain(verdict.headline), "bold"))
     place = "" if verdict.status is Status.OK else f"Where: {words.LOCUS[verdict.locus]}.  "
-    actor = words.who(primary.finding if primary else None)
-    sure = words.percent(verdict.confidence)
-    page.line(f"Who must act: {actor}.  {place}How sure: {sure}.")
+    actor = words.who(primary.finding if primary else None, verdict.status)
+    page.line(f"Who must act: {actor}.  {place}How sure: {words.sure(verdict)}.")
+    if primary and primary.finding.summary != verdict.headline:
+        page.line(plain(primary.finding.summary))
 
 
 def _what_to_do(page: _Page, primary: ShownFinding | None) -> None:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
 from analysis.report.chart import FONT, Spec, draw
-from analysis.report.proof import Proof, ended_in_error
+from analysis.report.proof import Proof, ended_in_error, lookups
 from analysis.report.session import Session
 
 LANES = (
@@ -31,7 +31,7 @@ LANES = (
 STATES = ("background", "normal", "error", "proof")
 
 _MOST_MARKS = 500  # per lane; at 900 px wide more than that cannot be told apart
-_BINS = 300
+_BINS = 240
 _MOST_FAILURES = 12
 _WIDTH = 900
 _NARROWEST = 0.0025  # of the width: about two pixels
@@ -51,14 +51,20 @@ def events_of(tables: Tables, proof: Proof) -> pd.DataFrame:
     """All events: ``lane``, ``first`` and ``last`` (s), ``state`` (an index into STATES)."""
     parts = []
 
-    def add(lane: str, table: str, first: pd.Series[float], last: pd.Series[float]) -> None:
-        frame = tables[table]
+    def add(
+        lane: str,
+        table: str,
+        first: pd.Series[float],
+        last: pd.Series[float],
+        rows: pd.DataFrame | None = None,
+    ) -> None:
+        frame = tables[table] if rows is None else rows
         named, failed = proof.rows(table, frame), ended_in_error(table, frame)
         state = np.select([named.to_numpy(), failed.to_numpy()], [3, 2], 1)
         parts.append(_part(lane, first, last, state))
 
-    dns = tables["dns"]
-    add("DNS", "dns", dns["time"] - dns["latency_ms"].fillna(0) / 1000, dns["time"])
+    dns = lookups(tables["dns"])
+    add("DNS", "dns", dns["time"] - dns["latency_ms"].fillna(0) / 1000, dns["time"], dns)
     made = tables["connections"]
     if len(made):
         took = (made["tcp_ms"].fillna(0) + made["tls_ms"].fillna(0)) / 1000
@@ -126,6 +132,7 @@ def draw_timeline(
     events = events.assign(
         first=(events["first"] - begin).clip(0, length),
         last=(events["last"].fillna(events["first"]) - begin).clip(0, length),
+        strip=False,
     )
     shown, binned = [], []
     for lane in LANES:
@@ -133,7 +140,7 @@ def draw_timeline(
         if len(rows) > _MOST_MARKS:
             rows = _bins(rows, length)
             binned.append(lane)
-        shown.append(rows)
+        shown.append(rows[["lane", "first", "last", "state", "strip"]])
     divisor, unit = next((size, name) for least, size, name in _UNITS if length >= least)
     marks = pd.concat(shown, ignore_index=True).sort_values("state", kind="stable")
     svg = draw(_spec(marks, _moments(numbered, begin, length), length, divisor, unit),
@@ -148,16 +155,26 @@ def draw_timeline(
 
 
 def _bins(rows: pd.DataFrame, length: float) -> pd.DataFrame:
-    """One mark per bin, in the state of its worst event; the background apart."""
+    """Per bin one mark for its events, and over it one for those of the worst state.
+
+    Errors among other events become a strip along the lower edge: one in a
+    hundred must not look like a hundred.
+    """
     width = length / _BINS
     place = (rows["first"] / width).astype(int).clip(0, _BINS - 1)
-    worst = rows.assign(place=place, behind=rows["state"] == 0).sort_values(
-        "state", ascending=False
+    layer = rows["state"].clip(0, 2)  # background, normal, and all that is worse
+    marks = (
+        rows.assign(place=place, layer=layer)
+        .groupby(["place", "layer"], as_index=False)
+        .agg(lane=("lane", "first"), last=("last", "max"), state=("state", "max"))
     )
-    bins = worst.drop_duplicates(["place", "behind"])
-    first = bins["place"] * width
-    last = bins["last"].where(bins["behind"], first + width)
-    return bins.assign(first=first, last=last).drop(columns=["place", "behind"])
+    also_normal = marks.loc[marks["layer"] == 1, "place"]
+    first = marks["place"] * width
+    return marks.assign(
+        first=first,
+        last=marks["last"].where(marks["layer"] == 0, first + width),
+        strip=(marks["state"] == STATES.index("error")) & marks["place"].isin(also_normal),
+    )
 
 
 def _moments(
@@ -171,7 +188,7 @@ def _moments(
     )[:_MOST_FAILURES]
     grouped = groupby(spots, key=lambda spot: round(spot[0] / length * 40))
     return [
-        {"at": group[0][0], "label": " ".join(f"#{number}" for _, number in group)}
+        {"at": group[0][0], "label": " ".join(f"#{n}" for n in sorted(n for _, n in group))}
         for group in (list(members) for _, members in grouped)
     ]
 
@@ -190,8 +207,9 @@ def _spec(
             "a": round(min(first, length - narrowest) / divisor, 5),
             "b": round(max(last, min(first, length - narrowest) + narrowest) / divisor, 5),
             "s": STATES[state],
+            "strip": strip,
         }
-        for lane, first, last, state in marks.itertuples(index=False)
+        for lane, first, last, state, strip in marks.itertuples(index=False)
     ]
     x = {
         "field": "a",
@@ -203,7 +221,7 @@ def _spec(
         "field": "lane",
         "type": "nominal",
         "scale": {"domain": list(LANES)},
-        "axis": {"title": None, "domain": False, "ticks": False, "grid": True, "labelLimit": 200,
+        "axis": {"title": None, "domain": False, "ticks": False, "labelLimit": 200,
                  "labelColor": "var(--ink)", "labelPadding": 10},
     }  # fmt: skip
     colour = {
@@ -217,14 +235,20 @@ def _spec(
     }
     at = [{**moment, "at": float(str(moment["at"])) / divisor} for moment in moments]
     rule = {"field": "at", "type": "quantitative"}
+    place = {"x": x, "x2": {"field": "b"}, "y": y, "color": colour}
     return {
         "width": _WIDTH,
         "height": {"step": 34},
         "layer": [
             {
-                "data": {"values": values},
+                "data": {"values": [value for value in values if not value["strip"]]},
                 "mark": {"type": "rect", "height": {"band": 0.5}},
-                "encoding": {"x": x, "x2": {"field": "b"}, "y": y, "color": colour},
+                "encoding": place,
+            },
+            {
+                "data": {"values": [value for value in values if value["strip"]]},
+                "mark": {"type": "rect", "height": {"band": 0.16}, "yOffset": 6},
+                "encoding": place,
             },
             {
                 "data": {"values": at},
@@ -233,9 +257,15 @@ def _spec(
             },
             {
                 "data": {"values": at},
-                "mark": {"type": "text", "y": -8, "font": FONT, "fontSize": 12,
-                         "fontWeight": "bold", "color": "var(--bad)"},
+                "mark": {
+                    "type": "text",
+                    "y": -8,
+                    "font": FONT,
+                    "fontSize": 12,
+                    "fontWeight": "bold",
+                    "color": "var(--bad)",
+                },
                 "encoding": {"x": rule, "text": {"field": "label"}},
             },
         ],
-    }  # fmt: skip
+    }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from analysis.model.diagnosis import Finding, Locus, Severity, Status
+from analysis.model.diagnosis import Finding, Locus, Severity, Status, Verdict
 
 STATUS: dict[Status, tuple[str, str]] = {
     Status.OK: ("Working", "Nothing that a user would notice."),
@@ -49,11 +49,18 @@ _WHO = {
 }
 
 
-def who(finding: Finding | None) -> str:
-    """Who must act on a finding; nobody where there is none."""
+def who(finding: Finding | None, status: Status) -> str:
+    """Who must act on a finding; without one, nobody, or not known."""
     if finding is None or finding.remedy is None:
-        return "Nobody"
+        return "Nobody" if status is Status.OK else "Not known"
     return _WHO.get(finding.remedy.who, finding.remedy.who)
+
+
+def sure(verdict: Verdict) -> str:
+    """How sure the verdict is; where there is none, there is nothing to be sure of."""
+    if verdict.status is Status.INSUFFICIENT:
+        return "No verdict"
+    return percent(verdict.confidence)
 
 
 def percent(share: float) -> str:

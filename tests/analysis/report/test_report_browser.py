@@ -1,0 +1,165 @@
+"""The HTML report in a real browser, with the network off."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from report_samples import SAMPLES, hostile
+
+from analysis.report.html import render_html
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ALL = {**SAMPLES, "hostile": hostile}
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+]
+
+
+@dataclass
+class Opened:
+    """A page opened from disk, and what it did meanwhile."""
+
+    page: Any
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("reports")
+    written = {}
+    for name, build in ALL.items():
+        sample = build()
+        written[name] = folder / f"{name}.html"
+        written[name].write_text(render_html(sample.diagnosis, sample.tables), encoding="utf-8")
+    return written
+
+
+def _open(browser: Browser, file: Path, **context: Any) -> Opened:
+    page = browser.new_context(offline=True, **context).new_page()
+    opened = Opened(page)
+    page.on("console", lambda message: opened.complaints.append(message.text))
+    page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    page.on("dialog", lambda dialog: opened.complaints.append(dialog.message))
+    page.on("request", lambda request: opened.requests.append(request.url))
+    page.goto(file.as_uri())
+    return opened
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("name", ALL)
+def test_the_page_loads_nothing_and_fits(
+    browser: Browser, files: dict[str, Path], name: str, width: int
+) -> None:
+    opened = _open(browser, files[name], viewport={"width": width, "height": 900})
+    page = opened.page
+    page.evaluate("for (const folded of document.querySelectorAll('details')) folded.open = true")
+    assert opened.complaints == []
+    assert [url for url in opened.requests if not url.startswith("data:")] == [files[name].as_uri()]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for section in ("findings", "path", "coverage", "sources"):
+        assert page.locator(f"section#{section}").is_visible()
+    assert page.locator("h1").is_visible()
+    assert page.locator("svg.path:visible").count() == 1
+    page.context.close()
+
+
+def test_the_verdict_the_steps_and_the_ticket_are_on_the_first_screen(
+    browser: Browser, files: dict[str, Path]
+) -> None:
+    page = _open(browser, files["sinkhole"], viewport={"width": 1440, "height": 900}).page
+    for what in ("h1", ".facts", "#todo", ".steps", "#ticket-text", "#why"):
+        box = page.locator(what).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 900
+    page.context.close()
+
+
+def test_it_can_be_read_without_javascript(browser: Browser, files: dict[str, Path]) -> None:
+    page = _open(browser, files["sinkhole"], java_script_enabled=False).page
+    assert page.locator("#ticket-text").is_visible()
+    assert page.locator("#timeline svg").is_visible()
+    assert page.locator("button:visible").count() == 0
+    folded = page.locator("details#finding-3")
+    folded.locator("summary").click()
+    assert folded.get_by_text("A tunnel that is there is not a tunnel at fault.").is_visible()
+    page.context.close()
+
+
+def test_the_copy_button_copies_what_is_shown(browser: Browser, files: dict[str, Path]) -> None:
+    page = _open(browser, files["sinkhole"], permissions=["clipboard-read", "clipboard-write"]).page
+    page.get_by_role("button", name="Copy text").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == page.locator("#ticket-text").text_content()
+    assert copied.startswith("Please allow *.chatgpt.com")
+    assert page.get_by_role("status").text_content() == "Copied to the clipboard"
+    page.context.close()
+
+
+def test_a_link_opens_the_folded_finding_it_points_at(
+    browser: Browser, files: dict[str, Path]
+) -> None:
+    page = _open(browser, files["sinkhole"]).page
+    page.locator("#finding-1 a[href='#finding-2']").click()
+    page.locator("details#finding-2[open]").wait_for()
+    page.context.close()
+
+
+def test_the_keyboard_reaches_the_findings_first(browser: Browser, files: dict[str, Path]) -> None:
+    page = _open(browser, files["sinkhole"]).page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the findings"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#findings")
+    page.context.close()
+
+
+def test_dark_mode_changes_the_drawings_too(browser: Browser, files: dict[str, Path]) -> None:
+    colours = []
+    for scheme in ("light", "dark"):
+        page = _open(browser, files["sinkhole"], color_scheme=scheme).page
+        colours.append(
+            page.evaluate(
+                "[document.body, document.querySelector('#timeline svg [fill=\"var(--mark)\"]')]"
+                ".map((element, place) => getComputedStyle(element)[place ? 'fill' :"
+                " 'backgroundColor'])"
+            )
+        )
+        page.context.close()
+    light, dark = colours
+    assert light[0] != dark[0]
+    assert light[1] != dark[1]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_it_prints_on_few_pages(browser: Browser, files: dict[str, Path], name: str) -> None:
+    page = _open(browser, files[name]).page
+    pdf = page.pdf(format="A4", print_background=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 4
+    page.context.close()
+
+
+def test_a_hostile_capture_runs_nothing(browser: Browser, files: dict[str, Path]) -> None:
+    opened = _open(browser, files["hostile"])
+    assert opened.page.locator("img").count() == 0
+    assert opened.page.locator("script").count() == 1
+    assert opened.complaints == []
+    opened.page.context.close()

@@ -1,0 +1,163 @@
+"""The path, the timeline and the delay budget as drawings."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from report_samples import (
+    BEGIN,
+    SAMPLES,
+    dropped_websocket,
+    healthy,
+    hostile,
+    insufficient,
+    sinkhole,
+)
+
+from analysis.model.diagnosis import Locus, Status
+from analysis.model.frames import Tables, frame_of_rows
+from analysis.report.budget import draw_budget, legs_of
+from analysis.report.path import path_of
+from analysis.report.proof import Proof, ended_in_error, unanswered
+from analysis.report.session import session_of
+from analysis.report.timeline import Timeline, draw_timeline
+
+
+def _timeline(tables: Tables) -> Timeline:
+    sample = sinkhole()
+    session = session_of(sample.diagnosis, tables)
+    numbered = tuple(enumerate(sample.diagnosis.findings[1:3], 1))
+    proof = Proof.of_trouble(sample.diagnosis)
+    drawn = draw_timeline(tables, proof, session, numbered, title_id="t")
+    assert drawn is not None
+    return drawn
+
+
+@pytest.mark.parametrize(
+    ("status", "locus", "broken"),
+    [
+        (Status.BLOCKED, Locus.DNS, "Resolver"),
+        (Status.IMPAIRED, Locus.VPN_PROXY, "VPN or proxy"),
+        (Status.DOWN, Locus.SERVICE, "ChatGPT"),
+        (Status.BLOCKED, Locus.BROWSER, "Device"),
+        (Status.OK, Locus.UNKNOWN, None),
+        (Status.INSUFFICIENT, Locus.UNKNOWN, None),
+        (Status.BLOCKED, Locus.UNKNOWN, None),
+    ],
+)
+def test_the_verdicts_place_is_marked(status: Status, locus: Locus, broken: str | None) -> None:
+    sample = sinkhole()
+    verdict = replace(sample.diagnosis.verdict, status=status, locus=locus)
+    for drawing in path_of(replace(sample.diagnosis, verdict=verdict), sample.tables):
+        assert [station.name for station in drawing.stations if station.broken] == (
+            [broken] if broken else []
+        )
+        assert not any(link.broken for link in drawing.links)
+
+
+def test_a_fault_of_the_network_marks_the_way_and_no_station() -> None:
+    sample = dropped_websocket()
+    for drawing in path_of(sample.diagnosis, sample.tables):
+        assert [link.broken for link in drawing.links] == [False, False, True, False]
+        assert not any(station.broken for station in drawing.stations)
+        assert "between VPN or proxy and Edge" in drawing.text
+
+
+def test_stations_that_were_not_judged_say_so() -> None:
+    sample = insufficient()
+    lying, _ = path_of(sample.diagnosis, sample.tables)
+    judged = {station.name: station.judged for station in lying.stations}
+    assert judged == {
+        "Device": True, "Resolver": False, "VPN or proxy": True, "Edge": False, "ChatGPT": False,
+    }  # fmt: skip
+
+
+def test_the_timeline_marks_what_is_named_as_proof() -> None:
+    drawn = _timeline(sinkhole().tables)
+    counts = {lane: (events, failing) for lane, events, failing in drawn.counts}
+    assert counts["DNS"] == (6, 2)
+    assert counts["Requests"] == (83, 1)
+    assert counts["Markers"] == (1, 0)
+    assert 'fill="var(--bad-mark)"' in drawn.svg
+    assert ">#1 #2<" in drawn.svg
+    assert not drawn.binned
+
+
+def test_a_long_session_gives_a_picture_of_bounded_size() -> None:
+    rows = [
+        {"source": "flows.mitm", "flow": f"f{n}", "started": BEGIN + n, "ended": BEGIN + n + 0.5,
+         "status": 503 if n % 50 == 0 else 200}
+        for n in range(20_000)
+    ]  # fmt: skip
+    frames = [
+        {"source": "e", "flow": "w", "time": BEGIN + n / 2, "from_client": False, "opcode": 1}
+        for n in range(40_000)
+    ]
+    given = {"http": frame_of_rows("http", rows), "ws_frames": frame_of_rows("ws_frames", frames)}
+    drawn = _timeline(Tables.of(given))
+    assert drawn.binned == ("Requests", "Websocket frames")
+    assert len(drawn.svg) < 200_000
+    assert {lane: events for lane, events, _ in drawn.counts}["Requests"] == 20_000
+    assert 'fill="var(--warn-mark)"' in drawn.svg
+
+
+def test_there_is_no_timeline_without_events() -> None:
+    sample = insufficient()
+    session = session_of(sample.diagnosis, sample.tables)
+    assert draw_timeline(sample.tables, Proof.of([]), session, (), title_id="t") is None
+
+
+def test_drawings_load_nothing_and_take_their_colours_from_the_page() -> None:
+    sample = dropped_websocket()
+    drawings = [_timeline(sample.tables).svg, draw_budget(legs_of(sample.diagnosis), title_id="d")]
+    for svg in drawings:
+        assert not re.search(r"(?:href|src)=|url\(|<image|<style|<script", svg)
+        assert set(re.findall(r'(?:fill|stroke)="([^"]+)"', svg)) <= {
+            "none", "var(--bad)", "var(--bad-mark)", "var(--warn-mark)", "var(--mark)",
+            "var(--mark-soft)", "var(--ink)", "var(--muted)", "var(--line)",
+        }  # fmt: skip
+
+
+def test_hostile_names_stay_text_in_a_drawing() -> None:
+    svg = draw_budget(legs_of(hostile().diagnosis), title_id="d")
+    assert "<script" not in svg
+    assert "<img" not in svg
+    assert len(svg) < 100_000
+
+
+def test_the_budget_tolerates_what_is_missing() -> None:
+    diagnosis = healthy().diagnosis
+    assert legs_of(diagnosis) == ()
+    entries = [{"leg": "DNS", "median_ms": 3}, {"leg": "TCP"}, "x", {"leg": "a", "median_ms": True}]
+    legs = legs_of(replace(diagnosis, measurements={"delay_budget": entries}))
+    assert [(leg.name, leg.median_ms, leg.p95_ms, leg.n) for leg in legs] == [
+        ("DNS", 3, None, None)
+    ]
+    assert legs_of(replace(diagnosis, measurements={"delay_budget": 7})) == ()
+
+
+def test_a_query_without_its_response_is_unanswered() -> None:
+    sample = sinkhole()
+    dns = sample.tables["dns"]
+    assert not unanswered(dns).any()
+    lost = dns[dns["frame"] != 301]
+    assert list(lost["frame"][unanswered(lost)]) == [300]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_errors_are_told_row_by_row_for_every_table(name: str) -> None:
+    for table, frame in SAMPLES[name]().tables.frames.items():
+        failed = ended_in_error(table, frame)
+        assert list(failed.index) == list(frame.index)
+        assert failed.dtype == bool
+
+
+def test_errors_are_what_the_row_itself_says() -> None:
+    tables = sinkhole().tables
+    http = tables["http"]
+    assert list(http["flow"][ended_in_error("http", http)]) == ["ws-refused"]
+    closed = dropped_websocket().tables["ws"]
+    assert list(ended_in_error("ws", closed)) == [True]
+    assert list(ended_in_error("ws", healthy().tables["ws"])) == [False]
