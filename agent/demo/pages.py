@@ -20,6 +20,10 @@ SENTINEL_PATH = "/sentinel/20261104d3f1/sdk.js"
 JSD_PATH = "/cdn-cgi/challenge-platform/scripts/jsd/main.js"
 STYLE_PATH = "/cdn/assets/root-d8k2m4qz.css"
 SPRITES_PATH = "/cdn/assets/sprites-core-x7v0q1tb.svg"
+_SPRITES = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24">'
+    b'<circle cx="12" cy="12" r="9" fill="none" stroke="currentColor" stroke-width="2"/></svg>'
+)
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -52,7 +56,7 @@ def assets() -> dict[str, Asset]:
         SENTINEL_PATH: _script(_read("sentinel.js")),
         JSD_PATH: _script(_read("jsd.js")),
         STYLE_PATH: Asset("text/css; charset=utf-8", _read("root.css").encode()),
-        SPRITES_PATH: Asset("image/svg+xml", _read("sprites.svg").encode()),
+        SPRITES_PATH: Asset("image/svg+xml", _SPRITES),
     }
 
 

@@ -1,8 +1,8 @@
 """Everything around the captured session of a scene: CA, service, relay and resolver.
 
-On Linux the parts have loopback addresses of their own, and none is on 127.0.0.1: a sinkhole's
-`0.0.0.0` leads there and must be refused. Other systems answer on 127.0.0.1 only; there the
-parts differ by port, and a sinkholed name is given a port on which nobody listens.
+Where all of 127/8 is loopback (not on macOS) the parts have addresses of their own, and none is
+on 127.0.0.1: a sinkhole's `0.0.0.0` leads there and must be refused. Elsewhere the parts differ
+by port, and the websocket's URL, when its name is sinkholed, names a port that refuses.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +56,7 @@ class Stage:
 def demo_stage(scene: Scene, workdir: Path) -> Iterator[Stage]:
     """Set the scene below `workdir` (which must exist), and clear it away at the end."""
     certificates = write_certificates(workdir)
-    own_addresses = sys.platform.startswith("linux")
+    own_addresses = has_loopback_network()
     with contextlib.ExitStack() as stack:
         service, relay = _start_service(scene, certificates, own_addresses, stack)
         front = relay.address[0] if relay is not None else service.address[0]
@@ -78,6 +77,16 @@ def demo_stage(scene: Scene, workdir: Path) -> Iterator[Stage]:
             skip_scripts=frozenset(scene.blocked_scripts),
             certificates=certificates,
         )
+
+
+def has_loopback_network() -> bool:
+    """Whether addresses such as 127.0.0.2 can be used without setting them up."""
+    try:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.2", 0))
+    except OSError:
+        return False
+    return True
 
 
 def _start_service(
