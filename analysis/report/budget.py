@@ -31,15 +31,21 @@ def _number(value: object) -> float | None:
 
 
 def legs_of(diagnosis: Diagnosis) -> tuple[Leg, ...]:
-    """The legs in ``measurements["delay_budget"]``; entries without a median are left out."""
-    entries = diagnosis.measurements.get("delay_budget")
+    """The legs in ``measurements["delay_budget"]``; entries without a median are left out.
+
+    Where the session went several ways (direct and through a proxy), each leg's
+    name ends in its way.
+    """
+    given = diagnosis.measurements.get("delay_budget")
+    entries = [item for item in given if isinstance(item, dict)] if isinstance(given, list) else []
+    several_ways = len({str(entry.get("way")) for entry in entries}) > 1
     legs = []
-    for entry in entries if isinstance(entries, (list, tuple)) else ():
-        if not isinstance(entry, dict):
-            continue
+    for entry in entries:
         median, count = _number(entry.get("median_ms")), _number(entry.get("n"))
         if median is not None:
             name = plain(str(entry.get("leg", "")), 40)
+            if several_ways:
+                name = f"{name}, {plain(str(entry.get('way')), 40)}"
             n = None if count is None else int(count)
             legs.append(Leg(name, median, _number(entry.get("p95_ms")), n))
     return tuple(legs[:_MOST_LEGS])
@@ -57,7 +63,7 @@ def draw_budget(legs: tuple[Leg, ...], *, title_id: str) -> Markup:
             "title": None,
             "domain": False,
             "ticks": False,
-            "labelLimit": 260,
+            "labelLimit": 340,
             "labelColor": "var(--ink)",
             "labelPadding": 10,
         },

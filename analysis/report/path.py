@@ -33,7 +33,9 @@ _AREAS = (
     frozenset({"dns"}),
     frozenset({"vpn", "proxy", "vpn-proxy", "latency"}),
     frozenset({"network", "tcp", "tls", "quic"}),
-    frozenset({"http", "service", "ws", "websocket", "sse", "stream", "script", "resources"}),
+    frozenset(
+        {"http", "service", "ws", "websocket", "sse", "stream", "script", "scripts", "resources"}
+    ),
 )
 _LABEL = 20  # columns that fit a station
 
@@ -87,7 +89,7 @@ def path_of(diagnosis: Diagnosis, tables: Tables) -> tuple[PathDrawing, PathDraw
     mark = BROKEN_PLACE.get(verdict.status, "")
     node = _NODE_OF.get(verdict.locus) if mark else None
     link = _LINK_OF.get(verdict.locus) if mark else None
-    details = _details(tables)
+    details = _details(diagnosis, tables)
     text = _in_words(details, node, link, mark, verdict.status)
     judged = [_judged(diagnosis, areas) for areas in _AREAS]
 
@@ -123,16 +125,16 @@ def _most_frequent(values: pd.Series[str]) -> str | None:
     return None if counts.empty else plain(str(counts.index[0]), 80)
 
 
-def _details(tables: Tables) -> tuple[tuple[str, str], ...]:
+def _details(diagnosis: Diagnosis, tables: Tables) -> tuple[tuple[str, str], ...]:
     """Name of each station and what was seen of it."""
     dns, made, http = tables["dns"], tables["connections"], tables["http"]
     asked = dns[dns["response"].eq(other=False).fillna(value=False).astype(bool)]
     resolver = _most_frequent(asked["dst"])
     edge = _most_frequent(http["server"]) or _most_frequent(made["address"])
     host = _most_frequent(http["host"])
-    os_name = tables["host"]
-    machine = _most_frequent(os_name[os_name["section"] == "os"]["value"].head(1))
-    via = _most_frequent(made["via"])
+    facts = tables["host"]
+    machine = _most_frequent(facts[facts["section"] == "os"]["value"].head(1))
+    via = _most_frequent(made["via"]) or _named_on_the_way(diagnosis)
     return (
         ("Device", _short(machine or "browser")),
         ("Resolver", _short(resolver or "not seen")),
@@ -140,6 +142,15 @@ def _details(tables: Tables) -> tuple[tuple[str, str], ...]:
         ("Edge", _short(edge or "not seen")),
         ("ChatGPT", _short(host or "not seen")),
     )
+
+
+def _named_on_the_way(diagnosis: Diagnosis) -> str | None:
+    """The VPN or proxy that a finding names; the most certain one."""
+    findings = [item for item in diagnosis.findings if item.locus is Locus.VPN_PROXY]
+    for finding in sorted(findings, key=lambda item: -item.confidence):
+        if finding.vendor or finding.subjects:
+            return plain(finding.vendor or finding.subjects[0], 80)
+    return None
 
 
 def _short(text: str) -> str:

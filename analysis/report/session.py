@@ -21,6 +21,7 @@ _TIMES = {
     "chunks": ("time",),
     "markers": ("time",),
 }
+_NOT_THE_MACHINE = ("python", "timezone")
 _LATEST = 253_402_300_799.0  # end of the year 9999: a time beyond is not one
 
 
@@ -58,6 +59,6 @@ def session_of(diagnosis: Diagnosis, tables: Tables) -> Session:
 
 def _machine(tables: Tables) -> str | None:
     host = tables["host"]
-    facts = host[host["section"] == "os"]
+    facts = host[(host["section"] == "os") & ~host["name"].isin(_NOT_THE_MACHINE)]
     values = [plain(str(value), 60) for value in facts["value"].dropna()[:4]]
     return ", ".join(dict.fromkeys(values)) or None

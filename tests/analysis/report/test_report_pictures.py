@@ -138,6 +138,23 @@ def test_the_budget_tolerates_what_is_missing() -> None:
     assert legs_of(replace(diagnosis, measurements={"delay_budget": 7})) == ()
 
 
+def test_legs_of_several_ways_are_told_apart() -> None:
+    entries = [
+        {"leg": "near leg", "median_ms": 3, "way": way} for way in ("direct", "proxy.corp:3128")
+    ]
+    diagnosis = replace(healthy().diagnosis, measurements={"delay_budget": entries})
+    assert [leg.name for leg in legs_of(diagnosis)] == [
+        "near leg, direct", "near leg, proxy.corp:3128",
+    ]  # fmt: skip
+
+
+def test_the_vpn_station_shows_what_a_finding_names() -> None:
+    lying, _ = path_of(healthy().diagnosis, healthy().tables)
+    assert lying.stations[2].detail == "wg0"
+    bare = replace(healthy().diagnosis, findings=())
+    assert path_of(bare, healthy().tables)[0].stations[2].detail == "none seen in use"
+
+
 def test_a_query_without_its_response_is_unanswered() -> None:
     sample = sinkhole()
     dns = sample.tables["dns"]
