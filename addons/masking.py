@@ -12,7 +12,7 @@ import re
 
 from mitmproxy import http, websocket
 
-from addons.decoding import decode_body
+from analysis.model.decoding import decode_body
 from analysis.knowledge.secrets import MASK, redact_text, redact_url, secret_header
 from analysis.model.page import read_page, skeleton
 

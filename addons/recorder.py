@@ -91,9 +91,10 @@ class Recorder:
                 raise exceptions.OptionsError(
                     f"The bundle {name} cannot be written: {error}. Name another folder."
                 ) from error
-        self._start(self.folder)
+        self.start(self.folder)
 
-    def _start(self, folder: BundleFolder) -> None:
+    def start(self, folder: BundleFolder) -> None:
+        """Open the bundle's files; done by `running`, or by a session without a proxy."""
         self.journal = Journal(folder.path / EVENTS)
         self._flows = (folder.path / FLOWS).open("ab")
         if self._own_session:

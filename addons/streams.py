@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from addons.decoding import StreamDecoder, decode_body
+from analysis.model.decoding import StreamDecoder, decode_body
 from analysis.model.sse_events import SseScanner
 
 MAX_KEPT = 512 * 1024

@@ -272,6 +272,7 @@ WS = _schema(
     ("subscribed", "int", "", "turn topics the client subscribed to"),
     ("completed", "int", "", "turn topics that ended properly"),
     ("idle_before_end_s", "float", "s", "silence of data and control frames before the end"),
+    ("longest_gap_s", "float", "s", "longest silence between two frames"),
     ("error", "str", "", "why the websocket failed, as the recorder saw it"),
 )
 
@@ -288,7 +289,8 @@ WS_FRAMES = _schema(
     ("topic", "str", "", "topic, ids replaced by a number per capture"),
     ("sequence", "int", "", "sequence number, where the frame carries one"),
     ("items", "list[str]", "", "stream item ids, masked but still distinct and in order"),
-    ("turn_end", "bool", "", "the frame ends a turn"),
+    ("subscribed", "list[str]", "", "masked turn topics the frame subscribes to"),
+    ("turn_end", "list[str]", "", "masked turn topics the frame ends"),
 )
 
 SSE = _schema(

@@ -1,0 +1,78 @@
+"""From whatever a user has to tables: one reader per kind of input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from analysis.model.errors import InputError
+from analysis.model.frames import Tables, concat
+from analysis.read.bundle import is_bundle, read_bundle
+from analysis.read.flows import looks_like_flows, read_flows
+from analysis.read.packets import looks_like_packets, read_packets
+
+_ZIP = b"PK\x03\x04"
+
+
+def is_bundle_path(path: Path) -> bool:
+    """True for a bundle's folder, and for a zip, which may hold one."""
+    if path.is_dir():
+        return is_bundle(path)
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == _ZIP
+    except OSError:
+        return False
+
+
+def read_sources(paths: Sequence[Path]) -> Tables:
+    """Several captures as one session.
+
+    Raises InputError, one sentence with the next step, for the first that
+    cannot be read.
+    """
+    return concat([read_source(path, shared=len(paths) > 1) for path in paths])
+
+
+def read_source(path: Path, *, shared: bool = False) -> Tables:
+    """One capture; with `shared`, names of its files begin with the bundle's name."""
+    prefix = f"{path.name}/" if shared else ""
+    try:
+        if not path.exists():
+            raise InputError(f"{path} does not exist; check the path.")
+        if path.is_dir():
+            if not is_bundle(path):
+                raise InputError(
+                    f"{path} is a folder without a chatpath bundle in it; name the .chatpath "
+                    "folder that chatpath capture made."
+                )
+            return read_bundle(path, prefix=prefix)
+        if not path.is_file():
+            raise InputError(f"{path} is neither a file nor a folder; name a saved capture.")
+        with path.open("rb") as file:
+            first = file.read(4096)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be opened ({error.strerror}); check the path and its permissions."
+        ) from error
+    return _read_file(path, first, prefix)
+
+
+def _read_file(path: Path, first: bytes, prefix: str) -> Tables:
+    if not first:
+        raise InputError(f"{path} is empty; save the capture again.")
+    if looks_like_packets(first):
+        return read_packets(path)
+    if first.startswith(_ZIP):
+        return read_bundle(path, prefix=prefix)
+    if looks_like_flows(first):
+        return read_flows(path)
+    if first.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        raise InputError(
+            f"{path} looks like a HAR or NetLog file, which this version does not read yet; "
+            "record with chatpath capture, or save packets or mitmproxy flows."
+        )
+    raise InputError(
+        f"{path} is neither a chatpath bundle nor a pcap, pcapng or mitmproxy flow file; name a "
+        "saved capture."
+    )

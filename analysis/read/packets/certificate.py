@@ -35,9 +35,10 @@ def leaf_of(body: bytes) -> Leaf | None:
 
 
 def _names(certificate: x509.Certificate) -> tuple[str | None, str | None]:
+    # a string type that the library has no name for is a KeyError there
     try:
         return certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, KeyError):
         return None, None
 
 

@@ -5,14 +5,13 @@ Formats: libpcap (draft-ietf-opsawg-pcap) and pcapng (draft-ietf-opsawg-pcapng).
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 from analysis.model.errors import InputError
 from analysis.read.packets.block import Block
+from analysis.read.packets.gunzip import Gunzip, Readable
 from analysis.read.packets.pcap import MAGICS, pcap_blocks
 from analysis.read.packets.pcapng import SECTION_HEADER, pcapng_blocks
 
@@ -39,38 +38,35 @@ def looks_like_packets(first_bytes: bytes) -> bool:
     return first_bytes[:4] in MAGICS or first_bytes[:4] == SECTION_HEADER
 
 
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
 class Feed:
     """Reads chunks until the end, and keeps what went wrong as a sentence."""
 
-    def __init__(self, stream: _Readable, problems: list[str]) -> None:
+    def __init__(self, stream: Readable, problems: list[str]) -> None:
         self._stream = stream
         self._total = 0
         self._ended = False
         self.problems = problems
 
-    def read(self, size: int = CHUNK) -> bytes:
-        """Up to `size` octets; empty at the end or where reading fails."""
+    def read(self) -> bytes:
+        """The next chunk; empty at the end or where reading fails."""
         if self._ended:
             return b""
         try:
-            chunk = self._stream.read(size)
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            self.problems.append("The gzip file is damaged or cut off; read as far as it unpacks.")
-            self._ended = True
-            return b""
+            chunk = self._stream.read(CHUNK)
         except OSError as error:
-            self.problems.append(f"Reading stopped early: {error.strerror or error}.")
-            self._ended = True
+            self._stop(f"Reading stopped early: {error.strerror or error}.")
             return b""
-        self._total += len(chunk)
-        if self._total > MAX_UNPACKED and isinstance(self._stream, gzip.GzipFile):
-            self.problems.append("The gzip file holds more than 8 GiB; the rest was not read.")
-            self._ended = True
+        if isinstance(self._stream, Gunzip):
+            self._total += len(chunk)
+            if self._stream.damaged:
+                self._stop("The gzip file is damaged or cut off; read as far as it unpacks.")
+            elif self._total > MAX_UNPACKED:
+                self._stop("The gzip file holds more than 8 GiB; the rest was not read.")
         return chunk
+
+    def _stop(self, problem: str) -> None:
+        self.problems.append(problem)
+        self._ended = True
 
 
 def blocks(path: Path, problems: list[str]) -> Iterator[Block]:
@@ -99,8 +95,7 @@ def blocks(path: Path, problems: list[str]) -> Iterator[Block]:
         if not magic:
             raise InputError(f"{path.name} is empty; record or copy the capture again.")
         if magic[:2] == GZIP:
-            with gzip.GzipFile(fileobj=stream) as unpacked:
-                yield from _sorted_out(Feed(unpacked, problems), path.name)
+            yield from _sorted_out(Feed(Gunzip(stream), problems), path.name)
         else:
             yield from _sorted_out(Feed(stream, problems), path.name)
 

@@ -17,7 +17,7 @@ import dns.rdatatype
 A, CNAME, SOA, AAAA, OPT = 1, 5, 6, 28, 41
 _EDE_OPTION = 15
 _MAX_NAME = 255
-_PLAIN = re.compile(rb"[!-\[\]-~]*")
+_PLAIN = re.compile(rb"[!-\-/-\[\]-~]*")  # neither dot nor backslash
 _QUESTION = struct.Struct(">HH")
 _RECORD = struct.Struct(">HHIH")
 
@@ -217,10 +217,10 @@ class _Parser:
             raise _MalformedError
         if target >= 0:
             self._names[target] = labels[before:]
-        text = b".".join(labels)
-        if not _PLAIN.fullmatch(text):
-            return ".".join(map(_escaped, labels)), behind if behind >= 0 else at
-        return text.decode("ascii") or ".", behind if behind >= 0 else at
+        behind = behind if behind >= 0 else at
+        if not _PLAIN.fullmatch(b"".join(labels)):
+            return ".".join(map(_escaped, labels)), behind
+        return b".".join(labels).decode("ascii") or ".", behind
 
 
 def _escaped(label: bytes) -> str:

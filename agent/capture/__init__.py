@@ -1,0 +1,1 @@
+"""Recording a session on the machine that has the problem."""

@@ -1,0 +1,205 @@
+"""The proxy's own name lookups, done as the system does them, and recorded.
+
+Packets show lookups only where the right to sniff is given.  So each name the
+proxy looks up is asked once more of the same name server with EDNS, which tells
+the response code and the Extended DNS Errors that the system's call hides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import dns.asyncquery
+import dns.edns
+import dns.exception
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rdatatype
+
+from analysis.knowledge import hosts
+
+ASK_AGAIN_SECONDS = 30.0
+TIMEOUT_SECONDS = 4.0
+_TRIES = 2
+_TYPES = ("A", "AAAA")
+
+type Record = Callable[[str, Mapping[str, object], float], None]
+type Server = tuple[str, int]
+
+
+class Lookups:
+    """Asks one name server and records what it says.
+
+    `record` takes (kind, facts, time); facts have the columns of the dns table.
+    """
+
+    def __init__(self, server: Server | None, record: Record) -> None:
+        self.server = server
+        self.record = record
+        self._asked: dict[str, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def shadow(self, host: str) -> None:
+        """Ask for a listed name beside the system's own lookup, at most once in a while."""
+        now = time.monotonic()
+        if self.server is None or not hosts().is_chatgpt(host):
+            return
+        if now - self._asked.get(host, -ASK_AGAIN_SECONDS) < ASK_AGAIN_SECONDS:
+            return
+        self._asked[host] = now
+        task = asyncio.get_running_loop().create_task(self._ask_all(host))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ask_all(self, host: str) -> None:
+        with contextlib.suppress(OSError, dns.exception.DNSException):
+            await asyncio.gather(*(self.ask(host, kind) for kind in _TYPES))
+
+    async def ask(self, host: str, kind: str) -> list[str]:
+        """Addresses of `host` for A or AAAA; every query and answer is recorded.
+
+        Raises TimeoutError when no answer comes.
+        """
+        assert self.server is not None
+        server, port = self.server
+        query = dns.message.make_query(host, kind, use_edns=0, payload=1232)
+        name = host.rstrip(".").lower()
+        for _ in range(_TRIES):
+            asked = time.time()
+            self.record(
+                "lookup",
+                {"dst": server, "dst_port": port, "id": query.id, "qname": name, "qtype": kind},
+                asked,
+            )
+            try:
+                answer, over_tcp = await dns.asyncquery.udp_with_fallback(
+                    query, server, timeout=TIMEOUT_SECONDS, port=port, ignore_unexpected=True
+                )
+            except dns.exception.Timeout:
+                continue
+            seen = time.time()
+            facts = answer_facts(answer)
+            facts.update(
+                src=server,
+                src_port=port,
+                id=query.id,
+                qname=name,
+                qtype=kind,
+                transport="tcp" if over_tcp else "udp",
+                latency_ms=round((seen - asked) * 1000, 3),
+            )
+            self.record("lookup_answer", facts, seen)
+            return [text for text in facts["answers"] if _is_address(text)]
+        raise TimeoutError(f"{server} does not answer for {host}")
+
+
+def answer_facts(answer: dns.message.Message) -> dict[str, Any]:
+    """Columns of the dns table that one response gives."""
+    answers: list[str] = []
+    cnames: list[str] = []
+    ttls: list[int] = []
+    for rrset in answer.answer[:64]:
+        ttls.append(rrset.ttl)
+        for item in list(rrset)[:64]:
+            if rrset.rdtype == dns.rdatatype.CNAME:
+                cnames.append(str(item.target).rstrip(".").lower())
+                answers.append(cnames[-1])
+            elif rrset.rdtype in {dns.rdatatype.A, dns.rdatatype.AAAA}:
+                answers.append(str(item.address))
+    errors = [option for option in answer.options if isinstance(option, dns.edns.EDEOption)]
+    return {
+        "rcode": int(answer.rcode()),
+        "answers": answers,
+        "cnames": cnames,
+        "soa": [
+            f"{str(rrset.name).rstrip('.')} {str(item.mname).rstrip('.')}"
+            for rrset in answer.authority
+            if rrset.rdtype == dns.rdatatype.SOA
+            for item in rrset
+        ][:8],
+        "additional_soa": [
+            str(rrset.name).rstrip(".")
+            for rrset in answer.additional
+            if rrset.rdtype == dns.rdatatype.SOA
+        ][:8],
+        "ede": [int(option.code) for option in errors][:16],
+        "ede_text": [(option.text or "")[:200] for option in errors][:16],
+        "ttl_min": min(ttls) if ttls else None,
+        "recursion_available": bool(answer.flags & dns.flags.RA),
+        "authoritative": bool(answer.flags & dns.flags.AA),
+        "truncated": bool(answer.flags & dns.flags.TC),
+    }
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def loop_factory(lookups: Lookups, *, replace: bool) -> Callable[[], asyncio.AbstractEventLoop]:
+    """An event loop whose name lookups go through `lookups`.
+
+    With `replace` the configured name server answers instead of the system
+    (the demo's resolver); otherwise the system answers and `lookups` only asks
+    beside it.
+    """
+    base: type[Any] = type(asyncio.new_event_loop())
+
+    class LookupLoop(base):  # type: ignore[misc]
+        async def getaddrinfo(
+            self,
+            host: str | bytes | None,
+            port: str | int | None,
+            *,
+            family: int = 0,
+            type: int = 0,  # noqa: A002 - the name asyncio gives it
+            proto: int = 0,
+            flags: int = 0,
+        ) -> Sequence[Any]:
+            name = host.decode() if isinstance(host, bytes) else host
+            plain = name is None or _is_address(name.partition("%")[0]) or name == "localhost"
+            if not plain and name is not None:
+                if replace:
+                    return await _answer(lookups, name, port, family=family, kind=type, proto=proto)
+                lookups.shadow(name)
+            system: Sequence[Any] = await super().getaddrinfo(
+                host, port, family=family, type=type, proto=proto, flags=flags
+            )
+            return system
+
+    return LookupLoop
+
+
+async def _answer(
+    lookups: Lookups, name: str, port: object, *, family: int, kind: int, proto: int
+) -> list[Any]:
+    """getaddrinfo's result from the name server's answers; socket.gaierror as the system's."""
+    found: list[Any] = []
+    wanted = {socket.AF_INET: ("A",), socket.AF_INET6: ("AAAA",)}.get(
+        socket.AddressFamily(family) if family else socket.AF_UNSPEC, _TYPES
+    )
+    try:
+        results = await asyncio.gather(*(lookups.ask(name, item) for item in wanted))
+    except (TimeoutError, OSError, dns.exception.DNSException) as error:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution") from error
+    number = int(str(port or 0))
+    for address in (text for result in results for text in result):
+        if ":" in address:
+            found.append(
+                (socket.AF_INET6, kind or socket.SOCK_STREAM, proto, "", (address, number, 0, 0))
+            )
+        else:
+            found.append((socket.AF_INET, kind or socket.SOCK_STREAM, proto, "", (address, number)))
+    if not found:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return found

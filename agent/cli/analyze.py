@@ -1,0 +1,50 @@
+"""``chatpath analyze`` and ``chatpath replay``: the diagnosis of saved captures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.cli.common import LanguageOption, OutputFormat, SourcesArgument
+
+FormatOption = Annotated[
+    OutputFormat, typer.Option("--format", help="text for people, json for programs.")
+]
+
+
+def analyze(
+    sources: SourcesArgument,
+    output: FormatOption = OutputFormat.TEXT,
+    lang: LanguageOption = "en",  # type: ignore[assignment]
+) -> None:
+    """Name the cause in saved captures.
+
+    Exit code 0: no problem found; 1: problem found; 3: input could not be read;
+    4: not enough evidence for a verdict.
+    """
+    _diagnose(sources, output)
+
+
+def replay(
+    bundle: Annotated[
+        Path, typer.Argument(metavar="BUNDLE", help="A bundle (folder or zip).", show_default=False)
+    ],
+    output: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Diagnose a recorded session again, with today's rules."""
+    from analysis.model.errors import InputError
+    from analysis.read import is_bundle_path
+
+    if bundle.exists() and not is_bundle_path(bundle):
+        raise InputError(f"{bundle} is no bundle; use chatpath analyze for other captures.")
+    _diagnose([bundle], output)
+
+
+def _diagnose(sources: list[Path], output: OutputFormat) -> None:
+    from agent.cli.common import exit_code, print_diagnosis, read_and_diagnose
+
+    _, diagnosis = read_and_diagnose(sources)
+    print_diagnosis(diagnosis, output)
+    raise typer.Exit(exit_code(diagnosis))

@@ -1,0 +1,92 @@
+"""What several commands share."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from analysis.model.diagnosis import Diagnosis
+    from analysis.model.frames import Tables
+
+EXIT_OK, EXIT_PROBLEM, EXIT_INSUFFICIENT = 0, 1, 4
+
+SourcesArgument = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SOURCE...",
+        help="A bundle (folder or zip), a pcap or pcapng, or a mitmproxy flow file; several are "
+        "read as one session.",
+        show_default=False,
+    ),
+]
+
+
+class OutputFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class Language(StrEnum):
+    EN = "en"
+
+
+LanguageOption = Annotated[Language, typer.Option("--lang", help="Language of the output.")]
+
+
+def read_and_diagnose(sources: Sequence[Path]) -> tuple[Tables, Diagnosis]:
+    """Tables and diagnosis of the sources as one session; problems go to stderr."""
+    from analysis.diagnose import diagnose
+    from analysis.read import read_sources
+
+    tables = read_sources(sources)
+    for source in tables.sources:
+        for problem in source.problems:
+            typer.echo(f"chatpath: {source.path}: {problem}", err=True)
+    return tables, diagnose(tables)
+
+
+def exit_code(diagnosis: Diagnosis) -> int:
+    """0 no problem found, 1 problem found, 4 evidence insufficient for any verdict."""
+    from analysis.model.diagnosis import Status
+
+    match diagnosis.verdict.status:
+        case Status.OK:
+            return EXIT_OK
+        case Status.INSUFFICIENT:
+            return EXIT_INSUFFICIENT
+        case _:
+            return EXIT_PROBLEM
+
+
+def print_diagnosis(diagnosis: Diagnosis, output: OutputFormat) -> None:
+    """The diagnosis on stdout; plain text when stdout is no terminal."""
+    if output is OutputFormat.JSON:
+        from analysis.report.json_ import render_json
+
+        typer.echo(render_json(diagnosis))
+        return
+    from analysis.report.text import render_text
+
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else None
+    typer.echo(render_text(diagnosis, width=width, color=terminal))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file the user named. Raises UsageError when that cannot be done."""
+    from analysis.model.errors import UsageError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written ({error.strerror}); name another file with -o."
+        ) from error

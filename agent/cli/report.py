@@ -1,0 +1,30 @@
+"""``chatpath report``: one HTML file for IT staff."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.cli.common import LanguageOption, SourcesArgument
+
+
+def report(
+    sources: SourcesArgument,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="FILE.html", help="Where to write the report.")
+    ],
+    lang: LanguageOption = "en",  # type: ignore[assignment]
+) -> None:
+    """Write the report of saved captures as one self-contained HTML file.
+
+    The exit code is that of analyze.
+    """
+    from agent.cli.common import exit_code, read_and_diagnose, write_text
+    from analysis.report.html import render_html
+
+    tables, diagnosis = read_and_diagnose(sources)
+    write_text(out, render_html(diagnosis, tables))
+    typer.echo(f"{out}: {diagnosis.verdict.headline}", err=True)
+    raise typer.Exit(exit_code(diagnosis))

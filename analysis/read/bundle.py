@@ -1,0 +1,310 @@
+"""A bundle, as a folder or a zip, as tables; a broken one as far as it goes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.model.diagnosis import Source, SourceKind
+from analysis.model.errors import InputError
+from analysis.model.frames import CaptureFacts, Row, Tables, frame_of_rows
+from analysis.read import fields
+from analysis.read.exchange import Exchange
+from analysis.read.flows import FlowFile, load_flows
+from analysis.read.journal import Journal, read_journal
+from analysis.read.packets import read_packets
+from analysis.read.resources import resource_rows
+from analysis.read.sockets import socket_row
+from analysis.read.streams import StreamFacts, stream_row
+
+SESSION, FLOWS, EVENTS, PACKETS = "session.json", "flows.mitm", "events.jsonl", "packets.pcapng"
+PARTS = (SESSION, FLOWS, EVENTS, PACKETS)
+MAX_SESSION = 4 * 1024 * 1024
+MAX_UNZIPPED = 8 * 1024**3
+_COPY = 1024 * 1024
+KNOWN_FORMAT = 1
+
+
+def is_bundle(path: Path) -> bool:
+    """True for a folder that holds any part of a bundle."""
+    return path.is_dir() and any((path / part).is_file() for part in PARTS)
+
+
+def read_bundle(path: Path, name: str | None = None, prefix: str = "") -> Tables:
+    """The bundle's tables, one source, and what the capture says of itself.
+
+    `prefix` goes before the names of its files where several captures are read
+    as one session. Raises InputError when there is no bundle, or nothing in it
+    can be read.
+    """
+    name = name or path.name
+    if path.is_file():
+        with _unzipped(path) as folder:
+            return _read(folder, name, prefix)
+    return _read(path, name, prefix)
+
+
+@contextmanager
+def _unzipped(path: Path) -> Iterator[Path]:
+    """The bundle's own files, and no others, unpacked within bounds."""
+    with tempfile.TemporaryDirectory(prefix="chatpath-") as scratch:
+        folder = Path(scratch)
+        found = False
+        left = MAX_UNZIPPED
+        try:
+            with zipfile.ZipFile(path) as archive:
+                for entry in archive.infolist():
+                    part = Path(entry.filename).name
+                    if part not in PARTS or (folder / part).exists() or entry.is_dir():
+                        continue
+                    found = True
+                    with archive.open(entry) as packed, (folder / part).open("wb") as out:
+                        while data := packed.read(min(_COPY, left)):
+                            out.write(data)
+                            left -= len(data)
+        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
+            if not found:
+                raise InputError(
+                    f"{path} is a zip that cannot be opened ({error}); pack the bundle again."
+                ) from error
+        if not found:
+            raise InputError(
+                f"{path} is a zip without a chatpath bundle in it; name a bundle made by "
+                "chatpath capture."
+            )
+        yield folder
+
+
+@dataclass(slots=True)
+class _Parts:
+    session: Mapping[str, object]
+    flows: FlowFile
+    journal: Journal
+    packets: Tables | None
+    problems: list[str]
+
+
+def _read(folder: Path, name: str, prefix: str) -> Tables:
+    parts = _load(folder, prefix)
+    exchanges = list(_merged(parts))
+    journal = parts.journal
+    captured = _capture_facts(parts, name)
+    frames = {
+        "http": frame_of_rows("http", (item.http_row() for item in exchanges)),
+        "resources": frame_of_rows("resources", resource_rows(exchanges)),
+        "connections": frame_of_rows(
+            "connections",
+            list(journal.connections.values()) or list(parts.flows.connections.values()),
+        ),
+        "ws": frame_of_rows(
+            "ws", [_socket(item, parts) for item in exchanges if item.is_websocket]
+        ),
+        "ws_frames": frame_of_rows(
+            "ws_frames",
+            [row for rows in journal.frames.values() for row in rows] or parts.flows.frames,
+        ),
+        "sse": frame_of_rows("sse", [_stream(item, parts) for item in exchanges if item.is_stream]),
+        "chunks": frame_of_rows("chunks", journal.chunks),
+        "markers": frame_of_rows("markers", journal.markers),
+        "host": frame_of_rows("host", list(_host_rows(parts.session, prefix + SESSION))),
+    }
+    packets = parts.packets
+    lookups = journal.lookups
+    if packets is not None:
+        lookups = list(_unseen(lookups, packets))
+        frames.update((table, packets[table]) for table in ("tcp", "tls", "quic"))
+    own = Tables.of({**frames, "dns": frame_of_rows("dns", lookups)})
+    complete = captured.end_state == "complete" and not parts.problems
+    if captured.end_state == "abrupt":
+        parts.problems.append(
+            "the recording ended abruptly (the process or the machine was stopped); everything "
+            "up to about the last second is here"
+        )
+    source = Source(
+        name,
+        SourceKind.BUNDLE,
+        _digest(folder),
+        complete,
+        tuple(parts.problems),
+        captured.started or journal.first_time,
+        captured.ended or journal.last_time,
+    )
+    whole = Tables(own.frames, (source,), (captured,))
+    if packets is None or not len(packets["dns"]):
+        return whole
+    return _with_packet_lookups(whole, packets)
+
+
+def _with_packet_lookups(whole: Tables, packets: Tables) -> Tables:
+    both = [frame for frame in (packets["dns"], whole["dns"]) if len(frame)]
+    merged = pd.concat(both, ignore_index=True)
+    return Tables({**whole.frames, "dns": merged}, whole.sources, whole.captures)
+
+
+def _load(folder: Path, prefix: str) -> _Parts:
+    problems: list[str] = []
+    session = _session(folder / SESSION, problems)
+    journal = Journal()
+    if (folder / EVENTS).is_file():
+        journal = read_journal(folder / EVENTS, prefix + EVENTS)
+        problems += journal.problems
+    else:
+        problems.append(f"{EVENTS} is missing")
+    flows = FlowFile()
+    if (folder / FLOWS).is_file():
+        flows = load_flows(folder / FLOWS, prefix + FLOWS)
+        problems += [f"{FLOWS}: {problem}" for problem in flows.problems]
+    else:
+        problems.append(f"{FLOWS} is missing")
+    packets = None
+    if (folder / PACKETS).is_file():
+        ports = frozenset(fields.wholes(session, "dns_ports")) or frozenset({53})
+        try:
+            packets = read_packets(folder / PACKETS, prefix + PACKETS, dns_ports=ports)
+            problems += [f"{PACKETS}: {p}" for source in packets.sources for p in source.problems]
+        except InputError as error:
+            problems.append(f"{PACKETS} cannot be read: {error}")
+    else:
+        problems.append(f"{PACKETS} is missing")
+    if len(problems) >= len(PARTS) and not (journal.exchanges or flows.exchanges or packets):
+        raise InputError(
+            f"{folder} holds a bundle of which nothing can be read; record the session again."
+        )
+    return _Parts(session, flows, journal, packets, problems)
+
+
+def _session(path: Path, problems: list[str]) -> Mapping[str, object]:
+    if not path.is_file():
+        problems.append(f"{SESSION} is missing")
+        return {}
+    try:
+        with path.open("rb") as file:
+            session = json.loads(file.read(MAX_SESSION))
+        if not isinstance(session, dict):
+            raise ValueError("not an object")
+    except (ValueError, RecursionError) as error:
+        problems.append(f"{SESSION} is damaged ({str(error)[:80]})")
+        return {}
+    if (fields.whole(session, "format") or 0) > KNOWN_FORMAT:
+        problems.append(f"{SESSION} is of a newer format; a newer chatpath reads more of it")
+    return session
+
+
+def _merged(parts: _Parts) -> Iterator[Exchange]:
+    """Every exchange once: the journal's facts, and the body's from the flow file."""
+    for flow, exchange in parts.journal.exchanges.items():
+        stored = parts.flows.exchanges.get(flow)
+        if stored is not None:
+            exchange.source = stored.source
+            exchange.body, exchange.page = stored.body, stored.page
+            exchange.request_end = stored.request_end or exchange.request_end
+            exchange.response_start = stored.response_start or exchange.response_start
+            exchange.request_bytes = None
+            if exchange.error is None and stored.error is not None:
+                exchange.error = stored.error
+        yield exchange
+    for flow, exchange in parts.flows.exchanges.items():
+        if flow not in parts.journal.exchanges:
+            yield exchange
+
+
+def _socket(exchange: Exchange, parts: _Parts) -> Row:
+    end = parts.journal.socket_ends.get(exchange.flow)
+    return socket_row(
+        exchange,
+        parts.journal.frames.get(exchange.flow, ()),
+        ended=end.time if end else None,
+        close_code=end.code if end else None,
+        closed_by_client=end.by_client if end else None,
+        reason_bytes=end.reason_bytes if end else None,
+    )
+
+
+def _stream(exchange: Exchange, parts: _Parts) -> Row:
+    facts = parts.journal.streams.get(exchange.flow)
+    return stream_row(exchange, facts or parts.flows.streams.get(exchange.flow) or StreamFacts())
+
+
+def _unseen(lookups: list[Row], packets: Tables) -> Iterator[Row]:
+    """Logged lookups that the packets do not show."""
+    dns = packets["dns"]
+    seen = set(zip(dns["id"], dns["qname"], dns["qtype"], dns["response"], strict=True))
+    for row in lookups:
+        key = (row.get("id"), row.get("qname"), row.get("qtype"), row.get("response"))
+        if key not in seen:
+            yield row
+
+
+def _capture_facts(parts: _Parts, name: str) -> CaptureFacts:
+    session = parts.session
+    packets = fields.mapping(session, "packets")
+    state = fields.text(session, "state")
+    sampled = fields.whole(packets, "written")
+    reason = fields.text(packets, "reason", 200)
+    if fields.flag(packets, "ended_early"):
+        reason = "the sampler ended before the session did"
+    return CaptureFacts(
+        source=name,
+        started=fields.number(session, "started"),
+        ended=fields.number(session, "ended") or parts.journal.last_time,
+        end_state=("complete" if state == "complete" else "abrupt") if session else None,
+        mode=fields.text(session, "mode", 20),
+        listen=fields.text(session, "listen", 60),
+        packets_sampled=sampled,
+        packets_dropped=fields.whole(packets, "dropped"),
+        packets_reason=reason,
+        ca_sha256=fields.text(session, "ca_sha256", 64),
+        scene=fields.text(session, "scene", 60),
+    )
+
+
+def _host_rows(session: Mapping[str, object], source: str) -> Iterator[Row]:
+    """session.json flattened to section, name and value."""
+    host = fields.mapping(session, "host")
+    for key in ("os", "timezone", "python"):
+        value = fields.text(host, key, 200)
+        if value is not None:
+            yield {"source": source, "section": "os", "name": key, "value": value}
+    for section, key in (("interface", "interfaces"), ("route", "routes")):
+        listed = host.get(key)
+        for item in listed[:64] if isinstance(listed, list) else []:
+            if isinstance(item, dict):
+                name = fields.text(item, "name", 60) or fields.text(item, "interface", 60) or ""
+                text = json.dumps(item, sort_keys=True)[:500]
+                yield {"source": source, "section": section, "name": name, "value": text}
+    for section, key in (("resolver", "resolvers"), ("agent", "agents")):
+        for index, text in enumerate((fields.texts(host, key) or [])[:64], 1):
+            yield {"source": source, "section": section, "name": str(index), "value": text[:200]}
+    for scheme, address in list(fields.mapping(host, "proxies").items())[:16]:
+        if isinstance(address, str):
+            yield {"source": source, "section": "proxy", "name": scheme, "value": address[:200]}
+    upstream = fields.text(session, "upstream", 200)
+    if upstream:
+        yield {"source": source, "section": "proxy", "name": "upstream", "value": upstream}
+    tool = fields.mapping(session, "tool")
+    for name, version in list(tool.items())[:8]:
+        if isinstance(version, str):
+            yield {"source": source, "section": "capture", "name": name, "value": version[:60]}
+    for name in ("mode", "bodies", "listen", "scene", "state"):
+        text_value = fields.text(session, name, 100)
+        if text_value:
+            yield {"source": source, "section": "capture", "name": name, "value": text_value}
+
+
+def _digest(folder: Path) -> str:
+    """SHA-256 over the names and digests of the bundle's files."""
+    whole = hashlib.sha256()
+    for part in PARTS:
+        path = folder / part
+        if path.is_file():
+            with path.open("rb") as file:
+                whole.update(f"{part} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return whole.hexdigest()

@@ -1,0 +1,254 @@
+"""One HTTP exchange as rows of the tables, from whichever file it was read.
+
+The flow file, the journal and (later) HAR all end here, so that a column means
+the same whatever the capture was.  Everything is masked again: a capture that
+others made still has its secrets.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from analysis.knowledge.secrets import redact_text, redact_url, secret_header
+from analysis.model.decoding import decode_body
+from analysis.model.frames import Row
+from analysis.model.page import Page, read_page
+
+EXCERPT = 600
+_HTML = frozenset({"text/html", "application/xhtml+xml"})
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,79}\Z")
+# response headers that name a product on the path or tell what a proxy did
+_TELLING = re.compile(
+    r"(?:x-cache.*|x-squid.*|x-bluecoat.*|x-zscaler.*|x-forefront.*|x-fortinet.*|x-iboss.*|blocked-by"
+    r"|proxy-.*|cf-error-type|cf-error-origin|cf-cache-status|x-envoy-upstream-service-time"
+    r"|content-security-policy|x-frame-options|x-ms-error-code|x-ms-request-id|x-openai-.*"
+    r"|x-ratelimit-.*|x-chatpath-.*|content-encoding|age|alt-svc|sec-websocket-extensions"
+    r"|sec-websocket-accept|connection|upgrade|transfer-encoding|warning)\Z"
+)
+
+type Headers = Sequence[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What a capture tells of one exchange; None is "not seen".
+
+    `url` is absolute; `body` holds at most a bounded start of the response
+    body without its content coding; times are seconds since 1970.
+    """
+
+    source: str
+    flow: str
+    method: str | None = None
+    url: str = ""
+    http_version: str | None = None
+    started: float | None = None
+    request_end: float | None = None
+    request_headers: Headers = ()
+    request_bytes: int | None = None
+    cookie_bytes: int | None = None
+    header_bytes: int | None = None
+    status: int | None = None
+    response_headers: Headers = ()
+    response_start: float | None = None
+    response_bytes: int | None = None
+    ended: float | None = None
+    error: str | None = None
+    connection: str | None = None
+    from_cache: bool | None = None
+    body: bytes = b""
+    page: Page | None = field(default=None)
+
+    def header(self, name: str, *, request: bool = False) -> str | None:
+        """The first header of that (lower-case) name."""
+        for key, value in self.request_headers if request else self.response_headers:
+            if key.lower() == name:
+                return value
+        return None
+
+    @property
+    def host(self) -> str:
+        return _host(self.url)
+
+    @property
+    def path(self) -> str:
+        """Path and query, masked."""
+        parts = urlsplit(self.url) if _parses(self.url) else urlsplit("")
+        path = parts.path or "/"
+        return redact_url(f"{path}?{parts.query}" if parts.query else path)[:1000]
+
+    @property
+    def media_type(self) -> str | None:
+        value = self.header("content-type")
+        return value.partition(";")[0].strip().lower()[:100] if value is not None else None
+
+    @property
+    def is_html(self) -> bool:
+        return self.media_type in _HTML
+
+    @property
+    def is_websocket(self) -> bool:
+        upgrade = self.header("upgrade", request=True)
+        return upgrade is not None and upgrade.lower() == "websocket"
+
+    @property
+    def is_stream(self) -> bool:
+        return self.media_type == "text/event-stream"
+
+    def look_at_body(self) -> None:
+        """Read the page's resources from an HTML body."""
+        if self.body and self.is_html:
+            self.page = read_page(self.body.decode("utf-8", "replace"), self.url)
+
+    def http_row(self) -> Row:
+        """The exchange as a row of the http table."""
+        parts = urlsplit(self.url) if _parses(self.url) else urlsplit("")
+        scheme = parts.scheme or None
+        if self.is_websocket and scheme in {"http", "https"}:
+            scheme = {"http": "ws", "https": "wss"}[scheme]
+        # a websocket or a stream that was cut has its end in `ended`, too
+        accept = self.header("accept", request=True)
+        referer = self.header("referer", request=True)
+        location = self.header("location")
+        length = self.header("content-length")
+        upgrade = self.header("upgrade", request=True)
+        return {
+            "source": self.source,
+            "flow": self.flow,
+            "started": self.started,
+            "method": self.method,
+            "scheme": scheme,
+            "host": self.host or None,
+            "port": _port(self.url),
+            "path": self.path,
+            "http_version": self.http_version,
+            "status": self.status,
+            "content_type": self.media_type,
+            "request_bytes": self.request_bytes,
+            "response_bytes": self.response_bytes,
+            "request_end": self.request_end,
+            "response_start": self.response_start,
+            "ended": self.ended,
+            "ttfb_ms": _span(self.request_end or self.started, self.response_start),
+            "total_ms": _span(self.started, self.ended),
+            "error": redact_text(self.error, 300) if self.error else None,
+            "connection": self.connection,
+            "request_accept": _short(accept),
+            "request_dest": _short(self.header("sec-fetch-dest", request=True)),
+            "referer": redact_url(referer.partition("?")[0])[:500] if referer else None,
+            "upgrade": upgrade.lower()[:50] if upgrade else None,
+            "cookie_bytes": self.cookie_bytes,
+            "request_header_bytes": self.header_bytes,
+            "content_length": int(length)
+            if length and length.isdigit() and len(length) < 16
+            else None,
+            "server": _short(self.header("server")),
+            "via": _short(self.header("via")),
+            "cf_ray": _short(self.header("cf-ray")),
+            "cf_mitigated": _short(self.header("cf-mitigated")),
+            "request_id": _short(self.header("x-oai-request-id") or self.header("x-request-id")),
+            "location": redact_url(location.partition("?")[0])[:500] if location else None,
+            "retry_after": _short(self.header("retry-after")),
+            "from_cache": self.from_cache,
+            "headers": list(self._telling_headers()) or None,
+            "date": _date(self.header("date")),
+            "error_code": self._error_code(),
+            "body_excerpt": self._excerpt(),
+        }
+
+    def _telling_headers(self) -> Iterable[str]:
+        for name, value in self.response_headers[:100]:
+            if _TELLING.match(name.lower()) and not secret_header(name):
+                yield f"{name.lower()}: {redact_text(value, 200)}"
+
+    def _json(self) -> object:
+        if not self.body or not (self.media_type or "").endswith("json"):
+            return None
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    def _error_code(self) -> str | None:
+        """The machine-readable code of an error body, as errors.tsv knows it."""
+        payload = self._json()
+        if not isinstance(payload, dict):
+            return None
+        holders = [payload.get("error"), payload.get("detail")]
+        if (self.status or 0) >= 400:
+            holders.append(payload)
+        for holder in holders:
+            if isinstance(holder, dict):
+                for key in ("code", "type"):
+                    value = holder.get(key)
+                    if isinstance(value, str) and _CODE.match(value):
+                        return value
+        code = payload.get("error_code")
+        return code if isinstance(code, str) and _CODE.match(code) else None
+
+    def _excerpt(self) -> str | None:
+        """Visible text of an error answer, or of a page where none was due; masked."""
+        if not self.body:
+            return None
+        failed = (self.status or 0) >= 400
+        if self.page is not None:
+            application = self.page.build is not None or len(self.page.resources) >= 3
+            if failed or not application:
+                return redact_text(f"{self.page.title} {self.page.text}", EXCERPT) or None
+            return None
+        if failed and self.media_type in {
+            "application/json",
+            "text/plain",
+            "application/xml",
+            None,
+        }:
+            return redact_text(self.body[: 8 * EXCERPT].decode("utf-8", "replace"), EXCERPT) or None
+        return None
+
+
+def decoded(body: bytes | None, encoding: str | None) -> bytes:
+    """A bounded start of a body without its content coding; b"" when it cannot be decoded."""
+    if not body:
+        return b""
+    return decode_body(body[: 4 * 1024 * 1024], encoding or "") or b""
+
+
+def _parses(url: str) -> bool:
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        return False
+    return True
+
+
+def _host(url: str) -> str:
+    return ((urlsplit(url).hostname if _parses(url) else None) or "").rstrip(".").lower()[:255]
+
+
+def _port(url: str) -> int | None:
+    if not _parses(url):
+        return None
+    parts = urlsplit(url)
+    return parts.port or {"http": 80, "ws": 80, "https": 443, "wss": 443}.get(parts.scheme)
+
+
+def _short(value: str | None) -> str | None:
+    return redact_text(value, 200) if value is not None else None
+
+
+def _span(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else round(max(0.0, end - start) * 1000, 3)
+
+
+def _date(value: str | None) -> float | None:
+    if not value:
+        return None
+    try:
+        return email.utils.parsedate_to_datetime(value).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None

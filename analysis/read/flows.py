@@ -1,0 +1,299 @@
+"""mitmproxy flow files, of every version mitmproxy itself reads, as tables."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from mitmproxy import dns, flow, http, io
+from mitmproxy.net.dns import types
+
+from analysis.knowledge.secrets import redact_text
+from analysis.model.diagnosis import Source, SourceKind
+from analysis.model.errors import InputError
+from analysis.model.frames import Row, Tables, frame_of_rows
+from analysis.model.sse_events import SseScanner
+from analysis.model.ws_message import describe
+from analysis.read.exchange import Exchange, decoded
+from analysis.read.resources import resource_rows
+from analysis.read.sockets import frame_row, socket_row
+from analysis.read.streams import StreamFacts, stream_row
+
+MAX_FRAMES = 200_000
+"""Websocket messages of one file that become rows; further ones are only counted."""
+
+
+@dataclass(slots=True)
+class FlowFile:
+    """What a flow file holds, before it becomes tables."""
+
+    exchanges: dict[str, Exchange] = field(default_factory=dict)
+    sockets: dict[str, http.HTTPFlow] = field(default_factory=dict)
+    connections: dict[str, Row] = field(default_factory=dict)
+    streams: dict[str, StreamFacts] = field(default_factory=dict)
+    lookups: list[Row] = field(default_factory=list)
+    frames: list[Row] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def looks_like_flows(first: bytes) -> bool:
+    """True when a file begins like a tnetstring, as flow files do."""
+    length, colon, _ = first[:12].partition(b":")
+    return bool(colon) and length.isdigit()
+
+
+def read_flows(path: Path, name: str | None = None) -> Tables:
+    """A flow file as tables. Raises InputError when nothing in it can be read."""
+    name = name or path.name
+    content = load_flows(path, name)
+    if not content.exchanges and not content.lookups and content.problems:
+        raise InputError(
+            f"{path} is no mitmproxy flow file that can be read ({content.problems[0]}); "
+            "save it again with mitmproxy or mitmdump -w."
+        )
+    exchanges = list(content.exchanges.values())
+    times = [item.started for item in exchanges if item.started is not None]
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    source = Source(
+        name,
+        SourceKind.FLOWS,
+        digest,
+        not content.problems,
+        tuple(content.problems),
+        min(times, default=None),
+        max((item.ended or item.started or 0.0 for item in exchanges), default=None),
+    )
+    frames = {
+        "http": frame_of_rows("http", (item.http_row() for item in exchanges)),
+        "resources": frame_of_rows("resources", resource_rows(exchanges)),
+        "connections": frame_of_rows("connections", content.connections.values()),
+        "ws": frame_of_rows("ws", list(_socket_rows(content))),
+        "ws_frames": frame_of_rows("ws_frames", content.frames),
+        "sse": frame_of_rows(
+            "sse",
+            (
+                stream_row(item, content.streams.get(item.flow, StreamFacts()))
+                for item in exchanges
+                if item.is_stream
+            ),
+        ),
+        "dns": frame_of_rows("dns", content.lookups),
+    }
+    return Tables.of(frames, [source])
+
+
+def load_flows(path: Path, name: str) -> FlowFile:
+    """Read as far as it goes; what stopped the reading is in `problems`."""
+    content = FlowFile()
+    key = hashlib.blake2b(path.name.encode(), digest_size=32).digest()
+    with path.open("rb") as file:
+        for item in _flows(file, content.problems):
+            # a file must not be able to stop the reading of the rest by one odd flow
+            if isinstance(item, http.HTTPFlow):
+                _take_http(content, item, name, key)
+            elif isinstance(item, dns.DNSFlow):
+                content.lookups.extend(_lookup_rows(item, name))
+    return content
+
+
+def _flows(file: BinaryIO, problems: list[str]) -> Iterator[flow.Flow]:
+    reader = iter(io.FlowReader(file).stream())
+    count = 0
+    while True:
+        try:
+            item = next(reader)
+        except StopIteration:
+            return
+        # a hostile state makes mitmproxy raise whatever its fields raise
+        except Exception as error:
+            reason = redact_text(str(error) or type(error).__name__, 120)
+            problems.append(f"the file cannot be read beyond flow {count}: {reason}")
+            return
+        count += 1
+        yield item
+
+
+def _take_http(content: FlowFile, item: http.HTTPFlow, name: str, key: bytes) -> None:
+    exchange = _exchange(item, name)
+    content.exchanges[item.id] = exchange
+    content.connections.setdefault(item.server_conn.id, _connection_row(item, name))
+    if item.websocket is not None:
+        content.sockets[item.id] = item
+        for message in item.websocket.messages:
+            if len(content.frames) >= MAX_FRAMES:
+                break
+            facts = describe(message.content, key)
+            size = len(message.content)
+            content.frames.append(
+                frame_row(
+                    name,
+                    item.id,
+                    message.timestamp,
+                    from_client=message.from_client,
+                    opcode=int(message.type),
+                    size=size,
+                    facts=facts,
+                )
+            )
+    if exchange.is_stream and item.response is not None and item.response.raw_content:
+        scanner = SseScanner()
+        raw = item.response.raw_content
+        scanner.feed(decoded(raw, exchange.header("content-encoding")))
+        content.streams[item.id] = StreamFacts.of_scanner(scanner, ended=True)
+
+
+def _exchange(item: http.HTTPFlow, name: str) -> Exchange:
+    request, response = item.request, item.response
+    exchange = Exchange(
+        source=name,
+        flow=item.id,
+        method=request.method[:20],
+        url=_url(request),
+        http_version=request.http_version,
+        started=request.timestamp_start,
+        request_end=request.timestamp_end,
+        request_headers=_pairs(request.headers),
+        request_bytes=len(request.raw_content) if request.raw_content is not None else None,
+        cookie_bytes=sum(len(value) for value in request.headers.get_all("cookie")),
+        header_bytes=sum(len(k) + len(v) + 4 for k, v in request.headers.fields),
+        connection=item.server_conn.id,
+        error=item.error.msg if item.error else None,
+        ended=item.error.timestamp if item.error else None,
+    )
+    if response is not None:
+        exchange.status = response.status_code
+        exchange.response_headers = _pairs(response.headers)
+        exchange.response_start = response.timestamp_start
+        exchange.ended = response.timestamp_end or exchange.ended
+        raw = response.raw_content
+        exchange.response_bytes = len(raw) if raw is not None else None
+        exchange.body = decoded(raw, response.headers.get("content-encoding"))
+        exchange.look_at_body()
+    return exchange
+
+
+def _url(request: http.Request) -> str:
+    """The address as the client named it: a transparent capture has only the Host header."""
+    host, port = request.pretty_host, request.port
+    shown = f"[{host}]" if ":" in host else host
+    default = {"http": 80, "https": 443}.get(request.scheme)
+    place = shown if port == default else f"{shown}:{port}"
+    path = request.path if request.path.startswith("/") else "/"
+    return f"{request.scheme or 'http'}://{place}{path}"
+
+
+def _pairs(headers: http.Headers) -> list[tuple[str, str]]:
+    return [
+        (name.decode("latin-1")[:200], value.decode("utf-8", "replace")[:4000])
+        for name, value in headers.fields[:200]
+    ]
+
+
+def _connection_row(item: http.HTTPFlow, name: str) -> Row:
+    server = item.server_conn
+    address = server.address or ("", None)
+    via = server.via[1] if server.via else None
+    chain = server.certificate_list
+    peer = server.peername
+    error = server.error or (
+        item.error.msg if item.error and not server.timestamp_tcp_setup else None
+    )
+    row: dict[str, object] = {
+        "source": name,
+        "connection": server.id,
+        "started": server.timestamp_start,
+        "host": (server.sni or address[0] or item.request.pretty_host or None),
+        "port": address[1],
+        "address": peer[0] if peer else None,
+        "via": f"{via[0]}:{via[1]}" if via else None,
+        "tcp_ms": _span(server.timestamp_start, server.timestamp_tcp_setup),
+        "tls_ms": _span(server.timestamp_tcp_setup, server.timestamp_tls_setup),
+        "tls_version": server.tls_version,
+        "alpn": server.alpn.decode("ascii", "replace") if server.alpn else None,
+        "intercepted": True if server.tls else None,
+        "error": redact_text(error, 300) if error else None,
+        "ended": server.timestamp_end,
+    }
+    if chain:
+        leaf = chain[0]
+        row["subject"] = _name(leaf.subject)
+        row["issuer"] = _name(leaf.issuer)
+        row["root"] = _name(chain[-1].issuer)
+        row["not_before"] = leaf.notbefore.timestamp()
+        row["not_after"] = leaf.notafter.timestamp()
+    return row
+
+
+def _name(parts: list[tuple[str, str]]) -> str:
+    return redact_text(", ".join(f"{key}={value}" for key, value in parts), 200)
+
+
+def _socket_rows(content: FlowFile) -> Iterator[Row]:
+    by_flow: dict[str, list[Row]] = {}
+    for row in content.frames:
+        by_flow.setdefault(str(row["flow"]), []).append(row)
+    for flow_id, exchange in content.exchanges.items():
+        if not exchange.is_websocket:
+            continue
+        item = content.sockets.get(flow_id)
+        socket = item.websocket if item is not None else None
+        yield socket_row(
+            exchange,
+            by_flow.get(flow_id, []),
+            ended=socket.timestamp_end if socket else None,
+            close_code=socket.close_code if socket else None,
+            closed_by_client=socket.closed_by_client if socket else None,
+            reason_bytes=len((socket.close_reason or "").encode()) if socket else None,
+        )
+
+
+def _lookup_rows(item: dns.DNSFlow, name: str) -> Iterator[Row]:
+    """A lookup that mitmproxy carried in its DNS mode."""
+    server = item.server_conn.address or ("", None)
+    for message, response in ((item.request, False), (item.response, True)):
+        if message is None or not message.questions:
+            continue
+        question = message.questions[0]
+        answers = [text for record in message.answers[:64] if (text := _answer(record))]
+        yield {
+            "source": name,
+            "time": message.timestamp,
+            "protocol": "dns",
+            "transport": item.client_conn.transport_protocol,
+            ("src" if response else "dst"): server[0],
+            ("src_port" if response else "dst_port"): server[1],
+            "id": message.id,
+            "response": response,
+            "qname": question.name.rstrip(".").lower()[:255],
+            "qtype": types.to_str(question.type),
+            "rcode": message.response_code if response else None,
+            "answers": answers if response else None,
+            "recursion_available": message.recursion_available if response else None,
+            "authoritative": message.authoritative_answer if response else None,
+            "truncated": message.truncation,
+            "latency_ms": _span(item.request.timestamp, message.timestamp) if response else None,
+        }
+
+
+def _answer(record: dns.ResourceRecord) -> str | None:
+    """The address or CNAME target of a record."""
+    try:
+        match record.type:
+            case types.A:
+                return str(record.ipv4_address)
+            case types.AAAA:
+                return str(record.ipv6_address)
+            case types.CNAME:
+                return record.domain_name.rstrip(".").lower()[:255]
+    except (ValueError, struct.error):
+        return None  # a record whose data does not fit its type
+    return None
+
+
+def _span(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else round(max(0.0, end - start) * 1000, 3)

@@ -1,0 +1,116 @@
+"""Streamed answers as rows: when the octets came, and how the stream ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+
+from analysis.model.frames import Row
+from analysis.model.sse_events import SseScanner
+from analysis.read.exchange import Exchange
+
+LAST_SPAN_S = 0.25
+_CLIENT_WORDS = ("client disconnect", "reset by client", "client closed", "cancel")
+# streams of these paths say that they are over; others just end
+_TURN_PATHS = ("conversation", "/v1/responses", "/v1/chat/completions", "/v1/completions")
+
+
+@dataclass(slots=True)
+class StreamFacts:
+    """What one stream said of itself and when its chunks came.
+
+    `times` (seconds) and `sizes` (octets) are equally long and in order; both
+    are empty where the capture does not hold chunk times.
+    """
+
+    events: int | None = None
+    types: list[str] = field(default_factory=list)
+    complete: bool = False
+    done: bool = False
+    handoff: bool = False
+    error_code: str | None = None
+    ended: bool = False
+    times: list[float] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of_scanner(cls, scanner: SseScanner, *, ended: bool) -> Self:
+        return cls(
+            scanner.events,
+            list(scanner.types),
+            scanner.complete,
+            scanner.done,
+            scanner.handoff,
+            scanner.error_code,
+            ended,
+        )
+
+
+def stream_row(exchange: Exchange, facts: StreamFacts) -> Row:
+    """One streamed body as a row of the sse table."""
+    http = exchange.http_row()
+    row: dict[str, object] = {
+        "source": exchange.source,
+        "flow": exchange.flow,
+        "host": exchange.host or None,
+        "path": exchange.path,
+        "started": exchange.started,
+        "chunks": len(facts.times) if facts.times else None,
+        "bytes": sum(facts.sizes) if facts.sizes else exchange.response_bytes,
+        "events": facts.events,
+        "handoff": facts.handoff,
+        "complete": facts.complete or facts.done,
+        "end": _end(exchange, facts),
+        "error": facts.error_code or http["error"],
+        "content_length": http["content_length"],
+        "via": http["via"],
+        "http_version": exchange.http_version,
+        "event_types": list(facts.types) or None,
+    }
+    if facts.times:
+        row.update(_pace(exchange.started, facts.times, facts.sizes))
+    return row
+
+
+def _pace(started: float | None, times: Sequence[float], sizes: Sequence[int]) -> Row:
+    gaps = np.diff(np.asarray(times)) * 1000
+    total = sum(sizes)
+    late = sum(
+        size for time, size in zip(times, sizes, strict=True) if time >= times[-1] - LAST_SPAN_S
+    )
+    pace: dict[str, object] = {
+        "first_chunk": times[0],
+        "last_chunk": times[-1],
+        "ttft_ms": None if started is None else round((times[0] - started) * 1000, 3),
+        "span_ms": round((times[-1] - times[0]) * 1000, 3),
+        "last_250ms_share": round(late / total, 4) if total else None,
+    }
+    if len(gaps):
+        pace["gap_p50_ms"] = round(float(np.percentile(gaps, 50)), 3)
+        pace["gap_p95_ms"] = round(float(np.percentile(gaps, 95)), 3)
+        pace["gap_max_ms"] = round(float(gaps.max()), 3)
+    return pace
+
+
+def _end(exchange: Exchange, facts: StreamFacts) -> str:
+    """How it ended: what the stream itself said goes before how the connection ended."""
+    if facts.handoff:
+        return "handoff"
+    if facts.error_code is not None:
+        return "error"
+    if facts.complete:
+        return "complete"
+    if facts.done:
+        return "done"
+    error = (exchange.error or "").lower()
+    if any(word in error for word in _CLIENT_WORDS):
+        return "cancelled"
+    if error:
+        return "cut"
+    if exchange.ended is None and not facts.ended:
+        return "open"
+    expects_word = any(word in exchange.path for word in _TURN_PATHS)
+    return "cut" if expects_word and facts.events is not None else "done"
