@@ -1,0 +1,220 @@
+"""Containers and link layers: the same packet must be found however it is wrapped."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import struct
+from pathlib import Path
+
+import pytest
+from packets_build import (
+    CLIENT,
+    NULL,
+    PPP,
+    RAW,
+    SERVER,
+    SLL,
+    SLL2,
+    block,
+    enhanced,
+    ethernet,
+    interface,
+    ipv4,
+    ipv6,
+    pcap,
+    section,
+    tcp,
+    udp,
+    udp_datagram,
+    written,
+)
+
+from analysis.model.diagnosis import SourceKind
+from analysis.model.frames import Tables
+from analysis.read.packets import read_packets
+
+QUERY = b"\x12\x34\x01\0\0\1\0\0\0\0\0\0\7chatgpt\3com\0\0\1\0\1"
+PLAIN = udp(QUERY)
+
+
+def read(tmp_path: Path, content: bytes) -> Tables:
+    return read_packets(written(tmp_path / "some.pcap", content))
+
+
+def names(tables: Tables) -> list[str]:
+    return tables["dns"]["qname"].tolist()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("nano", [False, True])
+def test_pcap_variants(tmp_path: Path, order: str, nano: bool) -> None:
+    content = pcap([ethernet(PLAIN)] * 2, order=order, nano=nano, start=1_700_000_000.25)
+    tables = read(tmp_path, content)
+    assert names(tables) == ["chatgpt.com"] * 2
+    assert tables["dns"]["time"].tolist() == pytest.approx([1_700_000_000.25, 1_700_000_000.26])
+    (source,) = tables.sources
+    assert (source.kind, source.path, source.complete) == (SourceKind.PCAP, "some.pcap", True)
+    assert source.sha256 == hashlib.sha256(content).hexdigest()
+    assert source.first_seen == pytest.approx(1_700_000_000.25)
+    assert source.last_seen == pytest.approx(1_700_000_000.26)
+
+
+def test_gzip_of_several_members(tmp_path: Path) -> None:
+    content = pcap([ethernet(PLAIN)] * 3)
+    packed = gzip.compress(content[:100]) + gzip.compress(content[100:]) + bytes(8)
+    tables = read(tmp_path, packed)
+    assert names(tables) == ["chatgpt.com"] * 3
+    assert tables.sources[0].complete
+
+
+def test_name_of_the_source(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.pcap", pcap([ethernet(PLAIN)]))
+    tables = read_packets(path, "packets.pcapng")
+    assert tables["dns"]["source"].tolist() == ["packets.pcapng"]
+    assert tables.sources[0].path == "packets.pcapng"
+
+
+def test_no_packets_is_fine(tmp_path: Path) -> None:
+    tables = read(tmp_path, pcap([]))
+    assert tables.sources[0].complete
+    assert tables.sources[0].first_seen is None
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_pcapng_interfaces_and_resolutions(tmp_path: Path, order: str) -> None:
+    frame = ethernet(PLAIN)
+
+    def resolution(value: int) -> bytes:
+        return struct.pack(order + "HHBxxx", 9, 1, value)
+
+    offset = struct.pack(order + "HHq", 14, 8, 1_700_000_000)
+    content = (
+        section(order)
+        + interface(order=order)
+        + interface(order=order, options=resolution(9))
+        + interface(RAW, order=order, options=resolution(3) + offset)
+        + interface(order=order, options=resolution(0x80 | 10))
+        + enhanced(frame, 1_700_000_000_500_000, order=order)
+        + enhanced(frame, 1_700_000_000_500_000_000, number=1, order=order)
+        + enhanced(PLAIN, 500, number=2, order=order)
+        + enhanced(frame, 1_700_000_000 * 1024 + 512, number=3, order=order)
+    )
+    tables = read(tmp_path, content)
+    assert tables["dns"]["frame"].tolist() == [1, 2, 3, 4]
+    assert tables["dns"]["time"].tolist() == pytest.approx([1_700_000_000.5] * 4)
+
+
+def test_pcapng_simple_and_old_packet_blocks(tmp_path: Path) -> None:
+    frame = ethernet(PLAIN)
+    simple = block(3, struct.pack("<I", len(frame)) + frame)
+    stamp = 1_700_000_000_000_000
+    old = block(
+        2,
+        struct.pack("<HHIIII", 0, 0, stamp >> 32, stamp & 0xFFFFFFFF, len(frame), len(frame))
+        + frame,
+    )
+    tables = read(tmp_path, section() + interface() + simple + old + block(5, bytes(12)))
+    rows = tables["dns"].to_dict("records")
+    assert [row["frame"] for row in rows] == [1, 2]
+    assert tables["dns"]["time"].isna().tolist() == [True, False]
+    assert rows[1]["time"] == pytest.approx(1_700_000_000)
+
+
+def test_pcapng_sections_of_either_order(tmp_path: Path) -> None:
+    parts = [
+        section(order)
+        + interface(order=order)
+        + enhanced(ethernet(PLAIN), 1_700_000_000_000_000, order=order)
+        for order in "<><"
+    ]
+    tables = read(tmp_path, b"".join(parts))
+    assert tables["dns"]["frame"].tolist() == [1, 2, 3]
+
+
+def vlan(number: int, kind: int = 0x8100) -> bytes:
+    return struct.pack(">HH", kind, number)
+
+
+@pytest.mark.parametrize(
+    ("link", "frame"),
+    [
+        (1, ethernet(PLAIN, tags=vlan(5))),
+        (1, ethernet(PLAIN, tags=vlan(5, 0x88A8) + vlan(6))),
+        (1, ethernet(struct.pack(">BBHHH", 0x11, 0, 1, 9, 0x0021) + PLAIN, kind=0x8864)),
+        (1, ethernet(struct.pack(">II", 16 << 12, 17 << 12 | 0x100) + PLAIN, kind=0x8847)),
+        (1, ethernet(b"\xaa\xaa\3\0\0\0\x08\0" + PLAIN, kind=8 + len(PLAIN))),
+        (SLL, bytes(14) + b"\x08\0" + PLAIN),
+        (SLL2, b"\x08\0" + bytes(18) + PLAIN),
+        (RAW, PLAIN),
+        (12, PLAIN),
+        (228, PLAIN),
+        (NULL, b"\2\0\0\0" + PLAIN),
+        (NULL, b"\0\0\0\2" + PLAIN),
+        (108, b"\0\0\0\2" + PLAIN),
+        (PPP, b"\xff\3\0\x21" + PLAIN),
+        (PPP, b"\x21" + PLAIN),
+        (51, struct.pack(">BBHHH", 0x11, 0, 1, 9, 0x0021) + PLAIN),
+        (1, ethernet(ipv4(17, PLAIN[20:], options=b"\x94\4\0\0"))),
+        (1, ethernet(ipv4(4, PLAIN))),
+        (1, ethernet(ipv4(47, b"\0\0\x08\0" + PLAIN))),
+        (1, ethernet(ipv4(47, b"\x30\0\x08\0" + bytes(8) + PLAIN))),
+        (1, ethernet(ipv4(47, b"\0\0\x65\x58" + ethernet(PLAIN)))),
+        (1, ethernet(udp(b"\x08" + bytes(7) + ethernet(PLAIN), ports=(3333, 4789)))),
+    ],
+)
+def test_wrappings(tmp_path: Path, link: int, frame: bytes) -> None:
+    (row,) = read(tmp_path, pcap([frame], link=link))["dns"].to_dict("records")
+    assert (row["qname"], row["src"], row["dst"]) == ("chatgpt.com", CLIENT, SERVER)
+
+
+@pytest.mark.parametrize("link", [105, 147, 65000])
+def test_link_types_without_ip_give_nothing(tmp_path: Path, link: int) -> None:
+    tables = read(tmp_path, pcap([ethernet(PLAIN)], link=link))
+    assert len(tables["dns"]) == 0
+    assert tables.sources[0].complete
+
+
+def test_ipv6_with_extension_headers(tmp_path: Path) -> None:
+    datagram = udp_datagram(QUERY, to_server=True, ports=(50000, 53))
+    hop_by_hop, destination = b"\x3c\0" + bytes(6), b"\x11\1" + bytes(14)
+    frame = ethernet(ipv6(0, hop_by_hop + destination + datagram))
+    (row,) = read(tmp_path, pcap([frame]))["dns"].to_dict("records")
+    assert (row["src"], row["dst"], row["ip_ttl"]) == ("2001:db8::1", "2001:db8::2", 60)
+    assert row["qname"] == "chatgpt.com"
+
+
+def test_ipv4_fragments_in_any_order(tmp_path: Path) -> None:
+    whole = udp_datagram(QUERY, to_server=True, ports=(50000, 53))
+    first, last = ipv4(17, whole[:16], fragment=0x2000), ipv4(17, whole[16:], fragment=2)
+    for pieces in ([first, last], [last, first]):
+        rows = read(tmp_path, pcap([ethernet(p) for p in pieces]))["dns"].to_dict("records")
+        assert [(row["frame"], row["qname"]) for row in rows] == [(2, "chatgpt.com")]
+
+
+def test_ipv6_fragments(tmp_path: Path) -> None:
+    whole = udp_datagram(QUERY, to_server=True, ports=(50000, 53))
+    pieces = [
+        ipv6(44, struct.pack(">BBHI", 17, 0, 1, 77) + whole[:16]),
+        ipv6(44, struct.pack(">BBHI", 17, 0, 16, 77) + whole[16:]),
+    ]
+    rows = read(tmp_path, pcap([ethernet(p) for p in pieces]))["dns"].to_dict("records")
+    assert [row["qname"] for row in rows] == ["chatgpt.com"]
+
+
+def test_a_lone_fragment_is_not_taken_for_a_packet(tmp_path: Path) -> None:
+    frame = ethernet(ipv4(17, PLAIN[20:], fragment=0x2000))
+    assert len(read(tmp_path, pcap([frame]))["dns"]) == 0
+
+
+def test_ethernet_padding_is_not_payload(tmp_path: Path) -> None:
+    frame = ethernet(tcp("A")) + bytes(6)
+    (row,) = read(tmp_path, pcap([frame]))["tcp"].to_dict("records")
+    assert (row["client_payload"], row["bytes"]) == (0, 60)
+
+
+def test_many_blocks_number_frames_through(tmp_path: Path) -> None:
+    bulk = ethernet(udp(bytes(60_000), ports=(1, 2)))
+    frames = [bulk] * 80 + [ethernet(PLAIN)] + [bulk] * 80 + [ethernet(PLAIN)]
+    tables = read(tmp_path, pcap(frames))
+    assert tables["dns"]["frame"].tolist() == [81, 162]
