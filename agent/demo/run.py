@@ -127,10 +127,11 @@ def _client(scene: Scene, stage: Stage, browser: Browser | None) -> Client:
         return _built_in(stage)
 
     async def until_done(_: Running) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(
-                asyncio.to_thread(stage.service.done.wait, SESSION_SECONDS), None
-            )
+        # short waits in the thread, so that Ctrl-C is not held up
+        deadline = time.monotonic() + SESSION_SECONDS
+        while time.monotonic() < deadline:
+            if await asyncio.to_thread(stage.service.done.wait, POLL_SECONDS):
+                break
         await asyncio.sleep(SETTLE_SECONDS)
 
     extensions = (stage.extension,) if stage.extension else ()
