@@ -185,6 +185,7 @@ class Recorder:
         facts = {
             "c": server.id,
             "address": peer[0] if peer else None,
+            "local_port": server.sockname[1] if server.sockname else None,
             "tcp_ms": _milliseconds(begun, ready),
         }
         self.event("connected", facts)

@@ -126,6 +126,9 @@ def _from_packets(tables: Tables) -> list[Leg]:
         return []
     timed = hellos[hellos["server_hello_ms"].notna() & hellos["stream"].notna()]
     timed = where(timed, "sni", matters)
+    if (timed["leg"] == "upstream").any():
+        # a tunnel client on this machine goes on to the same hosts by itself: not the session's way
+        timed = timed[timed["leg"] == "upstream"]
     tcp = tables["tcp"]
     tcp = tcp[tcp["syn_rtt_ms"].notna()]
     columns = ["source", "stream", "syn_rtt_ms", "app", "connect_host", "syn_frame", "synack_frame"]

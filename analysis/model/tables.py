@@ -137,6 +137,12 @@ TCP = _schema(
     ("last_payload_time", "float", "s", "last packet with payload, either direction"),
     ("app", "str", "", "recognised first bytes: tls, http, connect, socks, dns"),
     ("connect_host", "str", "", "host:port asked of an HTTP or SOCKS proxy on this connection"),
+    (
+        "leg",
+        "str",
+        "",
+        "in a bundle: browser (to chatpath's proxy), upstream (from it) or other (another program)",
+    ),
 )
 
 TLS = _schema(
@@ -174,6 +180,12 @@ TLS = _schema(
     ("not_before", "float", "s", "start of the leaf's validity"),
     ("not_after", "float", "s", "end of the leaf's validity"),
     ("error", "str", "", "handshake error as the proxy reports it"),
+    (
+        "leg",
+        "str",
+        "",
+        "in a bundle: browser (to chatpath's proxy), upstream (from it) or other (another program)",
+    ),
 )
 
 QUIC = _schema(
@@ -363,6 +375,7 @@ CONNECTIONS = _schema(
     ("port", "int", "", "port"),
     ("address", "str", "", "address that was reached or tried"),
     ("addresses", "list[str]", "", "addresses the name resolved to, where known"),
+    ("local_port", "int", "", "port on this machine, which names the connection in the packets"),
     ("via", "str", "", "upstream proxy as host:port, where one was used"),
     ("tcp_ms", "float", "ms", "TCP handshake"),
     ("tls_ms", "float", "ms", "TLS handshake"),

@@ -20,6 +20,7 @@ from analysis.read import fields
 from analysis.read.exchange import Exchange
 from analysis.read.flows import FlowFile, load_flows
 from analysis.read.journal import Journal, read_journal
+from analysis.read.legs import with_legs
 from analysis.read.packets import read_packets
 from analysis.read.resources import resource_rows
 from analysis.read.sockets import socket_row
@@ -120,7 +121,10 @@ def _read(folder: Path, name: str, prefix: str) -> Tables:
     lookups = journal.lookups
     if packets is not None:
         lookups = list(_unseen(lookups, packets))
-        frames.update((table, packets[table]) for table in ("tcp", "tls", "quic"))
+        frames["quic"] = packets["quic"]
+        listen = captured.listen
+        for table in ("tcp", "tls"):
+            frames[table] = with_legs(packets[table], journal.connections.values(), listen)
     own = Tables.of({**frames, "dns": frame_of_rows("dns", lookups)})
     complete = captured.end_state == "complete" and not parts.problems
     if captured.end_state == "abrupt":

@@ -216,8 +216,9 @@ def _connection(
     for column in ("tcp_ms", "tls_ms", "not_before", "not_after"):
         if (found := fields.number(record, column)) is not None:
             row[column] = found
-    if (port := fields.whole(record, "port")) is not None:
-        row["port"] = port
+    for column in ("port", "local_port"):
+        if (found_port := fields.whole(record, column)) is not None:
+            row[column] = found_port
     if addresses := fields.texts(record, "addresses"):
         row["addresses"] = addresses
         row.setdefault("address", addresses[0])

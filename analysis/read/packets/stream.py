@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from analysis.read.packets.reassembly import Origin
-from analysis.read.packets.sequence import ACK, FIN, RST, SYN, Side
+from analysis.read.packets.sequence import (
+    ACK,
+    DUPLICATE_ACK,
+    FIN,
+    LOST_SEGMENT,
+    OUT_OF_ORDER,
+    RETRANSMISSION,
+    RST,
+    SYN,
+    ZERO_WINDOW,
+    Side,
+)
 from analysis.read.packets.talk import Direction, Talk
 
 
@@ -42,7 +53,7 @@ class Party:
 
 
 class Stream:
-    """A connection as Wireshark's ``tcp.stream`` counts it. Times are in nanoseconds."""
+    """A connection; `number` is Wireshark's ``tcp.stream``, once all are known. Times in ns."""
 
     __slots__ = (
         "client",
@@ -74,8 +85,8 @@ class Stream:
         "zero_window",
     )
 
-    def __init__(self, number: int, talk: Talk, client: Party, server: Party) -> None:
-        self.number = number
+    def __init__(self, talk: Talk, client: Party, server: Party) -> None:
+        self.number = -1
         self.talk = talk
         self.client = client
         self.server = server
@@ -135,6 +146,19 @@ class Stream:
                     self.syn_frame, self.syn_ns = packet.frame, packet.ns
         if sender.mss is None:
             sender.mss = mss
+
+    def count(self, marks: int) -> None:
+        """Add what the analysis of a segment found."""
+        if marks & RETRANSMISSION:
+            self.retransmissions += 1
+        if marks & OUT_OF_ORDER:
+            self.out_of_order += 1
+        if marks & LOST_SEGMENT:
+            self.lost_segments += 1
+        if marks & DUPLICATE_ACK:
+            self.duplicate_acks += 1
+        if marks & ZERO_WINDOW:
+            self.zero_window += 1
 
 
 def maximum_segment_size(options: bytes) -> int | None:

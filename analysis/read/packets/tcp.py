@@ -3,99 +3,98 @@
 from __future__ import annotations
 
 import struct
-
-import numpy as np
+from collections import Counter
 
 from analysis.read.packets.address import Endpoints, sender_and_receiver
-from analysis.read.packets.block import Block, gather
-from analysis.read.packets.ip import TCP, Datagrams
+from analysis.read.packets.block import Block
+from analysis.read.packets.ip import Datagrams
 from analysis.read.packets.reassembly import Origin
-from analysis.read.packets.sequence import (
-    ACK,
-    DUPLICATE_ACK,
-    FIN,
-    LOST_SEGMENT,
-    OUT_OF_ORDER,
-    RETRANSMISSION,
-    RST,
-    SYN,
-    ZERO_WINDOW,
-    Segment,
-    analyse,
-)
+from analysis.read.packets.segments import Runs, Segments, quiet_runs, segments_of
+from analysis.read.packets.sequence import ACK, FIN, RST, SYN, Segment, analyse
 from analysis.read.packets.stream import Party, Stream, maximum_segment_size
 from analysis.read.packets.talk import Direction, OnDns, Talk
 
-_HEADER = np.dtype(
-    [
-        ("sport", ">u2"),
-        ("dport", ">u2"),
-        ("seq", ">u4"),
-        ("ack", ">u4"),
-        ("offset", "u1"),
-        ("flags", "u1"),
-        ("window", ">u2"),
-        ("checksum", ">u2"),
-        ("urgent", ">u2"),
-    ]
-)
 _CONTROL = SYN | FIN | RST
 
 
 class Streams:
-    """All connections of a file, numbered as Wireshark does."""
+    """All connections of a file; `end` numbers them as Wireshark does."""
 
     def __init__(self, dns_ports: frozenset[int], on_dns: OnDns) -> None:
         self.all: list[Stream] = []
-        self._numbers = 0
         self._current: dict[int, Stream] = {}
         self._endpoints = Endpoints()
         self._dns_ports = dns_ports
         self._on_dns = on_dns
+        self._tunnels: list[int] = []
 
     def feed(self, block: Block, found: Datagrams) -> None:
-        """Take the TCP segments of a block."""
-        rows = found.of(TCP, _HEADER.itemsize)
-        if not len(rows):
+        """Take the TCP segments of a block: quiet runs as a whole, all others one by one."""
+        segments = segments_of(block, found, self._endpoints)
+        if segments is None:
             return
-        header = gather(found.data, _HEADER, found.transport[rows])
-        source = self._endpoints.number(
-            found.src_high[rows], found.src_low[rows], header["sport"].astype(np.int64)
-        )
-        target = self._endpoints.number(
-            found.dst_high[rows], found.dst_low[rows], header["dport"].astype(np.int64)
-        )
-        header_length = (header["offset"].astype(np.int64) >> 4) * 4
-        start = found.transport[rows] + header_length
+        runs = quiet_runs(segments)
+        at = 0
+        for begin, end in zip(runs.begin, runs.end, strict=True):
+            self._each(found, segments, at, begin)
+            stream = self._current[int(segments.flow[begin])]
+            if not _skip(stream, segments, runs, begin, end):
+                self._each(found, segments, begin, end)
+            at = end
+        self._each(found, segments, at, len(segments.row))
+
+    def end(self) -> None:
+        """No more packets: what waits for missing segments is used as it is."""
+        for stream in self.all:
+            for party in (stream.client, stream.server):
+                if party.direction is not None:
+                    party.direction.end()
+                    party.direction = None
+        # Wireshark opens one more conversation for what a SOCKS proxy carries
+        self.all.sort(key=lambda stream: stream.first_frame)
+        tunnels = sorted(self._tunnels, reverse=True)
+        number = 0
+        for stream in self.all:
+            while tunnels and tunnels[-1] < stream.first_frame:
+                tunnels.pop()
+                number += 1
+            stream.number = number
+            number += 1
+
+    def _each(self, found: Datagrams, segments: Segments, begin: int, end: int) -> None:
+        """Take the segments [begin, end) one by one."""
+        if begin == end:
+            return
+        part = slice(begin, end)
         columns = zip(
-            rows.tolist(),
-            (source + target).tolist(),
-            source.tolist(),
-            header["seq"].tolist(),
-            header["ack"].tolist(),
-            header["flags"].tolist(),
-            header["window"].tolist(),
-            header_length.tolist(),
-            start.tolist(),
-            (found.end[rows] - start).tolist(),
-            np.minimum(found.captured[rows] - start, found.end[rows] - start).tolist(),
-            block.frame[rows].tolist(),
-            block.ns[rows].tolist(),
-            block.wirelen[rows].tolist(),
-            found.ttl[rows].tolist(),
+            segments.row[part].tolist(),
+            segments.flow[part].tolist(),
+            segments.source[part].tolist(),
+            segments.seq[part].tolist(),
+            segments.ack[part].tolist(),
+            segments.flags[part].tolist(),
+            segments.window[part].tolist(),
+            segments.header[part].tolist(),
+            segments.start[part].tolist(),
+            segments.length[part].tolist(),
+            segments.captured[part].tolist(),
+            segments.frame[part].tolist(),
+            segments.ns[part].tolist(),
+            segments.wire[part].tolist(),
+            segments.ttl[part].tolist(),
             strict=True,
         )
         current = self._current
         for (
             row,
             flow,
-            sender_number,
+            source,
             seq,
             ack,
             flags,
             window,
-            hlen,
-            at,
+            header,
+            start,
             length,
             captured,
             frame,
@@ -105,11 +104,11 @@ class Streams:
         ) in columns:
             stream = current.get(flow)
             opening = flags & (SYN | ACK) == SYN
-            if stream is None or (opening and stream.begins_anew(sender_number, seq)):
+            if stream is None or (opening and stream.begins_anew(source, seq)):
                 by_client = flags & (SYN | ACK) != SYN | ACK
-                stream = self._opened(found, row, flow, sender_number, by_client=by_client)
+                stream = self._opened(found, row, flow, source, by_client=by_client)
                 stream.first_frame, stream.first_ns = frame, ns
-            if sender_number == stream.client.number:
+            if source == stream.client.number:
                 sender, receiver = stream.client, stream.server
             else:
                 sender, receiver = stream.server, stream.client
@@ -120,17 +119,17 @@ class Streams:
             if flags & _CONTROL:
                 mss = None
                 if flags & SYN:
-                    mss = maximum_segment_size(found.data[at - hlen + 20 : at])
+                    mss = maximum_segment_size(found.data[start - header + 20 : start])
                 packet = Origin(frame, ns, ttl, int(found.ip_id[row]))
                 stream.control(sender, flags, seq, mss, packet)
             else:
                 sender.ttls[ttl] = sender.ttls.get(ttl, 0) + 1
-            if hlen < 20 or length < 0:
+            if header < 20 or length < 0:
                 continue
             segment = Segment(seq, ack, flags, window, length, ns)
             marks = analyse(sender.side, receiver.side, segment, stream.initial_rtt)
             if marks:
-                _count(stream, marks)
+                stream.count(marks)
             if not stream.initial_rtt and flags & (SYN | ACK) == ACK and stream.recent_syn_ns:
                 stream.initial_rtt = ns - stream.recent_syn_ns
             if length:
@@ -138,52 +137,76 @@ class Streams:
                 stream.last_payload_ns = ns
                 direction = sender.direction
                 if direction is not None:
-                    octets = found.data[at : at + captured] if captured > 0 else b""
+                    octets = found.data[start : start + captured] if captured > 0 else b""
                     packet = Origin(frame, ns, ttl, int(found.ip_id[row]))
                     direction.add(seq + 1 if flags & SYN else seq, octets, length, packet)
                     if stream.talk.tunnelled and not stream.tunnelled:
-                        # Wireshark opens a conversation for what a SOCKS proxy carries
                         stream.tunnelled = True
-                        self._numbers += 1
+                        self._tunnels.append(frame)
                     if direction.done:
                         sender.direction = None
 
-    def end(self) -> None:
-        """No more packets: what waits for missing segments is used as it is."""
-        for stream in self.all:
-            for party in (stream.client, stream.server):
-                if party.direction is not None:
-                    party.direction.end()
-                    party.direction = None
-
     def _opened(
-        self, found: Datagrams, row: int, flow: int, sender_number: int, *, by_client: bool
+        self, found: Datagrams, row: int, flow: int, source: int, *, by_client: bool
     ) -> Stream:
         """A new stream, begun by the packet in `row`."""
-        source, target = sender_and_receiver(found, row)
-        at = int(found.transport[row])
-        sport, dport = struct.unpack_from(">HH", found.data, at)
+        here, there = sender_and_receiver(found, row)
+        sport, dport = struct.unpack_from(">HH", found.data, int(found.transport[row]))
         talk = Talk(dns=sport in self._dns_ports or dport in self._dns_ports, on_dns=self._on_dns)
-        other_number = flow - sender_number & 0xFFFFFFFFFFFFFFFF
-        sender = Party(sender_number, source, sport, Direction(talk, from_client=by_client))
-        receiver = Party(other_number, target, dport, Direction(talk, from_client=not by_client))
-        client, server = (sender, receiver) if by_client else (receiver, sender)
-        stream = Stream(self._numbers, talk, client, server)
         talk.index = len(self.all)
-        self._numbers += 1
+        target = flow - source & 0xFFFFFFFFFFFFFFFF
+        sender = Party(source, here, sport, Direction(talk, from_client=by_client))
+        receiver = Party(target, there, dport, Direction(talk, from_client=not by_client))
+        client, server = (sender, receiver) if by_client else (receiver, sender)
+        stream = Stream(talk, client, server)
         self.all.append(stream)
         self._current[flow] = stream
         return stream
 
 
-def _count(stream: Stream, marks: int) -> None:
-    if marks & RETRANSMISSION:
-        stream.retransmissions += 1
-    if marks & OUT_OF_ORDER:
-        stream.out_of_order += 1
-    if marks & LOST_SEGMENT:
-        stream.lost_segments += 1
-    if marks & DUPLICATE_ACK:
-        stream.duplicate_acks += 1
-    if marks & ZERO_WINDOW:
-        stream.zero_window += 1
+def _skip(stream: Stream, segments: Segments, runs: Runs, begin: int, end: int) -> bool:
+    """Take a quiet run as a whole; False when the stream is not in step with it."""
+    if not stream.initial_rtt and stream.recent_syn_ns:
+        return False
+    lower, upper = stream.client, stream.server
+    if lower.number > upper.number:
+        lower, upper = upper, lower
+    parties = (lower, upper)
+    last = end - 1
+    sent = []
+    for party, latest, payload in zip(parties, runs.latest, runs.payload, strict=True):
+        side = party.side
+        in_step = side.next_seq == side.max_acked == runs.finish[latest[begin - 1]]
+        octets = int(payload[last] - payload[begin - 1])
+        if not in_step or not side.next_seq or (octets and party.direction is not None):
+            return False
+        sent.append(octets)
+    for number, party in enumerate(parties):
+        at = int(runs.latest[number][last])
+        if at < begin:
+            continue
+        side = party.side
+        party.payload += sent[number]
+        side.next_seq = side.max_acked = int(runs.finish[at])
+        side.window = int(segments.window[at])
+        side.last_ack = int(segments.ack[at])
+        side.last_ack_ns = int(segments.ns[at])
+        side.last_marks = 0
+        if runs.renewed[number][last] != runs.renewed[number][begin - 1]:
+            side.dup_acks = 0
+        if sent[number]:
+            side.next_seq_ns = int(segments.ns[runs.latest_data[number][last]])
+    data = max(int(runs.latest_data[number][last]) for number in (0, 1))
+    if data >= begin:
+        stream.last_payload_ns = int(segments.ns[data])
+    sides = segments.upper[begin:end].tolist()
+    for (which, ttl), count in Counter(
+        zip(sides, segments.ttl[begin:end].tolist(), strict=True)
+    ).items():
+        ttls = parties[which].ttls
+        ttls[ttl] = ttls.get(ttl, 0) + count
+    stream.packets += end - begin
+    stream.octets += int(runs.wire[last] - runs.wire[begin - 1])
+    stream.last_frame = int(segments.frame[last])
+    stream.last_ns = int(segments.ns[last])
+    return True
