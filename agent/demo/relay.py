@@ -52,6 +52,7 @@ class DelayRelay:
         self._delay = delay
         self._cut = cut
         self._socket = socket.create_server(listen)
+        self._address: tuple[str, int] = self._socket.getsockname()[:2]
         self._stop = asyncio.Event()
         self._loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(target=self._run, name="demo-relay", daemon=True)
@@ -61,8 +62,7 @@ class DelayRelay:
     @property
     def address(self) -> tuple[str, int]:
         """The host and port it really listens on."""
-        host, port = self._socket.getsockname()[:2]
-        return host, port
+        return self._address
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -81,6 +81,7 @@ class DemoResolver:
         except OSError:
             self._socket.close()
             raise
+        self._address: tuple[str, int] = self._socket.getsockname()[:2]
         self._thread = threading.Thread(target=self._serve, name="demo-resolver", daemon=True)
         self._stopping = threading.Event()
         self.queries: list[tuple[str, str]] = []
@@ -88,8 +89,7 @@ class DemoResolver:
     @property
     def address(self) -> tuple[str, int]:
         """The host and port it really listens on."""
-        host, port = self._socket.getsockname()[:2]
-        return host, port
+        return self._address
 
     def __enter__(self) -> Self:
         self._thread.start()

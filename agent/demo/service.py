@@ -39,6 +39,7 @@ class DemoService:
         websocket_port: int | None = None,
     ) -> None:
         self._listener = _Listener.bound(host, port)
+        self._address: tuple[str, int] = self._listener.getsockname()[:2]
         self.app = DemoApp(faults or Faults(), self._listener.reset)
         self.app.public_port = public_port or self.address[1]
         self.app.websocket_port = websocket_port
@@ -52,8 +53,7 @@ class DemoService:
     @property
     def address(self) -> tuple[str, int]:
         """The host and port it really listens on."""
-        host, port = self._listener.getsockname()[:2]
-        return host, port
+        return self._address
 
     @property
     def url(self) -> str:
