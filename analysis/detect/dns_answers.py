@@ -179,7 +179,12 @@ def working_addresses(tables: Tables) -> frozenset[Address]:
     found = set()
     connections = tables["connections"]
     if len(connections):
-        verified = connections[connections["verified"].fillna(False)]
+        # a flow file does not say it, but mitmproxy goes on only after a verified handshake
+        verified = connections[
+            connections["verified"].fillna(True)
+            & connections["tls_ms"].notna()
+            & connections["error"].isna()
+        ]
         found |= {row["address"] for row in records(where(verified, "host", _listed))}
     hello = tables["tls"]
     if len(hello):

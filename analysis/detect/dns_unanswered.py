@@ -96,7 +96,7 @@ def find_dns_timeout(tables: Tables) -> Iterator[Finding]:
         return
     if not frame["response"].fillna(False).any() and not _sees_both_ways(tables):
         return  # no response at all: the capture may not see the way back
-    frame = frame[frame["frame"].notna() & (frame["protocol"].fillna("dns") == "dns")]
+    frame = frame[frame["protocol"].fillna("dns") == "dns"]
     rows = records(where(frame, "qname", _essential))
     answered = {row["qname"] for row in rows if row["response"]}
     asked = [row for row in rows if not row["response"] and row["qname"] not in answered]

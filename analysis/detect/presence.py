@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,7 +28,11 @@ from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
 
-_TUNNEL_INTERFACES = ("tun", "tap", "utun", "wg", "ppp", "ipsec", "gpd", "nordlynx", "tailscale")
+_TUNNEL_INTERFACE = re.compile(
+    r"\b(?:u?tun|tap|wg|ppp|ipsec|gpd|cscotun|tailscale|nordlynx|cloudflarewarp)\d*\b", re.I
+)
+_NO_TUNNEL = ("crowdstrike", "sentinelone", "kaspersky", "avast", "eset", "umbrella")
+"""Agents that inspect or answer on the machine, but carry no traffic away."""
 _OWN_ISSUERS = ("mitmproxy", "chatpath")
 
 
@@ -40,23 +45,25 @@ class Tunnel:
 
 
 def tunnels(tables: Tables) -> list[Tunnel]:
-    """Tunnels from the host snapshot: protocols, default route, agents; each named once.
+    """Tunnels from the host table, each named once.
 
     Rows of section ``tunnel`` come from tunnel protocols in packets, ``route``
-    and ``interface`` from the snapshot, ``agent`` from running programs.
+    (the default routes) and ``agent`` (programs that run) from the snapshot.
     """
     found: dict[str, Tunnel] = {}
     for row in records(where(tables["host"], "section", _telling)):
         name, value = row["name"] or "", row["value"] or ""
-        words = f"{name} {value}".lower().split()
-        interface = next((w for w in words if w.startswith(_TUNNEL_INTERFACES)), None)
+        interface = _TUNNEL_INTERFACE.search(f"{name} {value}")
         what = None
         if row["section"] == "tunnel":
             what = name
-        elif row["section"] == "route" and "default" in words and interface:
-            what = f"tunnel interface {interface}"
+        elif row["section"] == "route" and interface:
+            what = f"tunnel interface {interface.group()}"
         elif row["section"] == "agent":
-            what = name
+            # the snapshot may name the program in either column
+            what = value if value and value.lower() not in ("true", "yes", "running") else name
+            if any(word in what.lower() for word in _NO_TUNNEL):
+                what = None
         if what:
             found.setdefault(what, Tunnel(what, noted(row["source"] or "", f"{name}: {value}")))
     return list(found.values())

@@ -38,12 +38,11 @@ def find_sse_cut(tables: Tables) -> Iterator[Finding]:
     cut = [
         row
         for row in _streams(tables)
-        if row["end"] in ("cut", "error")
+        if row["end"] == "cut"
         and not row["complete"]
         and not row["handoff"]
         and not cancelled(row["error"])
         and not ended_by_capture(tables, row["last_chunk"])
-        and (row["end"] == "cut" or row["error"])
     ]
     if not cut:
         return

@@ -46,7 +46,6 @@ class Cut:
     due: int
     evidence: tuple[Evidence, ...]
     on_the_wire: bool
-    silent_pings: bool
 
 
 def cuts(tables: Tables) -> list[Cut]:
@@ -54,18 +53,15 @@ def cuts(tables: Tables) -> list[Cut]:
     rows = sockets(tables)
     if not rows:
         return _wire_cuts(tables)
-    return [
-        _cut(row, tables)
-        for row in rows
-        if cut(row) and row["closed_by"] != "client" and not ended_by_capture(tables, row["ended"])
-    ]
+    found = [_cut(row, tables) for row in rows if cut(row) and row["closed_by"] != "client"]
+    # a reset in the packets is the path's, even in the last moment of the capture
+    return [one for one in found if one.on_the_wire or not ended_by_capture(tables, one.time)]
 
 
 def _cut(row: Record, tables: Tables) -> Cut:
     below = packets_below(row, tables)
     evidence = flow_evidence([row], "the websocket that was cut")
     evidence += packet_evidence(below, "reset below the websocket", ("reset_frame",))
-    pings = (row["client_pings"] or 0) + (row["server_pings"] or 0)
     return Cut(
         host=row["host"],
         time=row["ended"],
@@ -73,7 +69,6 @@ def _cut(row: Record, tables: Tables) -> Cut:
         due=turns_due(row, tables),
         evidence=evidence,
         on_the_wire=bool(below),
-        silent_pings=pings == 0,
     )
 
 
@@ -88,7 +83,6 @@ def _wire_cuts(tables: Tables) -> list[Cut]:
                 [{**item.tls, **item.tcp}], "ClientHello, and the reset", ("frame", "reset_frame")
             ),
             on_the_wire=True,
-            silent_pings=True,
         )
         for item in wire_sockets(tables)
         if item.established and item.reset

@@ -232,10 +232,9 @@ def _unopened(tables: Tables) -> Iterator[Finding]:
         row
         for row in handed
         if row["host"] in started
-        and row["last_chunk"] is not None
-        and started[row["host"]] <= row["last_chunk"]
+        and (started[row["host"]] or 0.0) <= _moment(row)
         and end is not None
-        and end - row["last_chunk"] >= threshold("handoff_wait_s")
+        and end - _moment(row) >= threshold("handoff_wait_s")
     ]
     if not lost or any(item.established for item in wire_sockets(tables)):
         return
@@ -249,7 +248,12 @@ def _unopened(tables: Tables) -> Iterator[Finding]:
         subjects=SOCKET_HOSTS,
         severity=Severity.CRITICAL,
         count=len(lost),
-        times=[row["last_chunk"] for row in lost],
+        times=[_moment(row) for row in lost],
         evidence=evidence,
         in_short="never opened",
     )
+
+
+def _moment(row: Record) -> float:
+    """When the hand-off was announced; a flow file knows only when the request began."""
+    return float(row["last_chunk"] or row["started"] or 0.0)

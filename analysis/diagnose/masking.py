@@ -46,6 +46,10 @@ RULES: tuple[Rule, ...] = (
     Rule("dns.resolver_failing", ("dns.sinkhole", "dns.nxdomain_filter", "dns.ede_filtered")),
     Rule("dns.timeout", ("dns.resolver_failing",)),
     Rule("script.blocked_by_network", _NAME_FAILED),
+    # an error page of the capturing proxy itself stands for the name that failed
+    Rule("script.replaced", _NAME_FAILED),
+    Rule("ws.upgrade_stripped", _NAME_FAILED),
+    Rule("sse.cut", _NAME_FAILED),
     Rule("ws.connect_failed", (*_NAME_FAILED, "ws.upgrade_stripped")),
     # the page that should have opened the socket never ran
     Rule(

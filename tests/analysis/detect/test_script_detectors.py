@@ -1,0 +1,185 @@
+"""Scripts that did not load: who kept them away, and what only looks like it."""
+
+from __future__ import annotations
+
+import pytest
+from handmade import (
+    Row,
+    answer,
+    connection,
+    document,
+    exchange,
+    found,
+    script,
+    serious,
+    tables,
+)
+
+from analysis.detect import detect
+from analysis.model.diagnosis import Severity
+from analysis.model.frames import Tables
+
+
+def page(*rows: Row, **more: list[Row]) -> Tables:
+    flows = [exchange(row["flow"], row["url"]) for row in rows if row["flow"]]
+    given = {"http": [document(), *flows], **more}
+    return tables(resources=list(rows), **given)
+
+
+def with_missing(missing: set[int], total: int = 8) -> list[Row]:
+    return [script(n, "never_asked" if n in missing else "loaded") for n in range(total)]
+
+
+def test_blocked_by_extension() -> None:
+    finding = found(page(*with_missing({3})))["script.blocked_by_extension"]
+    assert finding.severity is Severity.CRITICAL
+    assert 0.6 < finding.confidence < 0.9  # absence alone may be a cache
+    assert finding.subjects == ("chatgpt.com",)
+    assert "3.js" in finding.summary
+    assert {piece.flow_id for piece in finding.evidence} >= {"page", "s0"}
+
+
+def test_the_browser_saying_so_is_nearly_proof() -> None:
+    said = script(3, "failed", error="net::ERR_BLOCKED_BY_CLIENT", flow="s3")
+    findings = found(page(*with_missing(set()), said))
+    assert findings["script.blocked_by_extension"].confidence > 0.95
+    assert "script.blocked_by_network" not in findings
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(page(*with_missing({2, 3, 4, 5, 6})), id="mostly cached"),
+        pytest.param(page(*with_missing(set(range(8)))), id="all cached"),
+        pytest.param(
+            page(*with_missing({3}), script(9, "cached", status=304)), id="returning visitor"
+        ),
+        pytest.param(
+            page(*with_missing({3}), script(9, "pending", flow="s9")), id="closed while loading"
+        ),
+        pytest.param(
+            page(*with_missing({6, 7}), script(9, "failed", error="Client disconnected.")),
+            id="closed early",
+        ),
+        pytest.param(
+            page(*with_missing(set()), script(9, "never_asked", needed=False)), id="not needed"
+        ),
+        pytest.param(
+            page(*with_missing(set()), script(9, "never_asked", kind="preload")), id="only a hint"
+        ),
+        pytest.param(
+            page(*with_missing(set()), script(9, "failed", error="Client disconnected.")),
+            id="cancelled",
+        ),
+        pytest.param(
+            page(*with_missing(set()), script(9, "failed", error="timed out"), script(9)),
+            id="a retry loaded it",
+        ),
+    ],
+)
+def test_near_misses_stay_silent(given: Tables) -> None:
+    assert serious(given) == set()
+
+
+def test_loaded_on_an_earlier_page_means_cached() -> None:
+    earlier = [script(n) for n in range(8)]
+    later = [row | {"page": "page2"} for row in with_missing({3})]
+    assert serious(page(*earlier, *later)) == set()
+
+
+def test_blocked_by_network() -> None:
+    row = script(9, "failed", error="Connect call failed")
+    finding = found(page(*with_missing(set()), row))["script.blocked_by_network"]
+    assert "Connect call failed" in finding.summary
+    assert {piece.flow_id for piece in finding.evidence} == {"s9", "page"}
+
+
+def test_never_asked_because_the_name_failed_is_the_network() -> None:
+    row = script(9, "never_asked", host="cdn.oaistatic.com")
+    findings = found(page(*with_missing(set()), row, dns=[answer("cdn.oaistatic.com", "0.0.0.0")]))
+    assert findings["script.blocked_by_network"].subjects == ("cdn.oaistatic.com",)
+    assert "script.blocked_by_extension" not in findings
+
+
+def test_two_causes_are_kept_apart() -> None:
+    sunk = script(8, "failed", host="cdn.oaistatic.com", error="Connect call failed")
+    reset = script(9, "failed", error="connection reset")
+    given = page(*with_missing(set()), sunk, reset, dns=[answer("cdn.oaistatic.com", "0.0.0.0")])
+    subjects = {f.subjects for f in detect(given) if f.id == "script.blocked_by_network"}
+    assert subjects == {("cdn.oaistatic.com",), ("chatgpt.com",)}
+
+
+def test_an_extension_beside_a_network_block() -> None:
+    given = page(*with_missing({3}), script(9, "failed", error="connection reset"))
+    assert serious(given) == {"script.blocked_by_extension", "script.blocked_by_network"}
+
+
+def replaced(row: Row, **answer_: object) -> Tables:
+    rows = [script(1), script(2), row]
+    flow = exchange("s9", row["url"], **answer_)
+    return tables(resources=rows, http=[document(), exchange("s1"), exchange("s2"), flow])
+
+
+def test_replaced_by_a_block_page() -> None:
+    given = replaced(
+        script(9, "replaced"),
+        content_type="text/html",
+        cf_ray=None,
+        server=None,
+        body_excerpt="Internet Security by Zscaler: this page is not allowed",
+    )
+    finding = found(given)["script.replaced"]
+    assert finding.vendor == "Zscaler"
+    assert finding.severity is Severity.CRITICAL
+
+
+def test_refused_by_a_gateway_is_replaced_but_refused_by_the_edge_is_not() -> None:
+    refused = script(9, "refused")
+    gateway = replaced(refused, status=403, cf_ray=None, server="squid/6.6")
+    assert found(gateway)["script.replaced"].vendor == "Squid"
+    assert serious(replaced(refused, status=403)) == set()
+    challenge = replaced(script(9, "replaced"), status=403, cf_mitigated="challenge")
+    assert "script.replaced" not in found(challenge)
+
+
+def test_stale_build() -> None:
+    finding = found(replaced(script(9, "gone"), status=404))["script.stale_build"]
+    assert finding.severity is Severity.WARNING
+    gateway = replaced(script(9, "gone"), status=404, cf_ray=None, server="squid/6.6")
+    assert "script.stale_build" not in found(gateway)
+
+
+@pytest.mark.parametrize(
+    "error", ["net::ERR_BLOCKED_BY_ADMINISTRATOR", "net::ERR_BLOCKED_BY_CSP", "blocked: csp"]
+)
+def test_blocked_by_policy(error: str) -> None:
+    findings = found(page(*with_missing(set()), script(9, "failed", error=error)))
+    assert findings["script.blocked_by_policy"].confidence >= 0.9
+    assert "script.blocked_by_network" not in findings
+
+
+def test_a_policy_report_beside_a_missing_script() -> None:
+    report = exchange("r1", "/ces/v1/telemetry/intake?ddsource=csp-report", method="POST")
+    rows = with_missing({3})
+    flows = [exchange(row["flow"]) for row in rows if row["flow"]]
+    findings = found(tables(resources=rows, http=[document(), *flows, report]))
+    assert "script.blocked_by_policy" in findings
+    assert "script.blocked_by_extension" not in findings
+
+
+def test_telemetry_blocked() -> None:
+    given = tables(
+        http=[
+            document(),
+            exchange("t1", "/ces/v1/t", status=None, error="connection reset"),
+            exchange("t2", host="o33249.ingest.sentry.io", status=403),
+            exchange("t3", "/ces/v1/i", status=None, error="Client disconnected."),
+        ],
+        connections=[
+            connection(host="www.googletagmanager.com", error="refused", error_stage="tcp")
+        ],
+    )
+    finding = found(given)["script.telemetry_blocked"]
+    assert finding.severity is Severity.INFO
+    assert finding.count == 3
+    assert serious(given) == set()

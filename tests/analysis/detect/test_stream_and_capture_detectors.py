@@ -1,0 +1,107 @@
+"""Streamed answers, and what the capture says of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from handmade import Row, connection, document, exchange, found, handshakes, serious, tables
+
+from analysis.model.diagnosis import Severity, Source, SourceKind
+from analysis.model.frames import CaptureFacts, Tables, concat
+
+
+def stream(**more: Any) -> Row:
+    return {
+        "source": "flows.mitm",
+        "flow": "a1",
+        "host": "chatgpt.com",
+        "path": "/backend-api/f/conversation",
+        "started": 100.0,
+        "first_chunk": 100.6,
+        "last_chunk": 110.0,
+        "chunks": 80,
+        "bytes": 20000,
+        "events": 80,
+        "ttft_ms": 600.0,
+        "last_250ms_share": 0.05,
+        "complete": True,
+        "end": "complete",
+        "http_version": "HTTP/2.0",
+        **more,
+    }
+
+
+AT_ONCE = {
+    "first_chunk": 109.8,
+    "ttft_ms": 9800.0,
+    "last_250ms_share": 0.99,
+}
+
+
+def test_cut() -> None:
+    finding = found(tables(sse=[stream(complete=False, end="cut", error="reset")]))["sse.cut"]
+    assert finding.severity is Severity.CRITICAL
+    assert finding.evidence[0].flow_id == "a1"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        stream(),
+        stream(end="cancelled"),
+        stream(complete=False, end="cancelled"),
+        stream(complete=False, end="handoff", handoff=True),
+        stream(complete=False, end="open"),
+        stream(complete=False, end="error", error="server_error"),
+        stream(complete=False, end="cut", host="example.com"),
+        stream(**AT_ONCE),
+        stream(**AT_ONCE, content_length=900, bytes=900),
+        stream(content_length=20000),
+    ],
+)
+def test_near_misses_stay_silent(row: Row) -> None:
+    assert serious(tables(sse=[row])) == set()
+
+
+def test_cut_by_the_end_of_the_capture_is_nothing() -> None:
+    row = stream(complete=False, end="cut")
+    assert serious(tables([CaptureFacts("s", ended=110.2)], sse=[row])) == set()
+
+
+@pytest.mark.parametrize(
+    "mark", [{"content_length": 20000}, {"via": "1.1 proxy"}, {"http_version": "HTTP/1.1"}]
+)
+def test_buffered(mark: Row) -> None:
+    assert "sse.buffered" in found(tables(sse=[stream(**AT_ONCE) | mark]))
+
+
+def test_lossy() -> None:
+    facts = CaptureFacts("session.json", packets_dropped=12, end_state="abrupt")
+    finding = found(tables([facts]))["capture.lossy"]
+    assert finding.severity is Severity.INFO
+    assert "dropped 12 packets" in finding.summary
+    assert "abruptly" in finding.summary
+
+
+def test_lossy_by_its_packets_and_sources() -> None:
+    late = handshakes(1, tcp={"syn_frame": None, "lost_segments": 3})
+    cut = Tables.of(
+        sources=[Source("a/b.pcap", SourceKind.PCAP, complete=False, problems=("cut short",))]
+    )
+    finding = found(concat([tables(**late), cut]))["capture.lossy"]
+    for part in ("cut short", "3 segments", "1 connections began before"):
+        assert part in finding.summary
+    assert "capture.lossy" not in found(tables(**handshakes(2)))
+
+
+def test_own_effect() -> None:
+    facts = CaptureFacts("session.json", mode="proxy")
+    challenged = [document(), exchange("x", cf_mitigated="challenge", status=403)]
+    finding = found(tables([facts], http=challenged))["capture.own_effect"]
+    assert finding.severity is Severity.INFO
+    assert "capture.own_effect" not in found(tables(http=challenged))
+    pinned = [connection(client_error="The client does not trust the proxy's certificate")]
+    assert "capture.own_effect" in found(tables([facts], connections=pinned))
+    left = [connection(client_error="The client disconnected during the handshake")]
+    assert "capture.own_effect" not in found(tables([facts], connections=left))

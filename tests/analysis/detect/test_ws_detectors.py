@@ -1,0 +1,276 @@
+"""Websockets: never open, cut, timed out, with gaps, silent, or closed with a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from handmade import (
+    Row,
+    document,
+    dropped,
+    exchange,
+    found,
+    frame,
+    handshakes,
+    serious,
+    socket,
+    tables,
+)
+
+from analysis.detect.ws_frames import missing
+from analysis.model.diagnosis import Locus, Severity
+from analysis.model.frames import CaptureFacts, Tables
+
+WS = "ws.chatgpt.com"
+
+
+def upgrade(status: int | None = None, **more: Any) -> Row:
+    return socket(opened=None, status=status, **more)
+
+
+def upgrade_exchange(status: int | None, **more: Any) -> Row:
+    return exchange("w1", "/p1/ws/user/{id}", host=WS, status=status, upgrade="websocket", **more)
+
+
+def test_connect_failed_without_an_answer() -> None:
+    finding = found(tables(ws=[upgrade(error="timed out")]))["ws.connect_failed"]
+    assert finding.severity is Severity.CRITICAL
+    assert "timed out" in finding.summary
+    assert finding.evidence[0].flow_id == "w1"
+
+
+@pytest.mark.parametrize(("status", "locus"), [(403, Locus.NETWORK), (502, Locus.SERVICE)])
+def test_connect_failed_by_the_services_edge(status: int, locus: Locus) -> None:
+    given = tables(ws=[upgrade(status)], http=[upgrade_exchange(status)])
+    finding = found(given)["ws.connect_failed"]
+    assert finding.locus is locus
+    assert "ws.upgrade_stripped" not in found(given)
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (200, {}),
+        (426, {}),
+        (403, {"cf_ray": None, "server": "squid/6.6"}),
+        (502, {"cf_ray": None, "server": None}),
+        (403, {"cf_ray": None, "body_excerpt": "Blocked by your organization"}),
+    ],
+)
+def test_upgrade_stripped(status: int, answer: dict[str, Any]) -> None:
+    given = tables(ws=[upgrade(status)], http=[upgrade_exchange(status, **answer)])
+    assert serious(given) == {"ws.upgrade_stripped"}
+
+
+def test_a_lost_upgrade_header_is_stripped() -> None:
+    plain = exchange("w1", "/p1/ws/user/{id}", host=WS, status=400)
+    finding = found(tables(http=[plain]))["ws.upgrade_stripped"]
+    assert "lost before the recorder" in finding.summary
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(tables(ws=[upgrade(error="reset"), socket(2)]), id="healed by a retry"),
+        pytest.param(tables(ws=[upgrade(error="Client disconnected.")]), id="page closed"),
+        pytest.param(tables(ws=[upgrade(error="reset", host="example.com")]), id="another service"),
+        pytest.param(
+            tables(ws=[socket(ended=160.0, close_code=1000, clean=True, closed_by="server")]),
+            id="normal closure",
+        ),
+        pytest.param(
+            tables(ws=[socket(ended=160.0, close_code=1001, clean=True, closed_by="client")]),
+            id="going away",
+        ),
+        pytest.param(tables(ws=[dropped(closed_by="client", subscribed=1)]), id="cut by the page"),
+        pytest.param(
+            tables([CaptureFacts("s", ended=161.1)], ws=[dropped(subscribed=1)]),
+            id="cut by the end of the capture",
+        ),
+        pytest.param(tables(ws=[socket()]), id="open at the end"),
+        pytest.param(
+            tables(
+                ws=[socket(subscribed=1, completed=0)],
+                ws_frames=[frame(1, 110.0), frame(2, 170.0)],
+            ),
+            id="a model thinking for a minute",
+        ),
+    ],
+)
+def test_near_misses_stay_silent(given: Tables) -> None:
+    assert serious(given) == set()
+
+
+def test_a_handed_over_answer_without_any_socket() -> None:
+    handed = {
+        "source": "flows.mitm",
+        "flow": "a1",
+        "host": "chatgpt.com",
+        "path": "/backend-api/f/conversation",
+        "started": 103.0,
+        "last_chunk": 104.0,
+        "handoff": True,
+        "end": "handoff",
+    }
+    later = exchange("x", "/backend-api/me", ended=140.0)
+    finding = found(tables(http=[document(), later], sse=[handed]))["ws.connect_failed"]
+    assert finding.confidence <= 0.6
+    # started late: the socket may be older than the capture
+    assert serious(tables(http=[later], sse=[handed])) == set()
+    # ended too soon to tell
+    assert serious(tables(http=[document()], sse=[handed])) == set()
+
+
+def test_dropped() -> None:
+    finding = found(tables(ws=[dropped(subscribed=1, completed=0)]))["ws.dropped"]
+    assert finding.severity is Severity.CRITICAL
+    assert finding.measurements["answers_due"] == 1
+    assert finding.evidence[0].flow_id == "w1"
+
+
+def test_one_drop_while_nothing_was_due_is_a_warning() -> None:
+    assert found(tables(ws=[dropped()]))["ws.dropped"].severity is Severity.WARNING
+
+
+def test_packets_below_raise_confidence() -> None:
+    wire = handshakes(1, sni=WS, tcp={"reset_by": "server", "reset_time": 161.0, "reset_frame": 77})
+    own = {"source": "flows.mitm", "connection": "c1", "host": WS, "address": "104.18.32.47"}
+    row = dropped(subscribed=1, connection="c1")
+    alone = found(tables(ws=[row]))["ws.dropped"]
+    both = found(tables(ws=[row], connections=[own | {"port": 443}], **wire))["ws.dropped"]
+    assert both.confidence > alone.confidence
+    assert both.count == 1
+    assert any(77 in piece.frames for piece in both.evidence)
+
+
+def test_dropped_in_packets_alone() -> None:
+    reset = {"reset_by": "server", "reset_time": 150.0, "reset_frame": 77}
+    finding = found(tables(**handshakes(1, sni=WS, tcp=reset)))["ws.dropped"]
+    assert set(finding.evidence[0].frames) == {4, 77}
+
+
+@pytest.mark.parametrize(
+    "tcp",
+    [
+        {"reset_by": "client", "reset_time": 150.0},
+        {"reset_by": "server", "reset_time": 150.0, "client_fin": 1},
+        {"reset_by": "server", "reset_time": 150.0, "server_fin": 1},
+        {"server_fin": 1, "client_fin": 1},
+    ],
+)
+def test_benign_ends_in_packets(tcp: Row) -> None:
+    assert serious(tables(**handshakes(1, sni=WS, tcp=tcp))) == set()
+
+
+def test_reset_at_the_hello_means_it_cannot_be_opened() -> None:
+    reset = {"reset_by": "server", "reset_time": 100.2, "reset_frame": 77}
+    bad = handshakes(2, sni=WS, far=None, tcp=reset)
+    fine = handshakes(1, start=5)
+    given = tables(tcp=bad["tcp"] + fine["tcp"], tls=bad["tls"] + fine["tls"])
+    finding = found(given)["ws.connect_failed"]
+    assert "other hosts of ChatGPT answered" in finding.summary
+    assert "ws.dropped" not in found(given)
+
+
+@pytest.mark.parametrize(("age", "owner"), [(60.0, "nginx"), (350.0, "AWS"), (77.0, None)])
+def test_idle_timeout(age: float, owner: str | None) -> None:
+    rows = [dropped(n) | {"idle_before_end_s": age + 0.2 * n} for n in range(3)]
+    findings = found(tables(ws=rows))
+    fits = findings["ws.idle_timeout"].measurements["fits"]
+    assert (owner is None and fits is None) or (owner is not None and owner in str(fits))
+    assert findings["ws.dropped"].explained_by == "ws.idle_timeout"
+
+
+def test_idle_timeout_in_packets_alone() -> None:
+    cut = {"reset_by": "server", "reset_time": 220.0, "reset_frame": 5, "last_payload_time": 120.0}
+    assert "ws.idle_timeout" in found(tables(**handshakes(3, sni=WS, tcp=cut)))
+
+
+@pytest.mark.parametrize("ages", [(60.0, 60.1), (20.0, 60.0, 200.0), (2.0, 2.0, 2.0)])
+def test_what_is_no_timer(ages: tuple[float, ...]) -> None:
+    rows = [dropped(n) | {"idle_before_end_s": age} for n, age in enumerate(ages)]
+    findings = found(tables(ws=rows))
+    assert "ws.idle_timeout" not in findings
+    assert findings["ws.dropped"].explained_by is None
+
+
+def frames(*numbers: int) -> list[Row]:
+    return [frame(number, 110.0 + place) for place, number in enumerate(numbers)]
+
+
+def test_frames_lost() -> None:
+    open_ = socket(subscribed=1, completed=0)
+    given = tables(ws=[open_], ws_frames=frames(1, 2, 3, 4, 5, 9, 10, 11))
+    finding = found(given)["ws.frames_lost"]
+    assert finding.count == 3
+    assert "the answer never ended" in finding.summary
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        (1, 2, 3, 4, 5, 6),
+        (1, 2, 3, 6, 7, 8, 4, 5),  # catch-ups fill the gap
+        (10, 20, 30, 40, 50, 60),  # not consecutive by nature
+        (1, 2, 9),  # too few to tell
+        (5, 5, 6, 6, 7, 8, 9),  # repeats
+    ],
+)
+def test_numbers_without_a_gap(numbers: tuple[int, ...]) -> None:
+    assert missing(frames(*numbers)) == 0
+
+
+def test_a_frame_with_several_items_is_no_gap() -> None:
+    rows = frames(1, 2, 3, 4, 7, 8)
+    rows[4]["items"] = ["a", "b", "c"]
+    assert missing(rows) == 0
+
+
+def test_numbers_that_run_over_the_whole_socket() -> None:
+    rows = [frame(n, 100.0 + n, topic="ab"[n % 5 == 0]) for n in range(1, 20)]
+    assert "ws.frames_lost" not in found(tables(ws=[socket()], ws_frames=rows))
+
+
+def test_stalled() -> None:
+    given = tables(
+        ws=[socket(subscribed=1, completed=0, ended=400.0, close_code=1000, clean=True)],
+        ws_frames=[frame(1, 110.0), frame(2, 111.0)],
+    )
+    assert found(given)["ws.stalled"].measurements["silence_s"] == 289.0
+
+
+def test_stalled_with_unanswered_pings() -> None:
+    pings = [frame(None, 115.0 + 10 * n, from_client=True, opcode=9) for n in range(4)]
+    given = tables(ws=[socket(subscribed=1)], ws_frames=[frame(1, 110.0), *pings])
+    finding = found(given)["ws.stalled"]
+    assert finding.measurements["pings_unanswered"] == 4
+    answered = [row | {"from_client": False, "opcode": 10} for row in pings]
+    healthy = tables(ws=[socket(subscribed=1)], ws_frames=[frame(1, 110.0), *pings, *answered])
+    assert serious(healthy) == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "locus"),
+    [
+        (1008, Locus.SERVICE),
+        (1011, Locus.SERVICE),
+        (1013, Locus.SERVICE),
+        (4001, Locus.SERVICE),
+        (1002, Locus.VPN_PROXY),
+    ],
+)
+def test_closed_by_server(code: int, locus: Locus) -> None:
+    row = socket(ended=160.0, close_code=code, clean=True, closed_by="server")
+    findings = found(tables(ws=[row]))
+    assert findings["ws.closed_by_server"].locus is locus
+    assert "ws.dropped" not in findings
+    assert serious(tables(ws=[row | {"closed_by": "client"}])) == set()
+
+
+def test_a_reason_and_a_cut_beside_each_other() -> None:
+    rows = [
+        socket(ended=160.0, close_code=1011, clean=True, closed_by="server"),
+        dropped(2, subscribed=1),
+    ]
+    assert serious(tables(ws=rows)) == {"ws.closed_by_server", "ws.dropped"}

@@ -1,0 +1,8 @@
+"""The constructors of rows by hand are shared with the tests of the detectors."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "detect"))
