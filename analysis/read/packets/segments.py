@@ -109,8 +109,8 @@ class Runs:
 
     `latest[d][i]` is the last segment at or before `i` sent in direction `d` (0:
     the lower endpoint), `latest_data` the last of these with payload, -1 for
-    none; `renewed[d]` counts changes of the acknowledgement number up to and
-    including `i`, `payload[d]` octets of payload, `wire` octets on the wire.
+    none, `latest_renewed` the last that changed its acknowledgement number;
+    `payload[d]` and `wire` sum up octets of payload and on the wire.
     """
 
     begin: list[int]
@@ -118,7 +118,7 @@ class Runs:
     finish: Ints
     latest: tuple[Ints, Ints]
     latest_data: tuple[Ints, Ints]
-    renewed: tuple[Ints, Ints]
+    latest_renewed: tuple[Ints, Ints]
     payload: tuple[Ints, Ints]
     wire: Ints
 
@@ -151,6 +151,7 @@ def quiet_runs(segments: Segments) -> Runs:
         & plain[other]
         & (segments.seq == finish[own])
         & ~repeats
+        & (segments.ack - segments.ack[own] & _WHOLE < _HALF)
         # it acknowledges nothing that was not seen, and nothing of it was acknowledged before
         & (finish[other] - segments.ack & _WHOLE < _HALF)
         & ((segments.length == 0) | (finish - segments.ack[other] - 1 & _WHOLE < _HALF - 1))
@@ -166,7 +167,7 @@ def quiet_runs(segments: Segments) -> Runs:
         finish,
         latest,
         (_latest(sides[0] & data, index), _latest(sides[1] & data, index)),
-        (np.cumsum(sides[0] & ~again), np.cumsum(sides[1] & ~again)),
+        (_latest(sides[0] & ~again, index), _latest(sides[1] & ~again, index)),
         (np.cumsum(np.where(sides[0], length, 0)), np.cumsum(np.where(sides[1], length, 0))),
         np.cumsum(segments.wire),
     )

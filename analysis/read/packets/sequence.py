@@ -52,6 +52,12 @@ class Side:
         self.dup_acks = 0
         self.last_marks = 0
 
+    @property
+    def in_step(self) -> bool:
+        """What was sent is known without doubt, except perhaps for gaps in the capture."""
+        known = self.next_seq != 0 and self.max_acked != 0
+        return known and not after(self.max_acked, self.next_seq)
+
 
 class Segment(NamedTuple):
     """A TCP header: `window` unscaled, `length` of the payload, `ns` the time."""

@@ -10,7 +10,7 @@ from analysis.read.packets.block import Block
 from analysis.read.packets.ip import Datagrams
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.segments import Runs, Segments, quiet_runs, segments_of
-from analysis.read.packets.sequence import ACK, FIN, RST, SYN, Segment, analyse
+from analysis.read.packets.sequence import ACK, FIN, RST, SYN, Segment, after, analyse
 from analysis.read.packets.stream import Party, Stream, maximum_segment_size
 from analysis.read.packets.talk import Direction, OnDns, Talk
 
@@ -176,24 +176,34 @@ def _skip(stream: Stream, segments: Segments, runs: Runs, begin: int, end: int) 
     sent = []
     for party, latest, payload in zip(parties, runs.latest, runs.payload, strict=True):
         side = party.side
-        in_step = side.next_seq == side.max_acked == runs.finish[latest[begin - 1]]
+        in_step = side.next_seq == runs.finish[latest[begin - 1]] and side.in_step
         octets = int(payload[last] - payload[begin - 1])
-        if not in_step or not side.next_seq or (octets and party.direction is not None):
+        if not in_step or (octets and party.direction is not None):
             return False
         sent.append(octets)
     for number, party in enumerate(parties):
-        at = int(runs.latest[number][last])
+        at, side = int(runs.latest[number][last]), party.side
+        renewed = int(runs.latest_renewed[number][last])
+        answer = int(runs.latest[1 - number][last])
+        gap = side.max_acked != side.next_seq
+        if (
+            gap
+            and answer >= max(begin, renewed)
+            and after(int(segments.ack[answer]), side.max_acked)
+        ):
+            side.dup_acks = -1
+        elif renewed >= begin:
+            side.dup_acks = 0
         if at < begin:
             continue
-        side = party.side
         party.payload += sent[number]
-        side.next_seq = side.max_acked = int(runs.finish[at])
+        side.next_seq = int(runs.finish[at])
+        if not gap:
+            side.max_acked = side.next_seq
         side.window = int(segments.window[at])
         side.last_ack = int(segments.ack[at])
         side.last_ack_ns = int(segments.ns[at])
         side.last_marks = 0
-        if runs.renewed[number][last] != runs.renewed[number][begin - 1]:
-            side.dup_acks = 0
         if sent[number]:
             side.next_seq_ns = int(segments.ns[runs.latest_data[number][last]])
     data = max(int(runs.latest_data[number][last]) for number in (0, 1))
