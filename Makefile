@@ -1,0 +1,48 @@
+# chatpath: `make demo` runs the main job, `make test` the tests; each sets up what it needs.
+.POSIX:
+.PHONY: help setup demo test check format bench lab clean
+
+BIN = .venv/bin
+
+help:
+	@echo 'make demo    record and diagnose sessions with a known fault'
+	@echo 'make test    run the tests'
+	@echo 'make check   lint, format, types and layers'
+	@echo 'make bench   measure: sampler loss, streaming delay, reading, start-up'
+	@echo 'make lab     all demo scenes with each client, three times'
+	@echo 'make setup   make .venv with the chatpath command'
+
+setup:
+	@scripts/setup
+
+demo: setup
+	@scripts/system-packages demo
+	@$(BIN)/chatpath demo --out demo-out
+
+test: setup
+	@scripts/system-packages test
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_layers.py
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	@scripts/system-packages test
+	@$(BIN)/python -m bench
+
+lab: setup
+	@scripts/system-packages demo
+	@for turn in 1 2 3; do \
+	  $(BIN)/chatpath demo --out demo-out/lab-$$turn-browser || exit 1; \
+	  $(BIN)/chatpath demo --built-in-client --out demo-out/lab-$$turn-client || exit 1; \
+	done
+
+clean:
+	rm -rf .venv demo-out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
