@@ -43,7 +43,7 @@ def legs_of(diagnosis: Diagnosis) -> tuple[Leg, ...]:
     for entry in entries:
         median, count = _number(entry.get("median_ms")), _number(entry.get("n"))
         if median is not None:
-            name = plain(str(entry.get("leg", "")), 40)
+            name = plain(str(entry.get("leg") or entry.get("name") or ""), 40)
             if several_ways:
                 name = f"{name}, {plain(str(entry.get('way')), 40)}"
             n = None if count is None else int(count)
@@ -75,7 +75,7 @@ def draw_budget(legs: tuple[Leg, ...], *, title_id: str) -> Markup:
         "encoding": {"y": y},
         "layer": [
             {
-                "mark": {"type": "bar", "color": "var(--mark)", "height": {"band": 0.55}},
+                "mark": {"type": "bar", "color": "var(--mark-normal)", "height": {"band": 0.55}},
                 "encoding": {"x": {"field": "median", "type": "quantitative", "axis": axis}},
             },
             {

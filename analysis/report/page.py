@@ -12,6 +12,15 @@ _MOST_EVIDENCE_LATER = 3  # for findings after the first ten: the page stays one
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that the evidence shows, where, and in how many pieces."""
+
+    text: str
+    source: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class ShownFinding:
     """A finding with its number in this report and its relations by number."""
 
@@ -25,13 +34,27 @@ class ShownFinding:
         return f"finding-{self.number}"
 
     @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """What the evidence shows, each thing once."""
+        seen: dict[tuple[str, str], int] = {}
+        for piece in self.distinct_evidence:
+            if piece.note:
+                seen[piece.note, piece.source] = seen.get((piece.note, piece.source), 0) + 1
+        return tuple(Reason(text, source, times) for (text, source), times in seen.items())
+
+    @property
     def evidence(self) -> tuple[Evidence, ...]:
         """The pieces shown; the others are only counted."""
-        return self.finding.evidence[: self._most_evidence]
+        return self.distinct_evidence[: self._most_evidence]
 
     @property
     def evidence_left_out(self) -> int:
-        return max(len(self.finding.evidence) - self._most_evidence, 0)
+        return max(len(self.distinct_evidence) - self._most_evidence, 0)
+
+    @property
+    def distinct_evidence(self) -> tuple[Evidence, ...]:
+        """All pieces, each once."""
+        return tuple(dict.fromkeys(self.finding.evidence))
 
     @property
     def _most_evidence(self) -> int:

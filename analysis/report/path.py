@@ -6,11 +6,13 @@ lying for wide pages and once standing for narrow ones.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
 import pandas as pd
 
+from analysis.knowledge import hosts
 from analysis.model.diagnosis import Diagnosis, Locus, Status
 from analysis.model.frames import Tables
 from analysis.report.safe import plain
@@ -37,6 +39,7 @@ _AREAS = (
         {"http", "service", "ws", "websocket", "sse", "stream", "script", "scripts", "resources"}
     ),
 )
+_LONGEST_NAME = 253  # RFC 1035: a longer one is no host name
 _LABEL = 20  # columns that fit a station
 
 
@@ -127,11 +130,15 @@ def _most_frequent(values: pd.Series[str]) -> str | None:
 
 def _details(diagnosis: Diagnosis, tables: Tables) -> tuple[tuple[str, str], ...]:
     """Name of each station and what was seen of it."""
-    dns, made, http = tables["dns"], tables["connections"], tables["http"]
+    listed = hosts().is_chatgpt
+    dns, tls = tables["dns"], _about(tables["tls"], "sni", listed)
+    made = _about(tables["connections"], "host", listed)
+    http = _about(tables["http"], "host", listed)
     asked = dns[dns["response"].eq(other=False).fillna(value=False).astype(bool)]
     resolver = _most_frequent(asked["dst"])
     edge = _most_frequent(http["server"]) or _most_frequent(made["address"])
-    host = _most_frequent(http["host"])
+    edge = edge or _most_frequent(tls["server"])
+    host = _most_frequent(http["host"]) or _most_frequent(tls["sni"])
     facts = tables["host"]
     machine = _most_frequent(facts[facts["section"] == "os"]["value"].head(1))
     via = _most_frequent(made["via"]) or _named_on_the_way(diagnosis)
@@ -142,6 +149,12 @@ def _details(diagnosis: Diagnosis, tables: Tables) -> tuple[tuple[str, str], ...
         ("Edge", _short(edge or "not seen")),
         ("ChatGPT", _short(host or "not seen")),
     )
+
+
+def _about(frame: pd.DataFrame, column: str, wanted: Callable[[str], bool]) -> pd.DataFrame:
+    """The rows about hosts of ChatGPT: the path is theirs, not that of other traffic."""
+    names = {name for name in frame[column].dropna().unique() if wanted(str(name)[:_LONGEST_NAME])}
+    return frame[frame[column].isin(names)]
 
 
 def _named_on_the_way(diagnosis: Diagnosis) -> str | None:

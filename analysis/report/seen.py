@@ -23,6 +23,7 @@ from analysis.report.proof import Proof, ended_in_error, lookups
 
 type Kind = Literal["short", "long", "figures"]
 
+_MARKS = ("", "error", "proof", "error-proof")
 _FAILING_ROWS = 25
 _OTHER_ROWS = 40
 
@@ -38,7 +39,7 @@ class SeenColumn:
 
 @dataclass(frozen=True, slots=True)
 class SeenRow:
-    """Cells, and why the row is marked: ``proof``, ``error``, or nothing."""
+    """Cells, and why the row is marked: ``error-proof``, ``proof``, ``error``, or nothing."""
 
     cells: tuple[str, ...]
     mark: str
@@ -92,6 +93,35 @@ _TITLES: tuple[tuple[str, str, str | None, tuple[SeenColumn, ...]], ...] = (
             ("Protocol", words("tls_version", "alpn")),
             ("Certificate issued by", words("issuer"), "long"),
             ("Error", words("error_stage", "error", "client_error", between=": "), "long"),
+        ),
+    ),
+    (
+        "tcp",
+        "TCP connections in the packets",
+        "first_time",
+        _columns(
+            ("Stream", words("stream"), "figures"),
+            ("Client", words("client", "client_port", between=":")),
+            ("Server", words("server", "server_port", between=":")),
+            ("Round trip", delay("syn_rtt_ms"), "figures"),
+            ("Retransmitted", words("retransmissions"), "figures"),
+            ("Reset by", words("reset_by")),
+            ("Reset frame", words("reset_frame"), "figures"),
+            ("Size", size("bytes"), "figures"),
+        ),
+    ),
+    (
+        "tls",
+        "TLS handshakes",
+        "time",
+        _columns(
+            ("Name (SNI)", words("sni"), "long"),
+            ("Server", words("server", "server_port", between=":")),
+            ("Version", words("version")),
+            ("Answered after", delay("server_hello_ms"), "figures"),
+            ("Alert", words("alert", "alert_by", between=" by ")),
+            ("Frame", words("frame"), "figures"),
+            ("Error", words("error"), "long"),
         ),
     ),
     (
@@ -164,16 +194,17 @@ def seen_tables(tables: Tables, proof: Proof, begin: float | None) -> tuple[Seen
             frame = frame.sort_values(time, kind="stable", na_position="last")
             shown_columns = (SeenColumn("Time", offset(time, begin), "figures"), *columns)
         named, failed = proof.rows(name, frame), ended_in_error(name, frame)
-        bad = frame[named | failed]
-        bad = pd.concat([bad[named[bad.index]], bad[~named[bad.index]]])
+        marks = 2 * named.astype(int) + failed.astype(int)
+        bad = frame[marks > 0]
+        bad = bad.loc[marks[bad.index].sort_values(ascending=False, kind="stable").index]
         good = frame[~(named | failed)]
         shown.append(
             SeenTable(
                 name,
                 title,
                 shown_columns,
-                _rows(bad.head(_FAILING_ROWS), shown_columns, named),
-                _rows(good.head(_OTHER_ROWS), shown_columns, None),
+                _rows(bad.head(_FAILING_ROWS), shown_columns, marks),
+                _rows(good.head(_OTHER_ROWS), shown_columns, marks),
                 len(frame),
                 len(bad),
             )
@@ -182,10 +213,9 @@ def seen_tables(tables: Tables, proof: Proof, begin: float | None) -> tuple[Seen
 
 
 def _rows(
-    frame: pd.DataFrame, columns: tuple[SeenColumn, ...], named: pd.Series[bool] | None
+    frame: pd.DataFrame, columns: tuple[SeenColumn, ...], marks: pd.Series[int]
 ) -> tuple[SeenRow, ...]:
-    rows = []
-    for index, record in zip(frame.index, frame.to_dict("records"), strict=True):
-        mark = "" if named is None else "proof" if named[index] else "error"
-        rows.append(SeenRow(tuple(column.text(record) for column in columns), mark))
-    return tuple(rows)
+    return tuple(
+        SeenRow(tuple(column.text(record) for column in columns), _MARKS[marks[index]])
+        for index, record in zip(frame.index, frame.to_dict("records"), strict=True)
+    )

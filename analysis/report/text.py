@@ -16,6 +16,7 @@ _PLAIN_WIDTH = 80
 _WIDEST = 110  # longer lines of prose are hard to read
 _NARROWEST = 40
 _MOST_STEPS = 10
+_NOTE = 300
 
 _STATUS_STYLE = {
     Status.OK: "bold green",
@@ -112,7 +113,7 @@ def _what_to_do(page: _Page, primary: ShownFinding | None) -> None:
         return
     page.title("What to do")
     for number, step in enumerate(remedy.steps[:_MOST_STEPS], 1):
-        page.line(f"{number}. {plain(step)}", indent=2, hang=len(f"{number}. "))
+        page.line(f"{number}. {plain(words.sentence(step))}", indent=2, hang=len(f"{number}. "))
     if remedy.ticket:
         page.title("Text for the ticket")
         for row in plain(remedy.ticket, 4000, keep="\n").splitlines():
@@ -147,12 +148,14 @@ def _finding(page: _Page, item: ShownFinding) -> None:
         page.line(f"and {words.count(item.evidence_left_out, 'further piece')} of proof", indent=5)
     if finding.does_not_prove:
         page.line(
-            ("What this does not prove: " + plain(finding.does_not_prove), "dim"), indent=5, hang=2
+            ("What this does not prove: " + plain(words.sentence(finding.does_not_prove)), "dim"),
+            indent=5,
+            hang=2,
         )
 
 
 def _evidence(page: _Page, piece: Evidence) -> None:
-    note = f": {plain(piece.note)}" if piece.note else ""
+    note = f": {plain(piece.note, _NOTE)}" if piece.note else ""
     page.line(f"Proof in {plain(piece.source, CELL)}{note}", indent=5, hang=2)
     if piece.filter:
         page.whole((plain(piece.filter, 600), "cyan"), indent=7)

@@ -28,7 +28,7 @@ LANES = (
     "Stream chunks",
     "Markers",
 )
-STATES = ("background", "normal", "error", "proof")
+STATES = ("background", "normal", "proof", "error", "error-proof")
 
 _MOST_MARKS = 500  # per lane; at 900 px wide more than that cannot be told apart
 _BINS = 240
@@ -60,7 +60,7 @@ def events_of(tables: Tables, proof: Proof) -> pd.DataFrame:
     ) -> None:
         frame = tables[table] if rows is None else rows
         named, failed = proof.rows(table, frame), ended_in_error(table, frame)
-        state = np.select([named.to_numpy(), failed.to_numpy()], [3, 2], 1)
+        state = 1 + named.to_numpy(dtype=int) + 2 * failed.to_numpy(dtype=int)
         parts.append(_part(lane, first, last, state))
 
     dns = lookups(tables["dns"])
@@ -157,8 +157,8 @@ def draw_timeline(
 def _bins(rows: pd.DataFrame, length: float) -> pd.DataFrame:
     """Per bin one mark for its events, and over it one for those of the worst state.
 
-    Errors among other events become a strip along the lower edge: one in a
-    hundred must not look like a hundred.
+    Marked events among others become a strip along the lower edge, unless they
+    are errors that a finding names: one in a hundred must not look like a hundred.
     """
     width = length / _BINS
     place = (rows["first"] / width).astype(int).clip(0, _BINS - 1)
@@ -173,7 +173,9 @@ def _bins(rows: pd.DataFrame, length: float) -> pd.DataFrame:
     return marks.assign(
         first=first,
         last=marks["last"].where(marks["layer"] == 0, first + width),
-        strip=(marks["state"] == STATES.index("error")) & marks["place"].isin(also_normal),
+        strip=(marks["state"] != STATES.index("error-proof"))
+        & (marks["layer"] == 2)
+        & marks["place"].isin(also_normal),
     )
 
 
@@ -229,7 +231,7 @@ def _spec(
         "type": "nominal",
         "scale": {
             "domain": list(STATES),
-            "range": ["var(--mark-soft)", "var(--mark)", "var(--warn-mark)", "var(--bad-mark)"],
+            "range": [f"var(--mark-{state})" for state in STATES],
         },
         "legend": None,
     }

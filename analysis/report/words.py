@@ -63,6 +63,12 @@ def sure(verdict: Verdict) -> str:
     return percent(verdict.confidence)
 
 
+def sentence(text: str) -> str:
+    """`text` with a capital at its start, unless it starts with a name of its own."""
+    first = text.split(" ", 1)[0]
+    return text[:1].upper() + text[1:] if first.isascii() and first.isalpha() else text
+
+
 def percent(share: float) -> str:
     """A share of 1 as whole per cent; never 100% for less than certain."""
     if not math.isfinite(share):

@@ -138,7 +138,8 @@ def test_dark_mode_changes_the_drawings_too(browser: Browser, files: dict[str, P
         page = _open(browser, files["sinkhole"], color_scheme=scheme).page
         colours.append(
             page.evaluate(
-                "[document.body, document.querySelector('#timeline svg [fill=\"var(--mark)\"]')]"
+                "[document.body,"
+                " document.querySelector('#timeline svg [fill=\"var(--mark-normal)\"]')]"
                 ".map((element, place) => getComputedStyle(element)[place ? 'fill' :"
                 " 'backgroundColor'])"
             )

@@ -169,7 +169,7 @@ def test_failing_rows_come_first_and_the_rest_is_counted() -> None:
     sample = sinkhole()
     html = render_html(sample.diagnosis, sample.tables)
     requests = html.split("<h3>Requests</h3>")[1].split("<h3>")[0]
-    assert "83 rows, 1 of them failing" in requests
+    assert "83 rows, 1 of them marked" in requests
     shown, folded = requests.split("<details>")
     assert "unable to get local issuer certificate" in shown
     assert shown.count("<tr") == 2
@@ -236,5 +236,5 @@ def test_contrast_is_aa(scheme: int) -> None:
     text += [(tone, "card") for tone in ("bad", "warn", "good", "none")]
     for ink, ground in text:
         assert _contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
-    for mark in ("mark", "bad-mark"):
+    for mark in ("mark-normal", "mark-proof", "bad-mark"):
         assert _contrast(colours[mark], colours["card"]) >= 3, mark

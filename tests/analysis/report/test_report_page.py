@@ -44,3 +44,13 @@ def test_too_many_findings_and_too_much_proof_are_counted() -> None:
     assert shown.left_out > 0
     for item in shown.all:
         assert len(item.evidence) + item.evidence_left_out == 40
+
+
+def test_the_same_proof_is_shown_once_and_the_same_reason_is_counted() -> None:
+    reset = Evidence.packets("packets.pcapng", (72, 89), "reset")
+    cut = tuple(Evidence.flow("flows.mitm", flow, "cut") for flow in ("a", "b"))
+    finding = replace(VPN_SEEN, evidence=(cut[0], reset, cut[1], reset))
+    shown = show(replace(sinkhole().diagnosis, findings=(finding,))).all[0]
+    assert shown.evidence == (cut[0], reset, cut[1])
+    assert shown.evidence_left_out == 0
+    assert [(reason.text, reason.times) for reason in shown.reasons] == [("cut", 2), ("reset", 1)]

@@ -22,7 +22,7 @@ from analysis.report.budget import draw_budget, legs_of
 from analysis.report.path import path_of
 from analysis.report.proof import Proof, ended_in_error, unanswered
 from analysis.report.session import session_of
-from analysis.report.timeline import Timeline, draw_timeline
+from analysis.report.timeline import STATES, Timeline, draw_timeline
 
 
 def _timeline(tables: Tables) -> Timeline:
@@ -80,7 +80,8 @@ def test_the_timeline_marks_what_is_named_as_proof() -> None:
     assert counts["DNS"] == (6, 2)
     assert counts["Requests"] == (83, 1)
     assert counts["Markers"] == (1, 0)
-    assert 'fill="var(--bad-mark)"' in drawn.svg
+    assert drawn.svg.count('fill="var(--mark-proof)"') == 2
+    assert drawn.svg.count('fill="var(--mark-error-proof)"') == 2
     assert ">#1 #2<" in drawn.svg
     assert not drawn.binned
 
@@ -100,7 +101,7 @@ def test_a_long_session_gives_a_picture_of_bounded_size() -> None:
     assert drawn.binned == ("Requests", "Websocket frames")
     assert len(drawn.svg) < 200_000
     assert {lane: events for lane, events, _ in drawn.counts}["Requests"] == 20_000
-    assert 'fill="var(--warn-mark)"' in drawn.svg
+    assert 'fill="var(--mark-error)"' in drawn.svg
 
 
 def test_there_is_no_timeline_without_events() -> None:
@@ -115,8 +116,8 @@ def test_drawings_load_nothing_and_take_their_colours_from_the_page() -> None:
     for svg in drawings:
         assert not re.search(r"(?:href|src)=|url\(|<image|<style|<script", svg)
         assert set(re.findall(r'(?:fill|stroke)="([^"]+)"', svg)) <= {
-            "none", "var(--bad)", "var(--bad-mark)", "var(--warn-mark)", "var(--mark)",
-            "var(--mark-soft)", "var(--ink)", "var(--muted)", "var(--line)",
+            "none", "var(--bad)", "var(--bad-mark)", "var(--ink)", "var(--muted)", "var(--line)",
+            *(f"var(--mark-{state})" for state in STATES),
         }  # fmt: skip
 
 
@@ -178,3 +179,17 @@ def test_errors_are_what_the_row_itself_says() -> None:
     closed = dropped_websocket().tables["ws"]
     assert list(ended_in_error("ws", closed)) == [True]
     assert list(ended_in_error("ws", healthy().tables["ws"])) == [False]
+
+
+def test_the_path_is_that_of_chatgpts_hosts() -> None:
+    rows = [
+        {"source": "x.pcap", "frame": n, "time": BEGIN + n, "sni": sni, "server": server}
+        for n, (sni, server) in enumerate(
+            [("search.example", "192.0.2.1")] * 5 + [("chatgpt.com", "104.18.32.47")]
+        )
+    ]
+    tables = Tables.of({"tls": frame_of_rows("tls", rows)})
+    lying, _ = path_of(replace(healthy().diagnosis, findings=()), tables)
+    assert [station.detail for station in lying.stations[2:]] == [
+        "not seen", "104.18.32.47", "chatgpt.com",
+    ]  # fmt: skip
