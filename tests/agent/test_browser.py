@@ -94,6 +94,18 @@ def test_stop_ends_the_browser_and_its_helpers(tmp_path: Path) -> None:
             assert process.poll() is None, "the browser ended by itself"
     finally:
         stop_browser(process)
-    gone, alive = psutil.wait_procs(helpers, timeout=30)
-    assert alive == []
-    assert gone
+    assert helpers
+    # A container's first process may never collect them: dead is what counts, not gone.
+    for _ in range(30):
+        if not helpers:
+            break
+        helpers = [helper for helper in helpers if runs(helper)]
+        psutil.wait_procs(helpers, timeout=1)
+    assert helpers == []
+
+
+def runs(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

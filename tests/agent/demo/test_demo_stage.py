@@ -76,7 +76,7 @@ def test_healthy_session_is_whole(drive: Any, workdir: Path) -> None:
     assert [turn["text"] for turn in seen["turns"]] == list(ANSWERS)
     sent = stage.service.app.sse_sent
     assert len(seen["sse_arrivals_ms"]) == len(sent)
-    # Each event was seen before the next but one was sent: nothing was held back to the end.
+    # The first event was seen before the last was sent: nothing was held back to the end.
     arrived = [time / 1000 for time in seen["sse_arrivals_ms"]]
     assert arrived[0] < sent[-1]
 
