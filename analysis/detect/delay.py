@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from statistics import median
 
 from analysis.detect.support import (
+    MAX_EVIDENCE,
     Record,
-    matters,
+    noted,
+    of_service,
+    packet_evidence,
     records,
     spread,
     where,
@@ -24,6 +27,7 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import threshold
 from analysis.knowledge.addresses import address
+from analysis.model.diagnosis import Evidence
 from analysis.model.frames import Tables
 
 
@@ -125,7 +129,7 @@ def _from_packets(tables: Tables) -> list[Leg]:
     if hellos.empty or tables["tcp"].empty:
         return []
     timed = hellos[hellos["server_hello_ms"].notna() & hellos["stream"].notna()]
-    timed = where(timed, "sni", matters)
+    timed = where(timed, "sni", of_service)
     if (timed["leg"] == "upstream").any():
         # a tunnel client on this machine goes on to the same hosts by itself: not the session's way
         timed = timed[timed["leg"] == "upstream"]
@@ -160,7 +164,7 @@ def _from_connections(tables: Tables) -> list[Leg]:
     timed = frame[frame["tcp_ms"].notna() & frame["tls_ms"].notna()]
     compute = threshold("leg_compute_ms")
     legs = []
-    for row in records(where(timed, "host", matters)):
+    for row in records(where(timed, "host", of_service)):
         # TLS 1.2 takes two round trips, TLS 1.3 one; the rest of it is work
         trips = 1 if (row["tls_version"] or "TLSv1.3") == "TLSv1.3" else 2
         legs.append(
@@ -175,3 +179,23 @@ def _from_connections(tables: Tables) -> list[Leg]:
             )
         )
     return legs
+
+
+def leg_evidence(budget: Budget) -> tuple[Evidence, ...]:
+    """The handshakes behind a budget: frames, or the recorder's own figures."""
+    rows = [leg.row for leg in budget.legs][:MAX_EVIDENCE]
+    pieces = packet_evidence(
+        rows,
+        "SYN, SYN-ACK, ClientHello and ServerHello",
+        ("syn_frame", "synack_frame", "frame", "server_hello_frame"),
+    )
+    if pieces:
+        return pieces
+    return tuple(
+        noted(
+            row["source"] or "",
+            f"connection {row['connection']} to {row['host']}: TCP {row['tcp_ms']:.1f} ms, "
+            f"TLS {row['tls_ms']:.0f} ms",
+        )
+        for row in rows
+    )

@@ -70,9 +70,9 @@ def _sinkhole(
         {other.resolver for host in hosts for other in good.get(host, ())}
         - {answer.resolver for answer in sunk}
     )
-    signals = [f"{some(given)} is {'a null address' if null else 'no address of the service'}"]
+    signals = ["a null address leads nowhere" if null else "a private address is not the service's"]
     if vendor:
-        signals = [f"{some(given)} is a block address of {vendor}"]
+        signals = [f"a known block address of {vendor}"]
     if codes:
         signals.append("the resolver says " + some([f"EDE {c} {ede(c).name}" for c in codes]))
     if failed:

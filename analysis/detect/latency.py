@@ -10,18 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.detect.delay import Budget, budgets
+from analysis.detect.delay import Budget, budgets, leg_evidence
 from analysis.detect.presence import tunnels
 from analysis.detect.support import (
-    MAX_EVIDENCE,
     earned,
     finding,
-    noted,
-    packet_evidence,
     ranked,
 )
 from analysis.knowledge.wording import some
-from analysis.model.diagnosis import Evidence, Finding
+from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
 
 
@@ -64,15 +61,15 @@ def _latency(
     hosts = ranked(leg.host for leg in legs)
     near, far, behind = budget.measured()
     in_short = (
-        f"{near['median_ms']:.0f} ms to the near end, {far['median_ms']:.0f} ms to the far end, "
+        f"{_span(near['median_ms'])} to the near end, {_span(far['median_ms'])} to the far end, "
         f"{len(legs)} connections"
     )
     steady = min(leg.gap_ms for leg in legs) >= 0.5 * budget.gap
     return finding(
         finding_id,
         f"Over {len(legs)} connections to {some(hosts)} the TCP handshake takes "
-        f"{near['median_ms']:.1f} ms (median; 95 % {near['p95_ms']:.1f}), the TLS answer "
-        f"{far['median_ms']:.0f} ms (95 % {far['p95_ms']:.0f}). {reading}",
+        f"{_span(near['median_ms'])} (median; 95 %: {_span(near['p95_ms'])}), the TLS answer "
+        f"{_span(far['median_ms'])} (95 %: {_span(far['p95_ms'])}). {reading}",
         confidence=earned(
             0.7,
             (len(legs) >= 6, 0.3),
@@ -85,7 +82,7 @@ def _latency(
         vendor=vendor,
         count=len(legs),
         times=[leg.time or None for leg in legs],
-        evidence=_evidence(budget),
+        evidence=leg_evidence(budget),
         in_short=in_short,
         measurements={
             "legs": [near, far, behind],
@@ -95,20 +92,5 @@ def _latency(
     )
 
 
-def _evidence(budget: Budget) -> tuple[Evidence, ...]:
-    rows = [leg.row for leg in budget.legs]
-    pieces = packet_evidence(
-        rows[:MAX_EVIDENCE],
-        "SYN, SYN-ACK, ClientHello and ServerHello",
-        ("syn_frame", "synack_frame", "frame", "server_hello_frame"),
-    )
-    if pieces:
-        return pieces
-    return tuple(
-        noted(
-            row["source"] or "",
-            f"connection {row['connection']} to {row['host']}: TCP {row['tcp_ms']:.1f} ms, "
-            f"TLS {row['tls_ms']:.0f} ms",
-        )
-        for row in rows[:MAX_EVIDENCE]
-    )
+def _span(milliseconds: float) -> str:
+    return "under 1 ms" if milliseconds < 1 else f"{milliseconds:.0f} ms"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from analysis.detect.delay import budgets
+from analysis.detect.delay import budgets, leg_evidence
 from analysis.detect.dns_answers import answers
 from analysis.detect.dns_sinkhole import dns_evidence, ranked_addresses
 from analysis.detect.support import (
@@ -85,6 +85,7 @@ def find_vpn_detected(tables: Tables) -> Iterator[Finding]:
     apart = [budget for budget in budgets(tables) if budget.proxy is None and budget.apart]
     if apart:
         signals.append("TCP answered nearer than TLS")
+        evidence += [piece for budget in apart for piece in leg_evidence(budget)]
     # a small MSS alone may be a clamped line, and a gap alone the service's own work
     if not seen and not (clamped and apart) and not any(budget.enough for budget in apart):
         return

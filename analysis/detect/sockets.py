@@ -124,13 +124,19 @@ def packets_below(row: Record, tables: Tables) -> list[Record]:
     tcp, connections = tables["tcp"], tables["connections"]
     if tcp.empty or connections.empty or row["connection"] is None or row["ended"] is None:
         return []
-    own = connections[(connections["connection"] == row["connection"]).fillna(False)]
-    places = {(item["address"], item["port"]) for item in records(own)}
+    own = records(connections[(connections["connection"] == row["connection"]).fillna(False)])
+    places = {(item["address"], item["port"]) for item in own}
+    # the local port names the connection; a file without it knows only the far end
+    ports = {item["local_port"] for item in own if item["local_port"] is not None}
     reset = tcp[tcp["reset_time"].notna()]
     return [
         item
         for item in records(reset)
-        if (item["server"], item["server_port"]) in places
+        if (item["client_port"] in ports if ports else _place(item) in places)
         and item["reset_by"] == "server"
         and abs(item["reset_time"] - row["ended"]) <= 2.0
     ]
+
+
+def _place(row: Record) -> tuple[str, int]:
+    return row["server"], row["server_port"]

@@ -50,6 +50,12 @@ def matters(host: str | None) -> bool:
     return rule is not None and not rule.harmless
 
 
+def of_service(host: str | None) -> bool:
+    """True for a host of the service itself; sign-in and pickers of others are left out."""
+    rule = rule_of(host)
+    return rule is not None and rule.intercept and not rule.harmless
+
+
 def effect(host: str, worst: Severity = Severity.CRITICAL) -> Severity:
     """Severity of losing a host: `worst` when ChatGPT needs it, info when only a feature does.
 
@@ -68,7 +74,15 @@ def ranked(names: Iterable[str | None]) -> tuple[str, ...]:
 
 
 def without_own_leg(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    """TCP or TLS rows without the leg between the client and chatpath's own proxy."""
+    """TCP or TLS rows without the leg between the client and chatpath's own proxy.
+
+    Local connections of other programs in a proxied session are left out as
+    well: they are neither of the session nor on the way out.
+    """
+    if len(frame):
+        local = frame["server"].fillna("").str.startswith(("127.", "::1"))
+        foreign = (frame["leg"] == "browser") | ((frame["leg"] == "other") & local)
+        frame = frame[~foreign.fillna(False)]
     for facts in tables.captures:
         address, _, port = (facts.listen or "").rpartition(":")
         if frame.empty or not port.isdigit():
@@ -117,8 +131,8 @@ def spread(name: str, values: Sequence[float]) -> Record:
     """One leg of the delay budget: name, median_ms, p95_ms, n."""
     return {
         "name": name,
-        "median_ms": round(median(values), 1),
-        "p95_ms": round(percentile(values, 0.95), 1),
+        "median_ms": round(median(values), 2),
+        "p95_ms": round(percentile(values, 0.95), 2),
         "n": len(values),
     }
 

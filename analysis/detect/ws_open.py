@@ -22,6 +22,7 @@ from analysis.detect.sockets import (
     wire_sockets,
 )
 from analysis.detect.support import (
+    MAX_EVIDENCE,
     Record,
     earned,
     effect,
@@ -133,11 +134,17 @@ def find_ws_upgrade_stripped(tables: Tables) -> Iterator[Finding]:
 
 def find_ws_connect_failed(tables: Tables) -> Iterator[Finding]:
     failed = [row for row in _never_open(tables) if not _stripped(row, _exchange(row, tables))]
-    wire = [] if failed or len(sockets(tables)) else _wire_failures(tables)
     if failed:
         yield _refused(failed, tables)
-    elif wire:
+    if failed or len(sockets(tables)):
+        return
+    lost = reach_of(tables, frozenset(SOCKET_HOSTS))
+    unconnected = [row for reach in lost.values() if not reach.worked for row in reach.failed]
+    wire = _wire_failures(tables)
+    if wire:
         yield _unreached(wire, tables)
+    elif unconnected:
+        yield _unconnected(unconnected)
     else:
         yield from _unopened(tables)
 
@@ -170,6 +177,31 @@ def _refused(failed: list[Record], tables: Tables) -> Finding:
     if by_edge and any(status >= 500 for status in statuses):
         return replace(found, locus=Locus.SERVICE)
     return found
+
+
+def _unconnected(rows: list[Record]) -> Finding:
+    """The recorder could not even connect to the websocket host."""
+    stages = tuple(dict.fromkeys(row["error_stage"] for row in rows if row.get("error_stage")))
+    errors = tuple(dict.fromkeys(row["error"] for row in rows if row.get("error")))
+    hosts = ranked(row.get("host") or row.get("sni") for row in rows)
+    at = f" at the stage {some(stages)}" if stages else ""
+    return finding(
+        "ws.connect_failed",
+        f"{len(rows)} connections to {some(hosts)} failed{at}, so no websocket was opened"
+        + (f": {some(errors, 2)}." if errors else "."),
+        confidence=earned(0.8, (len(rows) > 1, 0.3), (bool(stages), 0.3)),
+        subjects=hosts,
+        severity=effect(hosts[0]),
+        count=len(rows),
+        times=[row.get("started") or row.get("time") for row in rows],
+        evidence=[
+            noted(row["source"] or "", f"connection {row.get('connection') or ''}: {row['error']}")
+            for row in rows[:MAX_EVIDENCE]
+            if row.get("error")
+        ]
+        + list(packet_evidence(rows, "ClientHello to the websocket host")),
+        in_short=f"no connection{at}",
+    )
 
 
 def _wire_failures(tables: Tables) -> list[WireSocket]:

@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.detect.delay import budgets
 from analysis.detect.scripts import page_loads
 from analysis.detect.sockets import sockets, wire_sockets
-from analysis.detect.support import matters, records, where, without_own_leg
+from analysis.detect.support import records, where, without_own_leg
 from analysis.knowledge import hosts, threshold
 from analysis.model.diagnosis import Coverage
 from analysis.model.frames import Tables
@@ -168,7 +168,7 @@ def _page(row: dict[str, object]) -> bool:
 
 
 def _handshakes(tables: Tables) -> int:
-    hellos = where(without_own_leg(tables["tls"], tables), "sni", matters)
+    hellos = where(without_own_leg(tables["tls"], tables), "sni", hosts().essential)
     reached: set[str] = set()
     if len(hellos):
         fine = hellos[hellos["server_hello_ms"].notna() & hellos["alert"].isna()]
@@ -178,7 +178,7 @@ def _handshakes(tables: Tables) -> int:
             for row in records(fine[["source", "stream", "sni"]])
             if (row["source"], row["stream"]) not in reset
         }
-    connections = where(tables["connections"], "host", matters)
+    connections = where(tables["connections"], "host", hosts().essential)
     done = connections[connections["tls_ms"].notna() & connections["error"].isna()]
     return len(reached | set(done["host"].dropna()))
 

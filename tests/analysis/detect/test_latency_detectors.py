@@ -86,6 +86,20 @@ def test_chatpaths_own_leg_is_never_judged() -> None:
     assert found(tables([facts], **own)) == {}
 
 
+@pytest.mark.parametrize(
+    ("leg", "server", "judged"),
+    [
+        ("browser", "127.0.0.1", False),
+        ("other", "127.0.0.3", False),
+        ("other", "104.18.32.47", True),
+        ("upstream", "127.0.0.3", True),
+    ],
+)
+def test_legs_of_a_proxied_session(leg: str, server: str, judged: bool) -> None:
+    rows = handshakes(5, near=0.1, far=300.0, server=server, tcp={"leg": leg}, tls={"leg": leg})
+    assert ("vpn.latency" in found(tables(**rows))) is judged
+
+
 def test_proxy_latency_and_presence() -> None:
     through = handshakes(
         4,

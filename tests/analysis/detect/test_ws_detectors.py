@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from handmade import (
     Row,
+    connection,
     document,
     dropped,
     exchange,
@@ -102,6 +103,16 @@ def test_near_misses_stay_silent(given: Tables) -> None:
     assert serious(given) == set()
 
 
+def test_no_connection_to_the_websocket_host() -> None:
+    lost = connection(
+        host=WS, tcp_ms=None, tls_ms=None, verified=None, error="refused", error_stage="tcp"
+    )
+    finding = found(tables(connections=[lost]))["ws.connect_failed"]
+    assert "at the stage tcp" in finding.summary
+    later = connection(2, host=WS)
+    assert serious(tables(connections=[lost, later])) == set()
+
+
 def test_a_handed_over_answer_without_any_socket() -> None:
     handed = {
         "source": "flows.mitm",
@@ -142,6 +153,8 @@ def test_packets_below_raise_confidence() -> None:
     assert both.confidence > alone.confidence
     assert both.count == 1
     assert any(77 in piece.frames for piece in both.evidence)
+    other = found(tables(ws=[row], connections=[own | {"port": 443, "local_port": 5}], **wire))
+    assert other["ws.dropped"].confidence == alone.confidence  # a reset of another connection
 
 
 def test_dropped_in_packets_alone() -> None:
