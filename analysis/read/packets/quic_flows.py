@@ -25,6 +25,9 @@ _MAX_HELLO = 65_536
 _MAX_ATTEMPTS = 32
 """Datagrams decrypted per connection in search of its ClientHello."""
 
+_MAX_WAITING = 16_384
+"""Flows whose answer may have a short header; long headers are always looked at."""
+
 
 class _Flow:
     """One connection, from the first client Initial on."""
@@ -101,15 +104,15 @@ class QuicFlows:
 
     def __init__(self) -> None:
         self._flows: dict[int, _Flow] = {}
-        self.waiting: set[int] = set()
-        """Flows without an answer so far: every datagram of theirs is of interest."""
+        self.waiting: dict[int, None] = {}
+        """Flows without an answer so far, oldest first: every datagram of theirs is wanted."""
 
     def add(self, flow: int, sender: int, payload: bytes, packet: Origin, peers: Peers) -> None:
         """Take a datagram that has a long header or belongs to a waiting flow."""
         known = self._flows.get(flow)
         if known is not None and sender != known.client_number:
             known.answered = True
-            self.waiting.discard(flow)
+            self.waiting.pop(flow, None)
             return
         header = long_header(payload)
         if header is None or not header.initial:
@@ -122,7 +125,9 @@ class QuicFlows:
             if not known.keys and header.version in VERSIONS:
                 return  # a server's Initial, or no QUIC at all
             self._flows[flow] = known
-            self.waiting.add(flow)
+            self.waiting[flow] = None
+            if len(self.waiting) > _MAX_WAITING:
+                del self.waiting[next(iter(self.waiting))]
         else:
             known.read(payload, header)
 

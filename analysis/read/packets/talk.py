@@ -78,9 +78,11 @@ class Direction:
         self._origin = piece.origin
         self._buffer += piece.octets
         self._pieces += 1
+        held = len(self._buffer)
         while self._buffer and not self.done and self._stage():
-            if not self._records.pending:
+            if len(self._buffer) < held and not self._records.pending:
                 self._pieces = 1
+            held = len(self._buffer)
         if not self._buffer and not self._records.pending:
             self._pieces = 0
         if piece.cut:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,26 @@ def test_published_fingerprints(path: Path) -> None:
                 quic = value.startswith("q")
                 key = f"port {connection['srcport']}" if quic else connection["stream"]
                 assert value in found[key]
+
+
+NDPI = [path for path in sorted(ROOT.glob("expect/*/*.ndpi.out")) if "JA4: " in path.read_text()]
+
+
+@each(NDPI)
+def test_hashes_are_those_of_ndpi(path: Path) -> None:
+    """nDPI judges whether the name is a domain, and takes other characters of the ALPN value.
+
+    FoxIO's description, followed here, asks only whether there is a name, and
+    takes the first and last character; so those three marks are left out.
+    """
+    tables = read_packets(ROOT / path.parent.name / path.name.removesuffix(".ndpi.out"))
+    ours = {*tables["tls"]["ja4"].dropna(), *tables["quic"]["ja4"].dropna()}
+    theirs = set(re.findall(r"JA4: ([tq]\w+)", path.read_text()))
+    assert {_unmarked(value) for value in theirs} == {_unmarked(value) for value in ours}
+
+
+def _unmarked(fingerprint: str) -> str:
+    return fingerprint[:3] + fingerprint[4:8] + fingerprint[10:]
 
 
 def hello(**changes: Any) -> ClientHello:

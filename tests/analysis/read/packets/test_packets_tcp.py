@@ -1,0 +1,159 @@
+"""TCP connections: handshake, endings, numbering, and quiet runs taken as a whole."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packets_build import ethernet, handshake, pcap, tcp, written
+
+from analysis.read.packets import read_packets, segments
+
+
+def rows(tmp_path: Path, frames: list[bytes], **options: Any) -> list[dict[str, Any]]:
+    """The tcp table of these frames."""
+    path = written(tmp_path / "some.pcap", pcap(frames, **options))
+    return read_packets(path)["tcp"].to_dict("records")
+
+
+def test_a_connection_from_syn_to_fin(tmp_path: Path) -> None:
+    frames = handshake(payloads=[(True, b"x" * 10), (False, b"y" * 30)], ports=(50000, 9999))
+    frames += [
+        ethernet(tcp("FA", seq=110, ack=230, ports=(50000, 9999))),
+        ethernet(tcp("FA", to_server=False, seq=230, ack=111, ports=(50000, 9999))),
+    ]
+    (row,) = rows(tmp_path, frames)
+    assert (row["client"], row["client_port"]) == ("10.0.0.1", 50000)
+    assert (row["server"], row["server_port"]) == ("192.0.2.1", 9999)
+    assert (row["packets"], row["client_payload"], row["server_payload"]) == (7, 10, 30)
+    assert (row["syn_frame"], row["synack_frame"], row["syns"]) == (1, 2, 1)
+    assert row["syn_rtt_ms"] == pytest.approx(10)
+    assert row["initial_rtt_ms"] == pytest.approx(20)
+    assert (row["client_mss"], row["server_mss"]) == (1460, 1380)
+    assert (row["client_fin"], row["server_fin"]) == (1, 1)
+    assert (row["synack_ip_ttl"], row["server_ip_ttl"]) == (61, 61)
+    assert row["last_payload_time"] == pytest.approx(1_700_000_000.04)
+
+
+def test_resent_syn_has_no_syn_rtt(tmp_path: Path) -> None:
+    syn = ethernet(tcp("S", seq=99))
+    (row,) = rows(tmp_path, [syn, syn, ethernet(tcp("SA", to_server=False, seq=5, ack=100))])
+    assert row["syns"] == 2
+    assert row["syn_rtt_ms"] is None or row["syn_rtt_ms"] != row["syn_rtt_ms"]
+    assert row["retransmissions"] == 1
+
+
+@pytest.mark.parametrize(("by_server", "who"), [(True, "server"), (False, "client")])
+def test_who_reset(tmp_path: Path, by_server: bool, who: str) -> None:
+    frames = handshake(payloads=[], ports=(50000, 443))
+    frames.append(ethernet(tcp("R", to_server=not by_server, seq=200 if by_server else 100)))
+    (row,) = rows(tmp_path, frames)
+    assert (row["reset_by"], row["reset_frame"], row["reset_ip_ttl"]) == (who, 4, 61)
+    assert row[f"{who}_rst"] == 1
+
+
+def test_a_syn_with_another_number_begins_a_stream(tmp_path: Path) -> None:
+    frames = [ethernet(tcp("S", seq=seq)) for seq in (100, 100, 900)]
+    found = rows(tmp_path, frames)
+    assert [(row["stream"], row["packets"]) for row in found] == [(0, 2), (1, 1)]
+
+
+def test_streams_are_numbered_by_their_first_frame(tmp_path: Path) -> None:
+    ports = [(50000 + index, 443) for index in range(50)]
+    frames = [ethernet(tcp("S", seq=1, ports=pair)) for pair in ports]
+    frames.append(ethernet(tcp("S", seq=7, ports=ports[0])))
+    found = rows(tmp_path, frames)
+    assert [row["client_port"] for row in found] == [*range(50000, 50050), 50000]
+    assert [row["stream"] for row in found] == list(range(51))
+
+
+def test_a_capture_that_begins_with_the_answer(tmp_path: Path) -> None:
+    (row,) = rows(tmp_path, [ethernet(tcp("SA", to_server=False, seq=5, ack=100))])
+    assert (row["client_port"], row["server_port"]) == (50000, 443)
+
+
+def exchange(chance: random.Random, port: int) -> list[tuple[float, bytes]]:
+    """A download with losses, reordering, repeats and acknowledgements: (time, frame)."""
+    ports = (port, 9999)
+    at = chance.random() * 5
+    out = [
+        (at + index / 100, frame) for index, frame in enumerate(handshake(payloads=[], ports=ports))
+    ]
+    received = 200
+    at += 0.1
+    for index in range(chance.choice((5, 40, 120))):
+        at += chance.choice((1e-5, 1e-3, 0.03))
+        seq = 200 + index * 100
+        data = ethernet(
+            tcp("A", to_server=False, seq=seq, ack=100, payload=bytes(100), ports=ports)
+        )
+        fate = chance.random()
+        if fate < 0.9:
+            out.append((at, data))
+            received = seq + 100
+        if fate < 0.1:
+            out.append((at + chance.choice((1e-4, 0.2)), data))
+        if chance.random() < 0.6:
+            window = chance.choice((1000, 1000, 1000, 1200, 0))
+            out.append(
+                (at + 1e-6, ethernet(tcp("A", seq=100, ack=received, window=window, ports=ports)))
+            )
+    return out
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_quiet_runs_change_nothing(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(seed)
+    timed = [item for index in range(20) for item in exchange(chance, 40000 + index)]
+    frames = [frame for _, frame in sorted(timed, key=lambda item: item[0])]
+    path = written(tmp_path / "some.pcap", pcap(frames, step=0.0005))
+    monkeypatch.setattr(segments, "MIN_RUN", 1)
+    together = read_packets(path)["tcp"]
+    monkeypatch.setattr(segments, "MIN_RUN", len(frames) + 1)
+    one_by_one = read_packets(path)["tcp"]
+    assert together["lost_segments"].sum() > 0
+    assert together.equals(one_by_one)
+
+
+@pytest.mark.parametrize(
+    ("payload", "app"),
+    [
+        (b"GET / HTTP/1.1\r\n", "http"),
+        (b"\x16\x03\x01\x00\x05", "tls"),
+        (b"CONNECT a:1 HTTP/1.1\r\n\r\n", "connect"),
+        (b"\x05\x01\x00", "socks"),
+        (b"SSH-2.0-x", None),
+    ],
+)
+def test_recognised_applications(tmp_path: Path, payload: bytes, app: str | None) -> None:
+    (row,) = rows(tmp_path, handshake(payloads=[(True, payload)], ports=(50000, 8443)))
+    assert row["app"] == app
+
+
+@pytest.mark.parametrize(
+    ("payloads", "host"),
+    [
+        ([(True, b"CONNECT ChatGPT.com:443 HTTP/1.1\r\nHost: x\r\n\r\n")], "chatgpt.com:443"),
+        ([(True, b"CONNECT [::1]:443 HTTP/1.1\r\n"), (True, b"\r\n")], "[::1]:443"),
+        (
+            [(True, b"\5\1\0"), (False, b"\5\0"), (True, b"\5\1\0\3\7abc.net\1\xbb")],
+            "abc.net:443",
+        ),
+        (
+            [(True, b"\5\1\2"), (True, b"\1\2me\4word"), (True, b"\5\1\0\1\1\2\3\4\0\x50")],
+            "1.2.3.4:80",
+        ),
+        ([(True, b"\4\1\1\xbb\0\0\0\1me\0abc.net\0")], "abc.net:443"),
+        ([(True, b"\4\1\1\xbb\1\2\3\4me\0")], "1.2.3.4:443"),
+    ],
+)
+def test_what_is_asked_of_a_proxy(
+    tmp_path: Path, payloads: list[tuple[bool, bytes]], host: str
+) -> None:
+    (row,) = rows(tmp_path, handshake(payloads=payloads, ports=(50000, 1080)))
+    assert row["connect_host"] == host
+    assert "word" not in str(row)
