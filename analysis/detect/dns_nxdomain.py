@@ -117,6 +117,7 @@ def _filtered(vendor: str | None, members: list[tuple[Answer, list[str]]]) -> Fi
     hosts = ranked(answer.host for answer in denied)
     resolvers = tuple(dict.fromkeys(answer.resolver for answer in denied))
     kinds = tuple(dict.fromkeys(_WORDS.get(answer.rcode, "no address") for answer in denied))
+    carried = all(answer.filter_codes and answer.rcode != NXDOMAIN for answer in denied)
     proof = "; ".join(signals) or "the name is one of the service's published ones"
     plain = 0.7 if NXDOMAIN in {answer.rcode for answer in denied} else 0.65
     return finding(
@@ -130,6 +131,8 @@ def _filtered(vendor: str | None, members: list[tuple[Answer, list[str]]]) -> Fi
         count=len(denied),
         times=[answer.row["time"] for answer in denied],
         evidence=dns_evidence(denied, "denials"),
+        # no address and REFUSED are what the EDE makes of them
+        explained_by="dns.ede_filtered" if carried and vendor is None else None,
         in_short=some(resolvers),
         measurements={"resolvers": list(resolvers), "signals": signals},
     )

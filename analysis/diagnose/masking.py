@@ -85,7 +85,9 @@ def _cause(found: Finding, findings: Sequence[Finding]) -> str | None:
             causes = [
                 other
                 for other in findings
-                if other.id == cause_id and other.severity.rank <= found.severity.rank
+                if other.id == cause_id
+                and other.explained_by != found.id
+                and other.severity.rank <= found.severity.rank
             ]
             if causes and (not rule.same_hosts or _covers(causes, found)):
                 return cause_id

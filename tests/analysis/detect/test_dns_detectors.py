@@ -292,3 +292,17 @@ def test_slow() -> None:
     first_only = [answer("chatgpt.com", GOOD, frame=2, latency_ms=900.0)]
     first_only += [answer("chatgpt.com", GOOD, frame=n) for n in (3, 4, 5)]
     assert "dns.slow" not in found(tables(dns=first_only))
+
+
+@pytest.mark.parametrize(
+    ("rcode", "follower", "root"),
+    [
+        (0, "dns.nxdomain_filter", "dns.ede_filtered"),
+        (5, "dns.nxdomain_filter", "dns.ede_filtered"),
+        (3, "dns.ede_filtered", "dns.nxdomain_filter"),
+    ],
+)
+def test_which_of_ede_and_denial_is_the_root(rcode: int, follower: str, root: str) -> None:
+    findings = found(tables(dns=[answer("chatgpt.com", rcode=rcode, ede=[15])]))
+    assert findings[follower].explained_by == root
+    assert findings[root].explained_by is None

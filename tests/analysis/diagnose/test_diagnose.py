@@ -22,9 +22,9 @@ from handmade import (
 )
 
 from analysis.diagnose import diagnose
-from analysis.diagnose.masking import RULES
+from analysis.diagnose.masking import RULES, explain
 from analysis.knowledge import RULES_VERSION, findings
-from analysis.model.diagnosis import Diagnosis, Locus, Status
+from analysis.model.diagnosis import Diagnosis, Finding, Locus, Severity, Status
 from analysis.model.frames import CaptureFacts, Tables
 
 
@@ -91,11 +91,18 @@ def test_an_idle_timer_is_the_root_of_its_cuts() -> None:
     assert "60 s" in diagnosis.verdict.headline
 
 
+@pytest.mark.parametrize(
+    ("rcode", "primary"), [(0, "dns.ede_filtered"), (3, "dns.nxdomain_filter")]
+)
+def test_an_extended_error_and_its_denial_have_one_root(rcode: int, primary: str) -> None:
+    diagnosis = diagnose(tables(dns=[answer("chatgpt.com", rcode=rcode, ede=[15])]))
+    assert diagnosis.verdict.primary == primary
+    assert roots(diagnosis) == {primary}
+
+
 def test_a_pointer_to_a_finding_that_is_not_there_is_dropped() -> None:
-    # an EDE on a denial that a wildcard name makes credible only for the EDE itself
-    diagnosis = diagnose(tables(dns=[answer("chatgpt.com", rcode=3, ede=[15])]))
-    ids = {finding.id for finding in diagnosis.findings}
-    assert all(cause in ids for cause in explained(diagnosis).values() if cause)
+    lone = Finding("ws.dropped", Locus.NETWORK, Severity.CRITICAL, 0.8, "x", ("ws.chatgpt.com",))
+    assert explain([lone.explained("ws.idle_timeout")])[0].explained_by is None
 
 
 def test_two_independent_faults_give_two_roots_and_the_worse_is_primary() -> None:
