@@ -8,15 +8,13 @@ the data they carry.
 
 from __future__ import annotations
 
-import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from analysis.model.diagnosis import Source, SourceKind
 from analysis.model.frames import Tables
 from analysis.read.packets.block import Block
 from analysis.read.packets.clock import seconds
-from analysis.read.packets.container import blocks, looks_like_packets
+from analysis.read.packets.container import blocks, looks_like_packets, opened
 from analysis.read.packets.dns_rows import DnsRows, Peers
 from analysis.read.packets.fragments import Fragments
 from analysis.read.packets.ip import datagrams
@@ -55,21 +53,18 @@ def read_packets(
     udp = Udp(dns_ports, dns, quic)
     fragments = Fragments()
     span = _Span()
-    # hashing releases the interpreter lock, so it costs no time beside the reading
-    with ThreadPoolExecutor(1) as background:
-        digest = None
-        for block in blocks(path, problems):
-            digest = digest or background.submit(_sha256, path)
+    with opened(path) as digest:
+        for block in blocks(digest, path.name, problems):
             span.add(block)
             found = datagrams(block, fragments)
             streams.feed(block, found)
             udp.feed(block, found)
-        digest = digest or background.submit(_sha256, path)
+        sha256 = digest.hexdigest()
     streams.end()
     source = Source(
         label,
         SourceKind.PCAP,
-        digest.result(),
+        sha256,
         complete=not problems,
         problems=tuple(problems),
         first_seen=seconds(span.first),
@@ -99,11 +94,3 @@ class _Span:
             low, high = int(stamps.min()), int(stamps.max())
             self.first = low if self.first is None else min(self.first, low)
             self.last = high if self.last is None else max(self.last, high)
-
-
-def _sha256(path: Path) -> str | None:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return None

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from analysis.model.errors import InputError
 from analysis.read.packets.block import Block
+from analysis.read.packets.digest import Digest
 from analysis.read.packets.gunzip import Gunzip, Readable
 from analysis.read.packets.pcap import MAGICS, pcap_blocks
 from analysis.read.packets.pcapng import SECTION_HEADER, pcapng_blocks
@@ -69,11 +71,11 @@ class Feed:
         self._ended = True
 
 
-def blocks(path: Path, problems: list[str]) -> Iterator[Block]:
-    """The packets of `path`, in blocks.
+@contextmanager
+def opened(path: Path) -> Iterator[Digest]:
+    """The file's octets, hashed as they are read.
 
-    Damage ends the iteration and adds a sentence to `problems`. Raises
-    InputError when the file cannot be opened, is empty or is no capture.
+    Raises InputError when the file cannot be opened.
     """
     if path.is_dir():
         raise InputError(f"{path.name} is a folder, not a capture; name a pcap or pcapng file.")
@@ -84,30 +86,50 @@ def blocks(path: Path, problems: list[str]) -> Iterator[Block]:
         raise InputError(
             f"{path.name} could not be opened ({reason}); check the name and the permissions."
         ) from error
-    with stream:
-        try:
-            magic = stream.read(4)
-            stream.seek(0)
-        except OSError as error:
-            raise InputError(
-                f"{path.name} could not be read ({error.strerror}); copy it to a local disk."
-            ) from error
-        if not magic:
-            raise InputError(f"{path.name} is empty; record or copy the capture again.")
-        if magic[:2] == GZIP:
-            yield from _sorted_out(Feed(Gunzip(stream), problems), path.name)
-        else:
-            yield from _sorted_out(Feed(stream, problems), path.name)
+    with stream, Digest(stream) as digest:
+        yield digest
 
 
-def _sorted_out(feed: Feed, name: str) -> Iterator[Block]:
+def blocks(digest: Digest, name: str, problems: list[str]) -> Iterator[Block]:
+    """The packets of an opened file, in blocks.
+
+    Damage ends the iteration and adds a sentence to `problems`. Raises
+    InputError when the file cannot be read, is empty or is no capture.
+    """
+    try:
+        first = digest.read(CHUNK)
+    except OSError as error:
+        raise InputError(
+            f"{name} could not be read ({error.strerror}); copy it to a local disk."
+        ) from error
+    if not first:
+        raise InputError(f"{name} is empty; record or copy the capture again.")
+    stream: Readable = _Prefixed(first, digest)
+    if first[:2] == GZIP:
+        stream = Gunzip(stream)
+    feed = Feed(stream, problems)
     head = feed.read()
     if head[:4] in MAGICS:
-        yield from pcap_blocks(head, feed.read, feed.problems)
+        yield from pcap_blocks(head, feed.read, problems)
     elif head[:4] == SECTION_HEADER:
-        yield from pcapng_blocks(head, feed.read, feed.problems)
+        yield from pcapng_blocks(head, feed.read, problems)
     else:
         raise InputError(
             f"{name} is neither pcap nor pcapng; save it in one of these formats "
             "(Wireshark: File, Save As) and try again."
         )
+
+
+class _Prefixed:
+    """A stream whose first chunk was read already."""
+
+    def __init__(self, first: bytes, stream: Readable) -> None:
+        self._first = first
+        self._stream = stream
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` octets."""
+        if not self._first:
+            return self._stream.read(size)
+        head, self._first = self._first[:size], self._first[size:]
+        return head

@@ -1,0 +1,61 @@
+"""SHA-256 of a file while it is read, on a thread of its own.
+
+Hashing releases the interpreter lock; one hand-over per chunk keeps it from
+slowing the reader, which a second pass over the file would.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from analysis.read.packets.gunzip import Readable
+
+_REST = 4 << 20
+
+
+class Digest:
+    """Passes the octets of `stream` on and hashes them on the way."""
+
+    def __init__(self, stream: Readable) -> None:
+        self._stream = stream
+        self._hash = hashlib.sha256()
+        self._thread = ThreadPoolExecutor(1)
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._thread.shutdown()
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` octets; empty at the end."""
+        chunk = self._stream.read(size)
+        self._wait()
+        if chunk:
+            self._last = self._thread.submit(self._hash.update, chunk)
+        return chunk
+
+    def hexdigest(self) -> str | None:
+        """The hash of the whole file, whose rest is read for it; None if that fails."""
+        try:
+            while self.read(_REST):
+                pass
+        except OSError:
+            return None
+        self._wait()
+        return self._hash.hexdigest()
+
+    def _wait(self) -> None:
+        """At most one chunk is on its way, so that memory stays bounded."""
+        if self._last is not None:
+            self._last.result()
+            self._last = None
