@@ -63,7 +63,7 @@ class Lookups:
             await asyncio.gather(*(self.ask(host, kind) for kind in _TYPES))
 
     async def ask(self, host: str, kind: str) -> list[str]:
-        """Addresses of `host` for A or AAAA; every query and answer is recorded.
+        """Addresses of `host` for A or AAAA; lookups of listed names are recorded.
 
         Raises TimeoutError when no answer comes.
         """
@@ -71,9 +71,10 @@ class Lookups:
         server, port = self.server
         query = dns.message.make_query(host, kind, use_edns=0, payload=1232)
         name = host.rstrip(".").lower()
+        record = self.record if hosts().is_chatgpt(name) else _forget
         for _ in range(_TRIES):
             asked = time.time()
-            self.record(
+            record(
                 "lookup",
                 {"dst": server, "dst_port": port, "id": query.id, "qname": name, "qtype": kind},
                 asked,
@@ -95,9 +96,13 @@ class Lookups:
                 transport="tcp" if over_tcp else "udp",
                 latency_ms=round((seen - asked) * 1000, 3),
             )
-            self.record("lookup_answer", facts, seen)
+            record("lookup_answer", facts, seen)
             return [text for text in facts["answers"] if _is_address(text)]
         raise TimeoutError(f"{server} does not answer for {host}")
+
+
+def _forget(_: str, __: Mapping[str, object], ___: float) -> None:
+    """What other hosts the machine talks to is nobody's business."""
 
 
 def answer_facts(answer: dns.message.Message) -> dict[str, Any]:
@@ -185,6 +190,8 @@ async def _answer(
 ) -> list[Any]:
     """getaddrinfo's result from the name server's answers; socket.gaierror as the system's."""
     found: list[Any] = []
+    # asyncio switches Nagle's delay off only on sockets that are TCP by name
+    proto = proto or socket.IPPROTO_TCP
     wanted = {socket.AF_INET: ("A",), socket.AF_INET6: ("AAAA",)}.get(
         socket.AddressFamily(family) if family else socket.AF_UNSPEC, _TYPES
     )

@@ -33,11 +33,14 @@ class Bodies(StrEnum):
 
 _CONSENT = """\
 chatpath records this machine's traffic with ChatGPT until you stop it:
-  - addresses, sizes, times and states of requests, streams and websockets to OpenAI's hosts;
-  - this machine's name lookups, connection set-ups and TLS handshakes, to any host;
-  - operating system, network interfaces, resolvers, proxies, VPN and security programs.
-It opens the TLS of OpenAI's hosts alone. Cookies, tokens, prompts and answers are not kept.
-Everything stays in the bundle on this machine. The person at this machine must agree."""
+  - addresses, sizes, times and states of requests, streams and websockets
+    to OpenAI's hosts;
+  - the machine's name lookups, connection set-ups and TLS handshakes,
+    to any host, where the right to sniff is given;
+  - operating system, interfaces, resolvers, proxies, VPN and security programs.
+It opens the TLS of OpenAI's hosts alone. Cookies, tokens, prompts and answers
+are not kept. Everything stays in the bundle on this machine.
+The person at this machine must agree."""
 
 _FULL = (
     "With --bodies full, answers of the service are kept in clear in the bundle: do not share it."

@@ -20,7 +20,7 @@ EXIT_OK, EXIT_PROBLEM, EXIT_INSUFFICIENT = 0, 1, 4
 SourcesArgument = Annotated[
     list[Path],
     typer.Argument(
-        metavar="SOURCE...",
+        metavar="SOURCE",
         help="A bundle (folder or zip), a pcap or pcapng, or a mitmproxy flow file; several are "
         "read as one session.",
         show_default=False,
@@ -41,15 +41,30 @@ LanguageOption = Annotated[Language, typer.Option("--lang", help="Language of th
 
 
 def read_and_diagnose(sources: Sequence[Path]) -> tuple[Tables, Diagnosis]:
-    """Tables and diagnosis of the sources as one session; problems go to stderr."""
+    """Tables and diagnosis of the sources as one session; problems go to stderr.
+
+    Raises InputError when a file is damaged and what is left carries no verdict.
+    """
     from analysis.diagnose import diagnose
+    from analysis.model.diagnosis import SourceKind, Status
+    from analysis.model.errors import InputError
     from analysis.read import read_sources
 
     tables = read_sources(sources)
+    diagnosis = diagnose(tables)
+    if diagnosis.verdict.status is Status.INSUFFICIENT:
+        for source in tables.sources:
+            # a recording that was stopped is evidence that ran out; a damaged file is no evidence
+            if source.problems and source.kind is not SourceKind.BUNDLE:
+                problem = source.problems[0].rstrip(".")
+                raise InputError(
+                    f"{source.path} could be read only in part ({problem}), and that part carries "
+                    "no verdict; save the capture again."
+                )
     for source in tables.sources:
         for problem in source.problems:
             typer.echo(f"chatpath: {source.path}: {problem}", err=True)
-    return tables, diagnose(tables)
+    return tables, diagnosis
 
 
 def exit_code(diagnosis: Diagnosis) -> int:

@@ -39,7 +39,8 @@ class DemoApp:
     `public_port` and `websocket_port` are the ports that its URLs carry; `abort` resets the
     connection of a client address. `sse_sent` has the Unix time in seconds at which each event
     of the latest inline answer was sent, `requests` what was asked: (HTTP version, method, host,
-    path). `outcome` is what the page reported, after `done` is set.
+    path), `secrets` every token, cookie value and signature that was given out. `outcome` is what
+    the page reported, after `done` is set.
     """
 
     def __init__(self, faults: Faults, abort: Callable[[tuple[str, int]], None]) -> None:
@@ -50,6 +51,7 @@ class DemoApp:
         self.sse_sent: list[float] = []
         self.requests: list[tuple[str, str, str, str]] = []
         self.failures: list[Exception] = []
+        self.secrets: set[str] = set()
         self._faults = faults
         self._abort = abort
         self._turns = 0
@@ -57,6 +59,12 @@ class DemoApp:
         self._live: dict[str, LiveTurn] = {}
         self._producers: set[asyncio.Task[None]] = set()
         self._answers = api.static_answers()
+        self.secrets.update(
+            value
+            for answer in self._answers.values()
+            for name, value in answer.items()
+            if name.lower().endswith("token")
+        )
 
     @property
     def page_url(self) -> str:
@@ -103,8 +111,9 @@ class DemoApp:
         headers = [
             *api.edge_headers("text/html; charset=utf-8", cached=False),
             ("content-security-policy", pages.content_security_policy(origins, nonce)),
-            *api.cookies(),
+            *(cookies := api.cookies()),
         ]
+        self.secrets.update(value.partition(";")[0].partition("=")[2] for _, value in cookies)
         await respond(send, 200, headers, pages.document(origins, nonce))
 
     async def _json(self, request: Request, send: Send) -> None:
@@ -112,6 +121,7 @@ class DemoApp:
         status, value = 200, self._answers.get((request.method, request.path))
         if request.path == "/backend-api/celsius/ws/user":
             verify = f"{int(time.time())}-{secrets.token_urlsafe(24)}"
+            self.secrets.add(verify)
             value = {"websocket_url": f"{self._origins()['ws']}{_SOCKET_PATH}?verify={verify}"}
         elif request.path.endswith("/stream_status"):
             streaming = any(not live.finished for live in self._live.values())

@@ -1,0 +1,129 @@
+"""The sampler on the loopback: what it takes, what it leaves, and how it gives up."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import struct
+import subprocess
+from pathlib import Path
+
+import dns.message
+import pytest
+
+from agent.capture.kernel_filter import session_filter
+from agent.capture.pcapng import Interface, PcapngWriter
+from agent.capture.progress import Progress
+from agent.capture.sampler import SNAP_LENGTH, wire_length
+from agent.capture.sampling import Sampling
+from analysis.read.packets import read_packets
+
+PORT = 45353
+
+
+def talk() -> tuple[int, int]:
+    """Some traffic worth keeping, and much that is not; (TCP port, octets of bulk)."""
+    query = dns.message.make_query("sampler.example", "A").to_wire()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        for _ in range(20):
+            client.sendto(query, ("127.0.0.1", PORT))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client_side = socket.create_connection(server.getsockname())
+        server_side, _ = server.accept()
+        with client_side, server_side:
+            bulk = b"\x17\x03\x03\x40\x00" + bytes(16384)
+            for _ in range(50):
+                client_side.sendall(bulk)
+                left = len(bulk)
+                while left:
+                    left -= len(server_side.recv(left))
+            # a reset instead of a FIN
+            client_side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return server.getsockname()[1], 50 * len(bulk)
+
+
+@pytest.mark.root
+def test_keeps_lookups_and_handshakes_and_no_bulk(tmp_path: Path) -> None:
+    path = tmp_path / "packets.pcapng"
+    sampling = Sampling(path, Progress())
+
+    async def run() -> tuple[int, int]:
+        await sampling.start(["lo"], [], [PORT])
+        assert sampling.reason is None
+        told = await asyncio.to_thread(talk)
+        await sampling.stop()
+        return told
+
+    port, octets = asyncio.run(run())
+    assert sampling.dropped == 0
+    assert not sampling.ended_early
+    tables = read_packets(path, dns_ports=frozenset({PORT}))
+    mine = tables["dns"][tables["dns"]["qname"] == "sampler.example"]
+    assert len(mine) == 20
+    connection = tables["tcp"][tables["tcp"]["server_port"] == port]
+    assert len(connection) == 1
+    assert connection["reset_by"].iloc[0] == "client"
+    assert connection["synack_frame"].notna().all()
+    assert path.stat().st_size < octets / 10
+
+
+def test_without_an_interface_it_says_why_and_leaves_an_empty_capture(tmp_path: Path) -> None:
+    path = tmp_path / "packets.pcapng"
+    sampling = Sampling(path, Progress())
+    asyncio.run(sampling.start([], [], [53]))
+    assert sampling.reason == "no network interface with a default route was found"
+    assert sampling.facts()["sampled"] is False
+    assert len(read_packets(path)["tcp"]) == 0
+
+
+def test_an_interface_that_is_not_there(tmp_path: Path) -> None:
+    sampling = Sampling(tmp_path / "packets.pcapng", Progress())
+
+    async def run() -> None:
+        await sampling.start(["nosuchinterface0"], [], [53])
+        await sampling.stop()
+
+    asyncio.run(run())
+    assert sampling.reason
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_pcapng_opens_in_wireshark(tmp_path: Path, tshark: str, count: int) -> None:
+    path = tmp_path / "written.pcapng"
+    writer = PcapngWriter(path, [Interface("lo", 1, "port 53")], SNAP_LENGTH)
+    query = dns.message.make_query("written.example", "A", id=7).to_wire()
+    udp = struct.pack("!HHHH", 4242, 53, 8 + len(query), 0) + query
+    ip = struct.pack(
+        "!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, b"\x7f\0\0\1", b"\x7f\0\0\1"
+    )
+    frame = bytes(12) + b"\x08\x00" + ip + udp
+    writer.write([(0, 1_700_000_000_123_456_789 + i, frame, len(frame)) for i in range(count)])
+    writer.statistics(0, 1_700_000_001_000_000_000, count, 2)
+    writer.close()
+    fields = ["frame.time_epoch", "dns.qry.name", "frame.interface_name"]
+    command = [tshark, "-nr", str(path), "-T", "fields", *(x for f in fields for x in ("-e", f))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert len(rows) == count
+    if rows:
+        assert rows[0] == ["1700000000.123456789", "written.example", "lo"]
+
+
+@pytest.mark.parametrize("length", [SNAP_LENGTH, 9000, 60000])
+def test_wire_length_of_a_cut_packet(length: int) -> None:
+    ip = struct.pack("!BBH", 0x45, 0, length - 14) + bytes(SNAP_LENGTH)
+    frame = bytes(12) + b"\x08\x00" + ip
+    assert wire_length(frame[:SNAP_LENGTH], 1) == length
+
+
+@pytest.mark.skipif(shutil.which("tcpdump") is None, reason="needs tcpdump to compile filters")
+def test_the_filter_compiles() -> None:
+    done = subprocess.run(
+        ["tcpdump", "-ddd", "-y", "EN10MB", session_filter([53, 5353])],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[0]) < 4096  # BPF_MAXINSNS
