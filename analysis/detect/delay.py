@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
+from analysis.detect.once import once
 from analysis.detect.support import (
     MAX_EVIDENCE,
     Record,
@@ -103,6 +104,7 @@ def _public(text: str) -> bool:
     return found is not None and found.is_global
 
 
+@once
 def budgets(tables: Tables) -> list[Budget]:
     """Budgets by way, from packets where there are any, else from the recorder's connections."""
     seen, noted = _by_way(_from_packets(tables)), _by_way(_from_connections(tables))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_network
 
+from analysis.detect.once import once
 from analysis.detect.support import Record, records, rule_of, where
 from analysis.knowledge import threshold
 from analysis.knowledge.addresses import (
@@ -97,13 +98,23 @@ def is_bogus(of: Address) -> bool:
     return not of.is_global or of.is_multicast
 
 
-def answers(tables: Tables, harmless: bool = False) -> list[Answer]:
-    """Responses about listed hosts, in order of time, every lookup once.
+@once
+def answers(tables: Tables) -> list[Answer]:
+    """Responses about listed hosts other than telemetry, in order of time, every lookup once.
 
-    Only telemetry hosts with `harmless`, else all but these. The recorder's
-    own note of a lookup (no frame) is dropped where the packet was seen too.
+    The recorder's own note of a lookup (no frame) is dropped where the packet
+    was seen too.
     """
+    return _answers(tables, harmless=False)
 
+
+@once
+def telemetry_answers(tables: Tables) -> list[Answer]:
+    """The same for telemetry and marketing hosts."""
+    return _answers(tables, harmless=True)
+
+
+def _answers(tables: Tables, *, harmless: bool) -> list[Answer]:
     def wanted(name: str) -> bool:
         rule = rule_of(name)
         return rule is not None and rule.harmless is harmless
@@ -170,6 +181,7 @@ def _works(of: Address, working: frozenset[Address]) -> bool:
     return any(other in near for other in working if other.version == of.version)
 
 
+@once
 def working_addresses(tables: Tables) -> frozenset[Address]:
     """Private addresses at which a listed host's TLS was verified: split DNS, not a filter.
 

@@ -59,6 +59,8 @@ def _failed(page: PageLoad) -> list[Record]:
 def _unreachable(tables: Tables, rows: list[Record]) -> dict[str, Reach]:
     """Hosts of `rows` that failed below HTTP: by name lookup, TCP or TLS."""
     hosts = frozenset(row["host"] for row in rows if row["host"])
+    if not hosts:
+        return {}
     reach = reach_of(tables, hosts)
     bad = {answer.host for answer in answers(tables) if answer.failed}
     return {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.detect.dns_answers import answers
+from analysis.detect.dns_answers import telemetry_answers
 from analysis.detect.dns_sinkhole import dns_evidence
 from analysis.detect.reach import cancelled
 from analysis.detect.support import finding, flow_evidence, records, where
@@ -19,7 +19,7 @@ from analysis.model.frames import Tables
 
 def find_script_telemetry_blocked(tables: Tables) -> Iterator[Finding]:
     denied = [
-        answer for answer in answers(tables, harmless=True) if answer.failed or answer.filter_codes
+        answer for answer in telemetry_answers(tables) if answer.failed or answer.filter_codes
     ]
     http = where(tables["http"], "host", hosts().is_chatgpt)
     failed = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analysis.detect.once import once
 from analysis.detect.reach import cancelled
 from analysis.detect.support import Record, records, rule_of
 from analysis.model.frames import Tables
@@ -32,6 +33,7 @@ class PageLoad:
         return [row for row in self.rows if row["outcome"] in ARRIVED]
 
 
+@once
 def page_loads(tables: Tables) -> list[PageLoad]:
     """Documents with the scripts and styles they name, in order of appearance."""
     frame = tables["resources"]

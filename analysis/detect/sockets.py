@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analysis.detect.once import once
 from analysis.detect.support import (
     Record,
     capture_end,
@@ -30,6 +31,7 @@ def carries_answers(host: str) -> bool:
     return rule is not None and rule.essential
 
 
+@once
 def sockets(tables: Tables) -> list[Record]:
     """Rows of `ws` to essential hosts, in order of time."""
     rows = records(where(tables["ws"], "host", carries_answers))
@@ -102,6 +104,7 @@ class WireSocket:
         return None if end is None or last is None else max(end - last, 0.0)
 
 
+@once
 def wire_sockets(tables: Tables) -> list[WireSocket]:
     """TLS connections to websocket hosts, chatpath's own leg left out."""
     hellos = without_own_leg(tables["tls"], tables)

@@ -26,6 +26,7 @@ from analysis.detect.support import (
     effect,
     finding,
     flow_evidence,
+    last_moment,
     packet_evidence,
     ranked,
 )
@@ -113,10 +114,10 @@ def find_ws_dropped(tables: Tables) -> Iterator[Finding]:
         ([c for c in found if c not in timed], None),
     ):
         if members:
-            yield _dropped(members, cause)
+            yield _dropped(members, cause, last_moment(tables))
 
 
-def _dropped(members: list[Cut], cause: str | None) -> Finding:
+def _dropped(members: list[Cut], cause: str | None, end: float | None) -> Finding:
     hosts = ranked(one.host for one in members)
     due = sum(one.due for one in members)
     wire = any(one.on_the_wire for one in members)
@@ -133,7 +134,10 @@ def _dropped(members: list[Cut], cause: str | None) -> Finding:
         signals.append(f"that is the idle time of {fits[1]}, which one or two cuts do not prove")
     severity = effect(hosts[0])
     if severity is Severity.CRITICAL and not due and not wire and len(members) == 1:
-        severity = Severity.WARNING  # the page opens a new socket, and nothing was being told
+        # the page opens a new socket, and nothing was being told; the last thing in a capture
+        # that does not say when it was stopped may have been ended by that
+        late = end is not None and end - members[0].time <= threshold("capture_end_s")
+        severity = Severity.INFO if late else Severity.WARNING
     return finding(
         "ws.dropped",
         f"The websocket to {some(hosts)} was cut {len(members)} times: {'; '.join(signals)}.",

@@ -141,7 +141,12 @@ def test_dropped() -> None:
 
 
 def test_one_drop_while_nothing_was_due_is_a_warning() -> None:
-    assert found(tables(ws=[dropped()]))["ws.dropped"].severity is Severity.WARNING
+    later = exchange("x", ended=190.0)
+    assert found(tables(ws=[dropped()], http=[later]))["ws.dropped"].severity is Severity.WARNING
+
+
+def test_one_drop_as_the_last_thing_of_a_capture_is_info() -> None:
+    assert found(tables(ws=[dropped()]))["ws.dropped"].severity is Severity.INFO
 
 
 def test_packets_below_raise_confidence() -> None:
