@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.detect.support import finding, flow_evidence, matters, noted, ranked, records, where
+from analysis.detect.support import (
+    counted,
+    finding,
+    flow_evidence,
+    matters,
+    noted,
+    ranked,
+    records,
+    where,
+)
 from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding, SourceKind
 from analysis.model.frames import Tables
@@ -30,10 +39,12 @@ def find_capture_lossy(tables: Tables) -> Iterator[Finding]:
     if len(tcp):
         gaps = int(tcp["lost_segments"].fillna(0).sum())
         if gaps:
-            losses.append((str(tcp["source"].iloc[0] or ""), f"{gaps} segments were not captured"))
+            losses.append(
+                (str(tcp["source"].iloc[0] or ""), f"{counted(gaps, 'segment')} not captured")
+            )
         late = int((tcp["syn_frame"].isna() & tcp["first_frame"].notna()).sum())
         if late:
-            note = f"{late} connections began before the capture"
+            note = f"{counted(late, 'connection')} begun before the capture"
             losses.append((str(tcp["source"].iloc[0] or ""), note))
     if not losses:
         return
@@ -61,7 +72,7 @@ def find_capture_own_effect(tables: Tables) -> Iterator[Finding]:
     if len(http):
         challenged = records(where(http[http["cf_mitigated"].notna()], "host", matters))
         if challenged:
-            notes.append(f"{len(challenged)} requests met a bot challenge")
+            notes.append(f"{counted(len(challenged), 'request')} met a bot challenge")
             evidence += flow_evidence(challenged, "challenged behind the capturing proxy")
             hosts += [row["host"] for row in challenged]
     connections = tables["connections"]
@@ -73,7 +84,7 @@ def find_capture_own_effect(tables: Tables) -> Iterator[Finding]:
             if any(word in row["client_error"].lower() for word in ("certificate", "unknown ca"))
         ]
         if pinned:
-            notes.append(f"{len(pinned)} connections refused the capture's certificate")
+            notes.append(f"{counted(len(pinned), 'connection')} refused the capture's certificate")
             evidence += tuple(
                 noted(row["source"] or "", f"connection {row['connection']}: {row['client_error']}")
                 for row in pinned[:5]

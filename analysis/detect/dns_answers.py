@@ -186,7 +186,8 @@ def working_addresses(tables: Tables) -> frozenset[Address]:
     """Private addresses at which a listed host's TLS was verified: split DNS, not a filter.
 
     From the recorder's own verification; in packets alone, from a handshake
-    without alert or reset after which the server sent real content.
+    without alert or reset after which the client sent a request, or the server
+    real content: a client that refuses the certificate sends an alert and leaves.
     """
     found = set()
     connections = tables["connections"]
@@ -204,12 +205,12 @@ def working_addresses(tables: Tables) -> frozenset[Address]:
         done = where(done, "sni", _listed)
         if len(done) and len(tables["tcp"]):
             tcp = tables["tcp"]
-            enough = tcp["server_payload"].fillna(0) >= threshold("payload_works")
-            live = tcp[enough & tcp["reset_by"].isna()]
-            streams = {(row["source"], row["stream"]) for row in records(live)}
-            found |= {
-                row["server"] for row in records(done) if (row["source"], row["stream"]) in streams
-            }
+            columns = ["source", "stream", "server_payload", "client_payload"]
+            live = tcp[tcp["reset_by"].isna()][columns]
+            joined = done.merge(live, on=["source", "stream"], how="inner")
+            asked = joined["client_payload"] - joined["hello_bytes"] >= threshold("request_works")
+            told = joined["server_payload"] >= threshold("payload_works")
+            found |= set(joined[asked.fillna(False) | told.fillna(False)]["server"].dropna())
     parsed = {address(text) for text in found if text}
     return frozenset(item for item in parsed if item is not None and is_bogus(item))
 

@@ -28,6 +28,7 @@ from analysis.detect.support import (
     ranked,
     records,
     rule_of,
+    times_over,
     where,
 )
 from analysis.knowledge import threshold
@@ -66,8 +67,8 @@ def find_dns_resolver_failing(tables: Tables) -> Iterator[Finding]:
     kinds = some(sorted({"REFUSED" if a.rcode == REFUSED else "SERVFAIL" for a in failing}))
     yield finding(
         "dns.resolver_failing",
-        f"{some(resolvers)} answers {some(hosts)} with {kinds}, {len(failing)} times, and no later "
-        f"answer heals it{f' ({why})' if why else ''}.",
+        f"{some(resolvers)} answers {some(hosts)} with {kinds}, {times_over(len(failing))}, and no "
+        f"later answer heals it{f' ({why})' if why else ''}.",
         confidence=earned(0.7, (len(failing) > 2, 0.4), (bool(codes), 0.3)),
         subjects=hosts,
         severity=Severity.WARNING if len(failing) > 1 else Severity.INFO,
@@ -116,7 +117,7 @@ def find_dns_timeout(tables: Tables) -> Iterator[Finding]:
     resolvers = tuple(dict.fromkeys(row["dst"] for row in lost))
     yield finding(
         "dns.timeout",
-        f"{len(lost)} queries for {some(hosts)} to {some(resolvers)} got no answer, "
+        f"{some(resolvers)} left {len(lost)} queries for {some(hosts)} without an answer, "
         "retries included.",
         confidence=earned(0.75, (len(lost) > 3, 0.4), (len(resolvers) > 1, 0.3)),
         subjects=hosts,

@@ -16,6 +16,7 @@ from analysis.detect.reach import Reach, reach_of
 from analysis.detect.scripts import PageLoad, exchanges, gave_up, named, page_loads
 from analysis.detect.support import (
     Record,
+    counted,
     earned,
     effect,
     finding,
@@ -97,7 +98,7 @@ def _not_arrived(tables: Tables, missing: list[Record]) -> Finding:
     below = _unreachable(tables, missing)
     return finding(
         "script.blocked_by_network",
-        f"{len(missing)} needed scripts or styles from {some(hosts)} did not arrive "
+        f"{counted(len(missing), 'needed script')} from {some(hosts)} did not arrive "
         f"({some(named(missing))})" + (f": {some(errors, 2)}." if errors else "."),
         confidence=earned(0.8, (bool(errors), 0.3), (bool(below), 0.5), (len(missing) > 1, 0.2)),
         subjects=hosts,
@@ -228,7 +229,7 @@ def find_script_blocked_by_policy(tables: Tables) -> Iterator[Finding]:
     yield finding(
         "script.blocked_by_policy",
         f"{some(named(missing))} from {some(hosts)} was refused by {source}"
-        + (f"; {len(reports)} policy reports were sent." if reports else "."),
+        + (f"; the browser sent {counted(len(reports), 'policy report')}." if reports else "."),
         confidence=earned(0.9 if said else 0.6, (bool(said and reports), 0.4)),
         subjects=hosts,
         severity=Severity.WARNING,

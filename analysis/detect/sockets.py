@@ -60,7 +60,10 @@ def turns_due(row: Record, tables: Tables) -> int:
     due = max((row["subscribed"] or 0) - (row["completed"] or 0), 0)
     if due:
         return due
-    return 0 if row["completed"] else len(_handed_over(row, tables))
+    # a flow file may lack the subscription; where any socket shows one, the turn is that one's
+    if any(other["subscribed"] or other["completed"] for other in sockets(tables)):
+        return 0
+    return len(_handed_over(row, tables))
 
 
 def _handed_over(row: Record, tables: Tables) -> list[Record]:

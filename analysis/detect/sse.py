@@ -15,6 +15,7 @@ from analysis.detect.reach import cancelled
 from analysis.detect.sockets import ended_by_capture
 from analysis.detect.support import (
     Record,
+    counted,
     earned,
     effect,
     finding,
@@ -50,7 +51,7 @@ def find_sse_cut(tables: Tables) -> Iterator[Finding]:
     errors = tuple(dict.fromkeys(row["error"] for row in cut if row["error"]))
     yield finding(
         "sse.cut",
-        f"{len(cut)} answer streams from {some(names)} ended before they were complete"
+        f"{counted(len(cut), 'answer stream')} from {some(names)} ended before they were complete"
         + (f" ({some(errors, 2)})." if errors else "."),
         confidence=earned(0.8, (bool(errors), 0.4), (len(cut) > 1, 0.4)),
         subjects=names,
@@ -73,7 +74,7 @@ def find_sse_buffered(tables: Tables) -> Iterator[Finding]:
     waited = max(row["ttft_ms"] or 0 for row in rows)
     yield finding(
         "sse.buffered",
-        f"{len(rows)} answer streams from {some(names)} came all at once after up to "
+        f"{counted(len(rows), 'answer stream')} from {some(names)} came all at once after up to "
         f"{waited / 1000:.1f} s: {some(marks)}.",
         confidence=earned(0.6, *((True, 0.4) for _ in marks), (len(rows) > 1, 0.4)),
         subjects=names,

@@ -157,6 +157,16 @@ def flow_evidence(rows: Iterable[Record], note: str, column: str = "flow") -> tu
     return tuple(Evidence.flow(source, flow, note) for source, flow in list(named)[:MAX_EVIDENCE])
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 connection``, ``3 connections``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def times_over(number: int) -> str:
+    """``once``, ``twice``, ``3 times``."""
+    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
+
+
 def noted(source: str, note: str) -> Evidence:
     """Evidence in a file that has neither frames nor flows for it."""
     return Evidence(source, note)

@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from analysis.detect.sockets import sockets, turns_due
-from analysis.detect.support import Record, earned, effect, finding, flow_evidence, ranked
+from analysis.detect.support import (
+    Record,
+    earned,
+    effect,
+    finding,
+    flow_evidence,
+    ranked,
+    times_over,
+)
 from analysis.knowledge.codes import CloseCode, close_code
 from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Locus, Severity
@@ -33,7 +41,7 @@ def _closed(code: CloseCode, rows: list[Record], due: bool) -> Finding:
     hosts = ranked(row["host"] for row in rows)
     found = finding(
         "ws.closed_by_server",
-        f"The websocket to {some(hosts)} was closed {len(rows)} times by the other side with "
+        f"The websocket to {some(hosts)} was closed {times_over(len(rows))} by the other side with "
         f"{code.code} ({code.name}): {code.reading}.",
         confidence=earned(0.85, (len(rows) > 1, 0.4), (due, 0.3)),
         subjects=hosts,

@@ -29,6 +29,7 @@ from analysis.detect.support import (
     last_moment,
     packet_evidence,
     ranked,
+    times_over,
 )
 from analysis.knowledge import threshold
 from analysis.knowledge.codes import idle_timer
@@ -126,7 +127,7 @@ def _dropped(members: list[Cut], cause: str | None, end: float | None) -> Findin
     if wire:
         signals = ["the packets show a reset with the server's address"]
     if due:
-        signals.append(f"{due} answers were still due")
+        signals.append("an answer was still due")
     if idle:
         signals.append(f"silent for {median(idle):.0f} s before")
     fits = idle_timer(median(idle), 0.02) if idle and len(members) < 3 else None
@@ -140,7 +141,7 @@ def _dropped(members: list[Cut], cause: str | None, end: float | None) -> Findin
         severity = Severity.INFO if late else Severity.WARNING
     return finding(
         "ws.dropped",
-        f"The websocket to {some(hosts)} was cut {len(members)} times: {'; '.join(signals)}.",
+        f"The websocket to {some(hosts)} was cut {times_over(len(members))}: {'; '.join(signals)}.",
         confidence=earned(0.78, (wire, 0.4), (due > 0, 0.4), (len(members) > 1, 0.3)),
         subjects=hosts,
         severity=severity,

@@ -18,6 +18,7 @@ from analysis.detect.sockets import (
 )
 from analysis.detect.support import (
     Record,
+    counted,
     earned,
     effect,
     finding,
@@ -71,8 +72,9 @@ def find_ws_frames_lost(tables: Tables) -> Iterator[Finding]:
     due = any(turns_due(row, tables) for row in hit)
     yield finding(
         "ws.frames_lost",
-        f"{total} numbered items are missing among {seen} frames of {len(lost)} answers on the "
-        f"websocket to {some(hosts)}, and no catch-up brought them"
+        f"{counted(total, 'numbered item')} missing among {seen} frames of "
+        f"{counted(len(lost), 'answer')} on the "
+        f"websocket to {some(hosts)}, and no catch-up brought it"
         + ("; the answer never ended." if due else "."),
         confidence=earned(0.8, (total > 1, 0.3), (due, 0.4), (len(lost) > 1, 0.3)),
         subjects=hosts,
@@ -80,7 +82,7 @@ def find_ws_frames_lost(tables: Tables) -> Iterator[Finding]:
         count=total,
         times=[row["time"] for topic in lost for row in by_topic[topic]],
         evidence=flow_evidence(hit, "the websocket with gaps in its numbering"),
-        in_short=f"{total} items missing among {seen} frames",
+        in_short=f"{counted(total, 'item')} missing among {seen} frames",
         measurements={"missing": total, "frames": seen},
     )
 

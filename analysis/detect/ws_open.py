@@ -24,6 +24,7 @@ from analysis.detect.sockets import (
 from analysis.detect.support import (
     MAX_EVIDENCE,
     Record,
+    counted,
     earned,
     effect,
     finding,
@@ -118,7 +119,7 @@ def find_ws_upgrade_stripped(tables: Tables) -> Iterator[Finding]:
         signals.append(f"the answer is one of {vendor}")
     yield finding(
         "ws.upgrade_stripped",
-        f"{len(rows)} websocket upgrades to {some(hosts)} did not get through: "
+        f"{counted(len(rows), 'websocket upgrade')} to {some(hosts)} did not get through: "
         f"{'; '.join(signals)}.",
         confidence=earned(0.6, *((True, 0.4) for _ in signals[1:]), (len(rows) > 1, 0.2)),
         subjects=hosts,
@@ -163,7 +164,7 @@ def _refused(failed: list[Record], tables: Tables) -> Finding:
     )
     found = finding(
         "ws.connect_failed",
-        f"{len(failed)} websocket upgrades to {some(hosts)} failed, {what}"
+        f"{counted(len(failed), 'websocket upgrade')} to {some(hosts)} failed, {what}"
         + (" by the service's own edge." if by_edge else "."),
         confidence=earned(0.8, (below, 0.4), (len(failed) > 1, 0.3), (bool(statuses), 0.3)),
         subjects=hosts,
@@ -187,7 +188,7 @@ def _unconnected(rows: list[Record]) -> Finding:
     at = f" at the stage {some(stages)}" if stages else ""
     return finding(
         "ws.connect_failed",
-        f"{len(rows)} connections to {some(hosts)} failed{at}, so no websocket was opened"
+        f"{counted(len(rows), 'connection')} to {some(hosts)} failed{at}, so no websocket was open"
         + (f": {some(errors, 2)}." if errors else "."),
         confidence=earned(0.8, (len(rows) > 1, 0.3), (bool(stages), 0.3)),
         subjects=hosts,
@@ -228,10 +229,10 @@ def _unreached(wire: list[WireSocket], tables: Tables) -> Finding:
     hosts = ranked(item.host for item in wire)
     resets = [item for item in wire if item.tcp["reset_by"] == "server"]
     others = _others_reached(tables)
-    how = "reset" if resets else "left without an answer"
+    how = "reset" if resets else "unanswered"
     return finding(
         "ws.connect_failed",
-        f"{len(wire)} connections to {some(hosts)} were {how} after the ClientHello"
+        f"{counted(len(wire), 'connection')} to {some(hosts)} {how} after the ClientHello"
         + (", while other hosts of ChatGPT answered." if others else "."),
         confidence=earned(0.7, (others, 0.5), (len(wire) > 1, 0.4), (bool(resets), 0.2)),
         subjects=hosts,

@@ -90,7 +90,7 @@ def test_lossy_by_its_packets_and_sources() -> None:
         sources=[Source("a/b.pcap", SourceKind.PCAP, complete=False, problems=("cut short",))]
     )
     finding = found(concat([tables(**late), cut]))["capture.lossy"]
-    for part in ("cut short", "3 segments", "1 connections began before"):
+    for part in ("cut short", "3 segments not captured", "1 connection begun before"):
         assert part in finding.summary
     assert "capture.lossy" not in found(tables(**handshakes(2)))
 

@@ -258,6 +258,14 @@ def test_stalled() -> None:
     assert found(given)["ws.stalled"].measurements["silence_s"] == 289.0
 
 
+def test_a_second_idle_socket_is_not_stalled() -> None:
+    handed = {"source": "f", "flow": "a", "host": "chatgpt.com", "started": 104.0, "handoff": True}
+    rows = [socket(1), socket(2, subscribed=1, completed=1)]
+    later = exchange("x", ended=600.0)
+    assert serious(tables(ws=rows, sse=[handed], http=[later])) == set()
+    assert serious(tables(ws=rows[:1], sse=[handed], http=[later])) == {"ws.stalled"}
+
+
 def test_stalled_with_unanswered_pings() -> None:
     pings = [frame(None, 115.0 + 10 * n, from_client=True, opcode=9) for n in range(4)]
     given = tables(ws=[socket(subscribed=1)], ws_frames=[frame(1, 110.0), *pings])
