@@ -100,6 +100,11 @@ class WireSocket:
         return row["reset_by"] == "server" and quiet
 
     @property
+    def closed(self) -> bool:
+        """Ended by the server's FIN; what the websocket said before it is encrypted."""
+        return bool(self.tcp["server_fin"]) and self.tcp["reset_by"] is None
+
+    @property
     def idle(self) -> float | None:
         """Silence of data before the end, in seconds."""
         end = self.tcp["reset_time"] or self.tcp["last_time"]

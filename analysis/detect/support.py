@@ -13,6 +13,7 @@ import pyarrow as pa
 from analysis.knowledge import findings, hosts, wording
 from analysis.knowledge.addresses import address as parsed
 from analysis.knowledge.hosts import HostRule
+from analysis.knowledge.secrets import printable
 from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
 
@@ -204,13 +205,16 @@ def finding(
     entry = findings()[finding_id]
     words = wording(finding_id)
     seen = sorted(time for time in times if time is not None)
+    # names come from the capture: they must neither drive a terminal nor reorder a page
+    subjects = tuple(printable(name) for name in subjects)
+    in_short = printable(in_short)
     return Finding(
         id=finding_id,
         locus=entry.locus,
         severity=severity or entry.severity,
         confidence=confidence,
-        summary=summary,
-        subjects=tuple(subjects),
+        summary=printable(summary),
+        subjects=subjects,
         vendor=vendor,
         count=count,
         first_seen=seen[0] if seen else None,

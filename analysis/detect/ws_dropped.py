@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from analysis.detect.sockets import (
+    WireSocket,
     cut,
     ended_by_capture,
     packets_below,
@@ -54,7 +55,7 @@ def cuts(tables: Tables) -> list[Cut]:
     """Sockets cut by something other than the page and the capture."""
     rows = sockets(tables)
     if not rows:
-        return _wire_cuts(tables)
+        return [_wire_cut(item) for item in wire_sockets(tables) if item.reset and item.established]
     found = [_cut(row, tables) for row in rows if cut(row) and row["closed_by"] != "client"]
     # a reset in the packets is the path's, even in the last moment of the capture
     return [one for one in found if one.on_the_wire or not ended_by_capture(tables, one.time)]
@@ -74,21 +75,28 @@ def _cut(row: Record, tables: Tables) -> Cut:
     )
 
 
-def _wire_cuts(tables: Tables) -> list[Cut]:
-    return [
-        Cut(
-            host=item.host,
-            time=item.tcp["reset_time"] or item.tcp["last_time"],
-            idle_s=item.idle,
-            due=0,
-            evidence=packet_evidence(
-                [{**item.tls, **item.tcp}], "ClientHello, and the reset", ("frame", "reset_frame")
-            ),
-            on_the_wire=True,
-        )
-        for item in wire_sockets(tables)
-        if item.established and item.reset
-    ]
+def _wire_cut(item: WireSocket) -> Cut:
+    return Cut(
+        host=item.host,
+        time=item.tcp["reset_time"] or item.tcp["last_time"],
+        idle_s=item.idle,
+        due=0,
+        evidence=packet_evidence(
+            [{**item.tls, **item.tcp}],
+            "ClientHello, and the end",
+            ("frame", "reset_frame") if item.reset else ("frame", "last_frame"),
+        ),
+        on_the_wire=True,
+    )
+
+
+def _silent_ends(tables: Tables) -> list[Cut]:
+    """Cuts, and in packets alone also FINs: one says nothing, several at one age are a timer."""
+    found = cuts(tables)
+    if sockets(tables):
+        return found
+    closed = [item for item in wire_sockets(tables) if item.closed and item.established]
+    return found + [_wire_cut(item) for item in closed]
 
 
 def timer_of(found: list[Cut]) -> tuple[float, list[Cut]] | None:
@@ -155,7 +163,7 @@ def _dropped(members: list[Cut], cause: str | None, end: float | None) -> Findin
 
 
 def find_ws_idle_timeout(tables: Tables) -> Iterator[Finding]:
-    timer = timer_of(cuts(tables))
+    timer = timer_of(_silent_ends(tables))
     if timer is None:
         return
     age, members = timer

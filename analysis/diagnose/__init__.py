@@ -46,6 +46,6 @@ def _what_would_settle(areas: tuple[Coverage, ...]) -> str:
             "until the failure shows."
         )
     return (
-        f"only {', '.join(assessed)} could be judged, and no connection to ChatGPT was seen to "
-        "work or to fail. Capture again from before ChatGPT is opened until the failure shows."
+        f"only {', '.join(assessed)} could be judged, ChatGPT was not seen to work, and no fault "
+        "that has a name here was seen. Capture again from before ChatGPT is opened until the failure shows."
     )

@@ -93,6 +93,11 @@ def _opaque(piece: str, run: int) -> bool:
     return len(piece) >= 32 or (mixed and len(piece) >= 20)
 
 
+def printable(text: str) -> str:
+    """The text without control, zero-width and bidi characters, on one line."""
+    return " ".join(_UNSAFE.sub("", text).split())
+
+
 def redact_url(url: str) -> str:
     """A URL or path with ids of the path as ``{id}`` and secret query values masked.
 
@@ -173,7 +178,7 @@ def redact_text(text: str, limit: int) -> str:
     for pattern in (_JWT, _EMAIL, _UUID, _API_KEY, _LONG_HEX):
         cut = pattern.sub(MASK, cut)
     cut = _LONG_RUN.sub(lambda match: MASK if looks_secret(match.group()) else match.group(), cut)
-    cut = " ".join(cut.split())
+    cut = printable(cut)
     return cut if len(cut) <= limit else cut[: limit - 1].rstrip() + "…"
 
 

@@ -409,7 +409,7 @@ HOST = _schema(
     "host",
     "fact about the machine or the capture",
     ("source", "str", "", "file"),
-    ("section", "str", "", "os, interface, route, resolver, proxy, agent, clock, capture"),
+    ("section", "str", "", "os, interface, route, resolver, proxy, agent, tunnel, clock, capture"),
     ("name", "str", "", "which fact"),
     ("value", "str", "", "its value"),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from handmade import tables
+from handmade import answer, tables
 
 import analysis.detect
 from analysis.detect import DETECTORS, detect
@@ -54,6 +54,14 @@ def test_detectors_read_neither_clock_nor_files(path: Path) -> None:
         elif isinstance(node, ast.ImportFrom) and node.module:
             imported.add(node.module.partition(".")[0])
     assert not imported & {"time", "datetime", "os", "pathlib", "socket", "random", "agent"}
+
+
+def test_names_of_a_capture_cannot_drive_a_terminal() -> None:
+    name = "\u202e\x1b[31mx.chatgpt.com"
+    shown = str([finding.to_json() for finding in detect(tables(dns=[answer(name, "0.0.0.0")]))])
+    assert "x.chatgpt.com" in shown
+    assert "\\x1b" not in shown
+    assert "\\u202e" not in shown
 
 
 def test_no_tables_no_findings() -> None:

@@ -205,6 +205,18 @@ def test_idle_timeout_in_packets_alone() -> None:
     assert "ws.idle_timeout" in found(tables(**handshakes(3, sni=WS, tcp=cut)))
 
 
+def test_fins_at_one_idle_age_are_a_timer_and_at_several_are_not() -> None:
+    closed = {"server_fin": 1, "client_fin": 1, "last_time": 220.0, "last_payload_time": 120.0}
+    given = tables(**handshakes(3, sni=WS, tcp=closed))
+    assert serious(given) == {"ws.idle_timeout"}
+    ages = [
+        handshakes(1, sni=WS, start=n, tcp=closed | {"last_time": 140.0 + 30 * n})
+        for n in (0, 1, 2)
+    ]
+    rows = {name: [row for part in ages for row in part[name]] for name in ("tcp", "tls")}
+    assert serious(tables(**rows)) == set()
+
+
 @pytest.mark.parametrize("ages", [(60.0, 60.1), (20.0, 60.0, 200.0), (2.0, 2.0, 2.0)])
 def test_what_is_no_timer(ages: tuple[float, ...]) -> None:
     rows = [dropped(n) | {"idle_before_end_s": age} for n, age in enumerate(ages)]

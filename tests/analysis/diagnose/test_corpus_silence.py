@@ -1,0 +1,35 @@
+"""Real captures of other people's traffic: nothing in them is ChatGPT's fault."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analysis.diagnose import diagnose
+from analysis.model.diagnosis import Severity, Status
+from analysis.model.errors import InputError
+from analysis.read import read_source
+
+CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
+CAPTURES = sorted(
+    path
+    for folder in ("dns", "vpn", "websocket")
+    for path in (CORPUS / folder).glob("*")
+    if path.suffix in (".pcap", ".pcapng")
+)
+
+
+@pytest.mark.skipif(not CAPTURES, reason="the corpus of real captures is not beside the project")
+def test_captures_without_chatgpt_carry_no_verdict() -> None:
+    judged = 0
+    for path in CAPTURES:
+        try:
+            diagnosis = diagnose(read_source(path))
+        except InputError:
+            continue  # damaged on purpose
+        judged += 1
+        assert diagnosis.verdict.status is Status.INSUFFICIENT, path.name
+        serious = [f.id for f in diagnosis.findings if f.severity is not Severity.INFO]
+        assert serious == [], path.name
+    assert judged > 20
