@@ -47,5 +47,6 @@ def _what_would_settle(areas: tuple[Coverage, ...]) -> str:
         )
     return (
         f"only {', '.join(assessed)} could be judged, ChatGPT was not seen to work, and no fault "
-        "that has a name here was seen. Capture again from before ChatGPT is opened until the failure shows."
+        "that has a name here was seen. Capture again from before ChatGPT is opened until the "
+        "failure shows."
     )
