@@ -1,0 +1,1 @@
+"""Measurements: `make bench`.  Figures only mean something within one run."""
