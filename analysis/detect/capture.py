@@ -37,15 +37,14 @@ def find_capture_lossy(tables: Tables) -> Iterator[Finding]:
         # a sampler keeps no bulk data on purpose: what lies between its packets is not lost
         tcp = tcp.iloc[:0]
     if len(tcp):
+        file = str(next(iter(tcp["source"].dropna()), ""))
         gaps = int(tcp["lost_segments"].fillna(0).sum())
         if gaps:
-            losses.append(
-                (str(tcp["source"].iloc[0] or ""), f"{counted(gaps, 'segment')} not captured")
-            )
+            losses.append((file, f"{counted(gaps, 'segment')} not captured"))
         late = int((tcp["syn_frame"].isna() & tcp["first_frame"].notna()).sum())
         if late:
             note = f"{counted(late, 'connection')} begun before the capture"
-            losses.append((str(tcp["source"].iloc[0] or ""), note))
+            losses.append((file, note))
     if not losses:
         return
     notes = tuple(dict.fromkeys(note for _, note in losses))

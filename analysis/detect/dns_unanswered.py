@@ -103,7 +103,9 @@ def find_dns_timeout(tables: Tables) -> Iterator[Finding]:
     asked = [row for row in rows if not row["response"] and row["qname"] not in answered]
     end = last_moment(tables)
     asked = [
-        row for row in asked if end is not None and end - row["time"] >= threshold("dns_timeout_s")
+        row
+        for row in asked
+        if None not in (end, row["time"]) and end - row["time"] >= threshold("dns_timeout_s")
     ]
     tries: dict[str, list[Record]] = {}
     for row in asked:

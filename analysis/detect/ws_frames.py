@@ -26,6 +26,7 @@ from analysis.detect.support import (
     last_moment,
     ranked,
     records,
+    where,
 )
 from analysis.knowledge import threshold
 from analysis.knowledge.wording import some
@@ -37,10 +38,8 @@ PING, PONG = 9, 10
 
 def _frames(tables: Tables, flows: set[str]) -> list[Record]:
     frame = tables["ws_frames"]
-    if frame.empty:
-        return []
-    rows = records(frame[frame["flow"].isin(list(flows)).fillna(False)])
-    return sorted(rows, key=lambda row: row["time"] or 0.0)
+    frame = where(frame[frame["time"].notna()], "flow", lambda flow: flow in flows)
+    return sorted(records(frame), key=lambda row: float(row["time"]))
 
 
 def find_ws_frames_lost(tables: Tables) -> Iterator[Finding]:
