@@ -135,6 +135,10 @@ TCP = _schema(
     ("client_mss", "int", "octets", "MSS option of the SYN"),
     ("server_mss", "int", "octets", "MSS option of the SYN-ACK"),
     ("last_payload_time", "float", "s", "last packet with payload, either direction"),
+    ("client_payload_time", "float", "s", "last packet with payload from the client"),
+    ("server_payload_time", "float", "s", "last packet with payload from the server"),
+    ("fin_by", "str", "", "client or server: who sent the first FIN; missing without one"),
+    ("fin_time", "float", "s", "time of the first FIN"),
     ("app", "str", "", "recognised first bytes: tls, http, connect, socks, dns"),
     ("connect_host", "str", "", "host:port asked of an HTTP or SOCKS proxy on this connection"),
     (

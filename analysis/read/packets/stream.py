@@ -28,6 +28,7 @@ class Party:
         "mss",
         "number",
         "payload",
+        "payload_ns",
         "port",
         "resets",
         "side",
@@ -41,6 +42,7 @@ class Party:
         self.side = Side()
         self.direction: Direction | None = direction
         self.payload = 0
+        self.payload_ns: int | None = None
         self.fins = 0
         self.resets = 0
         self.mss: int | None = None
@@ -58,6 +60,8 @@ class Stream:
     __slots__ = (
         "client",
         "duplicate_acks",
+        "fin_by",
+        "fin_ns",
         "first_frame",
         "first_ns",
         "initial_rtt",
@@ -109,6 +113,8 @@ class Stream:
         self.zero_window = 0
         self.reset: Origin | None = None
         self.reset_by: str | None = None
+        self.fin_ns: int | None = None
+        self.fin_by: str | None = None
         self.last_payload_ns: int | None = None
         self.tunnelled = False
 
@@ -124,6 +130,9 @@ class Stream:
             self._syn(sender, flags, seq, mss, packet)
         if flags & FIN:
             sender.fins += 1
+            if self.fin_by is None:
+                self.fin_ns = packet.ns
+                self.fin_by = "client" if sender is self.client else "server"
         if flags & RST:
             sender.resets += 1
             if self.reset is None:

@@ -66,6 +66,10 @@ def _connection(stream: Stream, source: str) -> dict[str, object]:
         "client_mss": client.mss,
         "server_mss": server.mss,
         "last_payload_time": seconds(stream.last_payload_ns),
+        "client_payload_time": seconds(client.payload_ns),
+        "server_payload_time": seconds(server.payload_ns),
+        "fin_by": stream.fin_by,
+        "fin_time": seconds(stream.fin_ns),
         "app": stream.talk.app,
         "connect_host": stream.talk.connect_host,
     }

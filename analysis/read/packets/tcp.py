@@ -134,7 +134,7 @@ class Streams:
                 stream.initial_rtt = ns - stream.recent_syn_ns
             if length:
                 sender.payload += length
-                stream.last_payload_ns = ns
+                sender.payload_ns = stream.last_payload_ns = ns
                 direction = sender.direction
                 if direction is not None:
                     octets = found.data[start : start + captured] if captured > 0 else b""
@@ -206,6 +206,7 @@ def _skip(stream: Stream, segments: Segments, runs: Runs, begin: int, end: int) 
         side.last_marks = 0
         if sent[number]:
             side.next_seq_ns = int(segments.ns[runs.latest_data[number][last]])
+            party.payload_ns = side.next_seq_ns
     data = max(int(runs.latest_data[number][last]) for number in (0, 1))
     if data >= begin:
         stream.last_payload_ns = int(segments.ns[data])

@@ -35,6 +35,9 @@ def test_a_connection_from_syn_to_fin(tmp_path: Path) -> None:
     assert (row["client_fin"], row["server_fin"]) == (1, 1)
     assert (row["synack_ip_ttl"], row["server_ip_ttl"]) == (61, 61)
     assert row["last_payload_time"] == pytest.approx(1_700_000_000.04)
+    assert row["client_payload_time"] == pytest.approx(1_700_000_000.03)
+    assert row["server_payload_time"] == pytest.approx(1_700_000_000.04)
+    assert (row["fin_by"], row["fin_time"]) == ("client", pytest.approx(1_700_000_000.05))
 
 
 def test_resent_syn_has_no_syn_rtt(tmp_path: Path) -> None:
