@@ -23,12 +23,14 @@ class StreamDecoder:
     """
 
     def __init__(self, encoding: str) -> None:
-        self.encoding = encoding.strip().lower()
+        self.encoding = encoding.strip().lower().removeprefix("x-")
         self.failed = False
         self._zlib = zlib.decompressobj(wbits=47) if self.encoding in {"gzip", "deflate"} else None
         self._brotli = brotli.Decompressor() if self.encoding == "br" else None
         self._zstd = (
-            zstandard.ZstdDecompressor(max_window_size=1 << 23).decompressobj()
+            zstandard.ZstdDecompressor(max_window_size=1 << 23).decompressobj(
+                read_across_frames=True
+            )
             if self.encoding == "zstd"
             else None
         )
@@ -53,9 +55,7 @@ class StreamDecoder:
         if self._brotli is not None:
             out = bytes(self._brotli.process(data, output_buffer_limit=MAX_CHUNK))
             # output that is still held back means that the bound was reached
-            self.failed = len(out) >= MAX_CHUNK // 2 and bool(
-                self._brotli.process(b"", output_buffer_limit=MAX_CHUNK)
-            )
+            self.failed = not self._brotli.can_accept_more_data()
             return out
         if self._zstd is not None:
             # 4 octets may stand for a block of 128 KiB, so it is fed little at a time

@@ -12,13 +12,31 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
-from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
+
+from analysis.model.markup import Tag, plain, sound, tokens
 
 MAX_HTML = 4 * 1024 * 1024
 MAX_RESOURCES = 1000
+LEAST_RESOURCES = 3
+"""A page that names fewer scripts and styles is not the application."""
+
+USER_CONTENT = (".oaiusercontent.com", ".blob.core.windows.net", ".chatgpt.site")
+"""Domains that serve what users uploaded or made."""
+
+MAX_NAMED = 4000
+"""Names that are looked at: a page may name one resource often."""
+
+MAX_TEXT = 8000
+# the gaps are bounded so that a run of blanks cannot make the search slow
 _IMPORT = re.compile(
-    r"""(?:\bimport\s*\(\s*|\bimport\s+(?:[\w*\s{},$]{1,400}\s+from\s+)?|\bfrom\s+)["']([^"'\s<>]{1,2000})["']"""
+    r"""\b(?:import\s{0,64}(?:\(\s{0,64})?|from\s{0,64})["']([^"'\s<>]{1,2000})["']"""
+)
+_SCRIPT_TYPES = frozenset(
+    {
+        *("", "module", "text/javascript", "application/javascript", "application/x-javascript"),
+        *("text/ecmascript", "application/ecmascript"),
+    }
 )
 _SCHEMES = frozenset({"http", "https"})
 
@@ -42,52 +60,70 @@ class Page:
     text: str
 
 
-class _Collector(HTMLParser):
+class _Collector:
+    """Takes a document's tokens and keeps what it loads."""
+
     def __init__(self, base: str) -> None:
-        super().__init__(convert_charrefs=True)
         self.base = base
         self.build: str | None = None
-        self.title: list[str] = []
+        self.title = ""
         self.text: list[str] = []
         self.text_size = 0
         self.resources: dict[str, PageResource] = {}
-        self._inside: str | None = None
-        self._script_type = ""
+        self._inert = 0
+        self._named = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in attrs}
-        if tag == "html" and "data-build" in values:
-            self.build = values["data-build"][:100]
-        elif tag == "base" and values.get("href"):
-            self.base = _join(self.base, values["href"]) or self.base
-        elif tag == "script":
-            self._inside = "script"
-            self._script_type = values.get("type", "").strip().lower()
-            if values.get("src"):
-                self.add(values["src"], "script", bool(values.get("integrity")))
-        elif tag == "link" and values.get("href"):
-            self._link(values)
-        elif tag in {"title", "style"}:
-            self._inside = tag
+    def take(self, token: Tag | str) -> None:
+        if isinstance(token, str):
+            self._take_text(token)
+        elif token.name == "template":
+            self._inert = max(0, self._inert + (-1 if token.closing else 1))
+        elif not token.closing and not self._inert:
+            self._take_tag(token)
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        self._inside = None
+    def _take_text(self, text: str) -> None:
+        if self.text_size < MAX_TEXT:
+            words = " ".join(plain(text[: 4 * MAX_TEXT]).split())
+            if words:
+                self.text.append(words)
+                self.text_size += len(words) + 1
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._inside:
-            self._inside = None
+    def _take_tag(self, tag: Tag) -> None:
+        values = tag.attributes
+        match tag.name:
+            case "html" if "data-build" in values:
+                self.build = values["data-build"][:100]
+            case "base" if values.get("href"):
+                self.base = _join(self.base, values["href"]) or self.base
+            case "title" if not self.title:
+                self.title = " ".join(plain(tag.content[:1200]).split())[:300]
+            case "script":
+                self._script(values, tag.content)
+            case "link" if values.get("href"):
+                self._link(values)
 
-    def handle_data(self, data: str) -> None:
-        if self._inside == "script":
-            self._inline_script(data)
-        elif self._inside == "title":
-            self.title.append(data[:300])
-        elif self._inside is None and self.text_size < 8000:
-            text = " ".join(data.split())
-            if text:
-                self.text.append(text)
-                self.text_size += len(text)
+    def _script(self, values: dict[str, str], content: str) -> None:
+        kind = values.get("type", "").partition(";")[0].strip().lower()
+        if kind == "importmap":
+            self._import_map(content)
+        # a browser that knows modules leaves nomodule scripts alone; other types are data
+        if kind not in _SCRIPT_TYPES or ("nomodule" in values and kind != "module"):
+            return
+        if "src" in values:
+            self.add(values["src"], "script", bool(values.get("integrity")))
+            return
+        for match in _IMPORT.finditer(content):
+            if match[1].startswith(("/", "./", "../", "https://", "http://")):
+                self.add(match[1], "script")
+
+    def _import_map(self, content: str) -> None:
+        try:
+            imports = json.loads(content).get("imports", {})
+        except (ValueError, AttributeError, RecursionError):
+            return
+        for url in imports.values() if isinstance(imports, dict) else ():
+            if isinstance(url, str):
+                self.add(sound(url), "preload")
 
     def _link(self, values: dict[str, str]) -> None:
         rel = values.get("rel", "").lower().split()
@@ -98,29 +134,17 @@ class _Collector(HTMLParser):
         elif "modulepreload" in rel or ("preload" in rel and target == "script"):
             self.add(values["href"], "preload", integrity)
 
-    def _inline_script(self, text: str) -> None:
-        if self._script_type == "importmap":
-            try:
-                imports = json.loads(text).get("imports", {})
-            except (ValueError, AttributeError, RecursionError):
-                return
-            for url in imports.values() if isinstance(imports, dict) else ():
-                if isinstance(url, str):
-                    self.add(url, "preload")
-            return
-        if self._script_type not in {"", "module", "text/javascript", "application/javascript"}:
-            return
-        for match in _IMPORT.finditer(text):
-            if match[1].startswith(("/", "./", "../", "https://", "http://")):
-                self.add(match[1], "script")
-
     def add(self, reference: str, kind: str, integrity: bool = False) -> None:
+        self._named += 1
+        if not reference.strip() or self._named > MAX_NAMED:
+            return
         url = _join(self.base, reference.strip())
-        if url is None or len(self.resources) >= MAX_RESOURCES:
+        if url is None:
             return
         known = self.resources.get(url)
         # a module that is both preloaded and run is a script
-        if known is None or (known.kind == "preload" and kind != "preload"):
+        new = known is None and len(self.resources) < MAX_RESOURCES
+        if new or (known is not None and known.kind == "preload" and kind != "preload"):
             self.resources[url] = PageResource(url, kind, integrity)
 
 
@@ -137,14 +161,27 @@ def _join(base: str, reference: str) -> str | None:
 
 def read_page(html: str, url: str) -> Page:
     """What `html`, served at `url`, names; broken markup gives what can be found."""
-    collector = _Collector(url)
-    collector.feed(html[:MAX_HTML])
+    collector = _Collector(sound(url))
+    for token in tokens(html[:MAX_HTML]):
+        collector.take(token)
     return Page(
-        " ".join("".join(collector.title).split())[:300],
+        collector.title,
         collector.build,
         tuple(collector.resources.values()),
-        " ".join(collector.text)[:8000],
+        " ".join(collector.text)[:MAX_TEXT],
     )
+
+
+def shows_text(page: Page, host: str, status: int) -> bool:
+    """True for a page whose text may be kept: an error, a portal or a block page.
+
+    The application's own page and a file of the user carry the user's data in
+    their text and title.
+    """
+    if status >= 400:
+        return True
+    application = page.build is not None or len(page.resources) >= LEAST_RESOURCES
+    return not application and not f".{host.lower()}".endswith(USER_CONTENT)
 
 
 def skeleton(page: Page, resources: Iterable[PageResource]) -> str:

@@ -16,9 +16,25 @@ MAX_LINE = 256 * 1024
 """Octets of one line that are looked at; the rest of a longer line is skipped."""
 
 MAX_TYPES = 64
+MAX_PIECE = 24
+MAX_DIGITS = 4
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}\Z")
+_PIECES = re.compile(r"[_.:-]")
 _COMPLETE = frozenset({"message_stream_complete", "response.completed"})
 _ERRORS = frozenset({"error", "response.failed"})
+
+
+def is_word(text: str) -> bool:
+    """True for a type word or code: its looks are not those of a token or an id."""
+    if not _WORD.match(text) or sum(map(str.isdigit, text)) > MAX_DIGITS:
+        return False
+    return not any(_opaque(piece) for piece in _PIECES.split(text))
+
+
+def _opaque(piece: str) -> bool:
+    digits = any(map(str.isdigit, piece))
+    mixed = piece != piece.lower() and piece != piece.upper()
+    return len(piece) > MAX_PIECE or (digits and mixed and len(piece) > MAX_DIGITS)
 
 
 @dataclass(slots=True)
@@ -45,8 +61,11 @@ class SseScanner:
 
     def feed(self, data: bytes) -> None:
         """Take the next octets of the stream, cut anywhere."""
+        if not data:
+            return
         if self._last_cr and data[:1] == b"\n":
             data = data[1:]  # the LF of a CRLF that was cut between two chunks
+            self._last_cr = False
         if not data:
             return
         self._last_cr = data.endswith(b"\r")
@@ -84,7 +103,7 @@ class SseScanner:
             self._take_data(value)
 
     def _note_type(self, word: str) -> None:
-        if len(self.types) < MAX_TYPES and _WORD.match(word) and word not in self.types:
+        if len(self.types) < MAX_TYPES and is_word(word) and word not in self.types:
             self.types.append(word)
 
     def _take_data(self, value: bytes) -> None:
@@ -117,9 +136,9 @@ class SseScanner:
         response = payload.get("response")
         for holder in (payload, inner, response):
             error = holder.get("error") if isinstance(holder, dict) else None
-            if error is not None and error is not False:
+            if error:
                 code = error.get("code") or error.get("type") if isinstance(error, dict) else None
-                word = code if isinstance(code, str) and _WORD.match(code) else ""
+                word = code if isinstance(code, str) and is_word(code) else ""
                 self.error_code = self.error_code or word
 
     @property

@@ -12,14 +12,15 @@ import json
 import re
 from dataclasses import dataclass
 
-from analysis.model.sse_events import SseScanner
+from analysis.model.sse_events import SseScanner, is_word
 
 MAX_MESSAGE = 1024 * 1024
 """Octets up to which a message is parsed; a larger one is only counted."""
 
 MAX_ITEMS = 256
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}\Z")
+MAX_SEQUENCE = 2**63
 _TRAILING_NUMBER = re.compile(r"(\d{1,12})\Z")
+_TURN_ENDS = frozenset({"done", "conversation-turn-complete"})
 _TURN_TOPIC = "conversation-turn-"
 
 
@@ -85,8 +86,8 @@ class _Reader:
             self.topic,
             self.sequence,
             tuple(self.items[:MAX_ITEMS]),
-            tuple(self.subscribed),
-            tuple(self.turn_end),
+            tuple(self.subscribed[:MAX_ITEMS]),
+            tuple(self.turn_end[:MAX_ITEMS]),
             self.error,
         )
 
@@ -110,9 +111,9 @@ class _Reader:
         self._take_payload(entry, entry.get("topic_id"), words)
         sequence = entry.get("sequenceId")
         if isinstance(sequence, int) and not isinstance(sequence, bool):
-            self.sequence = sequence
+            self.sequence = sequence if 0 <= sequence < MAX_SEQUENCE else None
         self.error |= entry.get("type") == "error"
-        known = [word for word in words if isinstance(word, str) and _WORD.match(word)]
+        known = [word for word in words if isinstance(word, str) and is_word(word)]
         if known:
             self.kinds.append("/".join(dict.fromkeys(known)))
 
@@ -134,7 +135,7 @@ class _Reader:
             if isinstance(item, (str, int)) and not isinstance(item, bool):
                 self._take_item(str(item))
             encoded = payload.get("encoded_item")
-            ended = kind in {"done", "conversation-turn-complete"}
+            ended = isinstance(kind, str) and kind in _TURN_ENDS
             if isinstance(encoded, str):
                 scanner = SseScanner()
                 scanner.feed(encoded.encode("utf-8", "replace") + b"\n\n")
