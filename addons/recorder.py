@@ -22,7 +22,7 @@ from typing import IO
 
 from mitmproxy import connection, ctx, exceptions, flow, http, io, tls, websocket
 from mitmproxy.addonmanager import Loader
-from mitmproxy.proxy import server_hooks
+from mitmproxy.proxy import mode_specs, server_hooks
 
 from addons.bundle import EVENTS, FLOWS, BundleFolder, Journal
 from addons.connections import certificate_facts, error_stage, tries
@@ -34,6 +34,8 @@ from analysis.model.ws_message import describe
 
 SYNC_SECONDS = 1.0
 KEPT_MESSAGES = 500
+# what is whole in a moment: less than a megabyte
+_SMALL = re.compile(r"[0-9]{1,6}\Z")
 _PING_LOG = re.compile(r"Received WebSocket (ping|pong) from (client|server)")
 
 type Listener = Callable[[str, Mapping[str, object]], None]
@@ -59,6 +61,8 @@ class Recorder:
         self._sockets: dict[str, list[websocket.WebSocketMessage]] = {}
         self._by_client: dict[tuple[str, int], str] = {}
         self._tls_started: dict[str, float] = {}
+        self._upstream: tuple[str, int] | None = None
+        self._near: dict[str, float | None] = {}
         self._open: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._pings = _PingHandler(self)
@@ -108,6 +112,7 @@ class Recorder:
                     "packets": {"sampled": False, "reason": "recorded with the addon alone"},
                 }
             )
+        self._upstream = upstream_proxy()
         self.event("start", {"format": 1})
         # pings and pongs have no hook: mitmproxy only logs them
         logger = logging.getLogger("mitmproxy.proxy.server")
@@ -165,6 +170,23 @@ class Recorder:
         if hosts().is_chatgpt(host):
             self.event("ask", {"k": flow.client_conn.id, "host": host, "port": flow.request.port})
 
+    def http_connect_error(self, flow: http.HTTPFlow) -> None:
+        """A tunnel that could not be opened, also when the network's proxy refused it."""
+        server = flow.server_conn
+        if not hosts().is_chatgpt(flow.request.host):
+            return
+        text = (flow.error.msg if flow.error else "") or server.error or "tunnel refused"
+        facts = {
+            "c": server.id,
+            "host": flow.request.host,
+            "port": flow.request.port,
+            "via": _via(server),
+            "addresses": tries(text) or None,
+            "stage": error_stage(text, via=server.via is not None),
+            "error": redact_text(text, 300),
+        }
+        self.event("connect_error", facts)
+
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
         """Leave every connection alone that is not to a host of the table."""
         server = data.context.server
@@ -178,10 +200,13 @@ class Recorder:
 
     def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
         server = data.server
+        begun, ready = server.timestamp_start, server.timestamp_tcp_setup
+        if self._upstream is not None and server.address == self._upstream:
+            # the way to the network's proxy: the near leg of what is asked through it
+            self._near[data.client.id] = _milliseconds(begun, ready)
         if not self._follows(server):
             return
         peer = server.peername
-        begun, ready = server.timestamp_start, server.timestamp_tcp_setup
         facts = {
             "c": server.id,
             "address": peer[0] if peer else None,
@@ -214,6 +239,7 @@ class Recorder:
             )
 
     def client_disconnected(self, client: connection.Client) -> None:
+        self._near.pop(client.id, None)
         if client.peername:
             self._by_client.pop(client.peername[:2], None)
 
@@ -228,7 +254,10 @@ class Recorder:
         started = self._tls_started.pop(conn.id, None)
         facts = {
             "c": conn.id,
-            "sni": conn.sni,
+            "host": conn.sni,
+            "port": conn.address[1] if conn.address else None,
+            "via": _via(conn),
+            "tcp_ms": self._near.get(data.context.client.id) if conn.via else None,
             "version": conn.tls_version,
             "alpn": conn.alpn.decode("ascii", "replace") if conn.alpn else None,
             "tls_ms": _milliseconds(started, conn.timestamp_tls_setup),
@@ -262,12 +291,11 @@ class Recorder:
     def _target(data: server_hooks.ServerConnectionHookData) -> dict[str, object]:
         server = data.server
         address = server.address or ("", 0)
-        via = server.via
         return {
             "k": data.client.id,
             "host": server.sni or address[0],
             "port": address[1],
-            "via": f"{via[1][0]}:{via[1][1]}" if via else None,
+            "via": _via(server),
         }
 
     # -- exchanges -------------------------------------------------------------
@@ -281,7 +309,7 @@ class Recorder:
             "flow": flow.id,
             "c": flow.server_conn.id,
             "method": request.method[:20],
-            "url": redact_url(request.url)[:2000],
+            "url": redact_url(request.pretty_url)[:2000],
             "http_version": request.http_version,
             "headers": _header_list(request.headers),
             "cookie_bytes": sum(len(value) for value in request.headers.get_all("cookie")),
@@ -290,7 +318,7 @@ class Recorder:
         self.event("request", facts, request.timestamp_start)
         # an upload goes on as it comes; an ordinary request is whole in a moment
         length = request.headers.get("content-length", "")
-        if not length.isdigit() or int(length) > 1 << 20:
+        if not _SMALL.match(length):
             request.stream = True
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
@@ -336,11 +364,14 @@ class Recorder:
             facts.update(watch.facts())
         if flow.error is not None:
             facts["error"] = redact_text(flow.error.msg, 300)
+            if flow.error.msg.startswith("Upstream proxy"):
+                # the tunnel is opened only now, so no connection hook tells of its refusal
+                self.http_connect_error(flow)
         self.event("end", facts)
         body = b""
         if watch is not None and watch.kept:
             full = ctx.options.chatpath_bodies == "full" and not watch.cut
-            body = watch.decoded() if full else mask_body(watch.kept, flow)
+            body = watch.decoded() if full else mask_body(bytes(watch.kept), flow)
         self._write_flow(masked_copy(flow, body))
 
     @staticmethod
@@ -426,6 +457,19 @@ class _PingHandler(logging.Handler):
         client = getattr(record, "client", None)
         if match and client:
             self.recorder.ping(tuple(client[:2]), match[1], match[2])
+
+
+def upstream_proxy() -> tuple[str, int] | None:
+    """Address of the proxy that mitmproxy goes through, from its mode."""
+    for mode in getattr(getattr(ctx, "options", None), "mode", ()):
+        spec = mode_specs.ProxyMode.parse(mode)
+        if isinstance(spec, mode_specs.UpstreamMode):
+            return spec.address
+    return None
+
+
+def _via(server: connection.Server) -> str | None:
+    return f"{server.via[1][0]}:{server.via[1][1]}" if server.via else None
 
 
 def intercepts(name: str) -> bool:

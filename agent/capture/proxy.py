@@ -12,6 +12,7 @@ from mitmproxy.addons import default_addons
 from mitmproxy.master import Master
 
 from addons.recorder import Recorder
+from agent.capture.network_proxy import NetworkProxy
 from analysis.model.errors import UsageError
 
 START_SECONDS = 15.0
@@ -22,14 +23,14 @@ class ProxySettings:
     """How to run the proxy.
 
     `ca_folder` holds (or gets) our own CA; `roots` is the PEM file of roots
-    trusted upstream; `upstream` is the network's own proxy as a URL, if any.
+    trusted upstream; `upstream` is the network's own proxy, if any.
     """
 
     host: str
     port: int
     ca_folder: Path
     roots: Path
-    upstream: str | None = None
+    upstream: NetworkProxy | None = None
     bodies: str = "redacted"
 
 
@@ -58,7 +59,7 @@ class Proxy:
     """The running proxy. Use `start` and `stop` on the same event loop."""
 
     def __init__(self, settings: ProxySettings, recorder: Recorder) -> None:
-        mode = f"upstream:{settings.upstream}" if settings.upstream else "regular"
+        mode = f"upstream:{settings.upstream.url}" if settings.upstream else "regular"
         self.master = Master(
             options.Options(
                 listen_host=settings.host,
@@ -77,7 +78,7 @@ class Proxy:
             chatpath_bodies=settings.bodies,
             # ours is the CA; a service's own page must not be replaced by mitmproxy's
             onboarding=False,
-            upstream_cert=True,
+            upstream_auth=settings.upstream.login if settings.upstream else None,
         )
         self.ca_file = settings.ca_folder / "mitmproxy-ca-cert.pem"
         self._task: asyncio.Task[None] | None = None

@@ -9,7 +9,6 @@ import secrets
 import signal
 import tempfile
 import time
-import urllib.request
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -19,6 +18,7 @@ from addons.bundle import PACKETS, BundleFolder
 from addons.recorder import Recorder
 from agent.capture import host, trust
 from agent.capture.lookups import Lookups, loop_factory
+from agent.capture.network_proxy import network_proxy
 from agent.capture.progress import Progress
 from agent.capture.proxy import Proxy, ProxySettings
 from agent.capture.sampling import Sampling
@@ -195,7 +195,7 @@ async def _start(settings: CaptureSettings, parts: _Parts, scratch: Path) -> Run
         return Running(
             parts.folder.path, None, None, None, None, None, None, parts.progress, parts.mark
         )
-    upstream = system_proxy() if settings.use_system_proxy else None
+    upstream = network_proxy() if settings.use_system_proxy else None
     roots = trust.write_upstream_roots(scratch / "upstream.pem", settings.roots)
     ca_folder = settings.ca_folder or scratch / "ca"
     ca_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -207,7 +207,7 @@ async def _start(settings: CaptureSettings, parts: _Parts, scratch: Path) -> Run
     address = await proxy.start()
     facts.update(
         listen=f"{address[0]}:{address[1]}",
-        upstream=host.bare_proxy(upstream) if upstream else None,
+        upstream=upstream.url if upstream else None,
         ca_sha256=trust.ca_sha256(proxy.ca_file),
     )
     parts.folder.update_session(facts)
@@ -218,15 +218,7 @@ async def _start(settings: CaptureSettings, parts: _Parts, scratch: Path) -> Run
         roots=trust.write_client_roots(scratch / "client.pem", proxy.ca_file),
         spki=trust.spki_sha256(proxy.ca_file),
         packets_reason=parts.sampling.reason,
-        upstream=host.bare_proxy(upstream) if upstream else None,
+        upstream=upstream.url if upstream else None,
         progress=parts.progress,
         mark=parts.mark,
     )
-
-
-def system_proxy() -> str | None:
-    """The proxy that the machine uses for https, as a URL without a path."""
-    address = urllib.request.getproxies().get("https") or ""
-    if not address:
-        return None
-    return address.rstrip("/") if "://" in address else f"http://{address.rstrip('/')}"

@@ -117,7 +117,10 @@ def capture(
         ca_folder=Path.home() / ".chatpath" / "ca",
     )
     typed = sys.stdin.isatty() and not command
-    bundle = record(settings, _watched(client, console, progress, typed=typed), progress)
+    by_hand = browser == "none" and not command
+    bundle = record(
+        settings, _watched(client, console, progress, typed=typed, by_hand=by_hand), progress
+    )
     if outcome.status:
         console.print(f"The command ended with status {outcome.status}.", markup=False)
     _, diagnosis = read_and_diagnose([bundle])
@@ -177,13 +180,15 @@ def _client(
     return with_browser(found[browser], url, duration)
 
 
-def _watched(client: Client, console: Console, progress: Progress, *, typed: bool) -> Client:
+def _watched(
+    client: Client, console: Console, progress: Progress, *, typed: bool, by_hand: bool
+) -> Client:
     """The client with a live status line, and with remarks typed by the person."""
 
     async def watched(running: Running) -> None:
         import asyncio
 
-        _announce(console, running, typed=typed)
+        _announce(console, running, typed=typed, by_hand=by_hand)
         status = asyncio.create_task(_show(console, progress))
         stop_typing = _take_remarks(running, console) if typed else None
         try:
@@ -196,13 +201,15 @@ def _watched(client: Client, console: Console, progress: Progress, *, typed: boo
     return watched
 
 
-def _announce(console: Console, running: Running, *, typed: bool) -> None:
+def _announce(console: Console, running: Running, *, typed: bool, by_hand: bool) -> None:
     if running.proxy_url:
         console.print(f"Proxy: {running.proxy_url}   CA: {running.ca_file}", markup=False)
     if running.upstream:
         console.print(f"Through the network's proxy {running.upstream}", markup=False)
     if running.packets_reason:
         console.print(f"No packets: {running.packets_reason}.", markup=False)
+    if by_hand and running.proxy_url:
+        console.print("Set this proxy in your browser, and let it trust the CA for this time.")
     if typed:
         console.print("Type a remark and Enter to mark a moment. Ctrl-C ends the recording.")
 
