@@ -205,11 +205,13 @@ def working_addresses(tables: Tables) -> frozenset[Address]:
         done = where(done, "sni", _listed)
         if len(done) and len(tables["tcp"]):
             tcp = tables["tcp"]
-            columns = ["source", "stream", "server_payload", "client_payload"]
-            live = tcp[tcp["reset_by"].isna()][columns]
+            # by sequence numbers, because a sampler keeps no data records
+            columns = ["source", "stream", "server_sent", "client_sent"]
+            # a client that resets after its own request only closed in a hurry
+            live = tcp[tcp["reset_by"].fillna("") != "server"][columns]
             joined = done.merge(live, on=["source", "stream"], how="inner")
-            asked = joined["client_payload"] - joined["hello_bytes"] >= threshold("request_works")
-            told = joined["server_payload"] >= threshold("payload_works")
+            asked = joined["client_sent"] - joined["hello_bytes"] >= threshold("request_works")
+            told = joined["server_sent"] >= threshold("payload_works")
             found |= set(joined[asked.fillna(False) | told.fillna(False)]["server"].dropna())
     parsed = {address(text) for text in found if text}
     return frozenset(item for item in parsed if item is not None and is_bogus(item))

@@ -98,6 +98,13 @@ TCP = _schema(
     ("bytes", "int", "octets", "frame lengths on the wire, both directions"),
     ("client_payload", "int", "octets", "TCP payload sent by the client"),
     ("server_payload", "int", "octets", "TCP payload sent by the server"),
+    (
+        "client_sent",
+        "int",
+        "octets",
+        "data the client sent by its sequence numbers, captured or not; missing without its SYN",
+    ),
+    ("server_sent", "int", "octets", "the same of the server"),
     ("first_time", "float", "s", "first packet"),
     ("last_time", "float", "s", "last packet"),
     ("first_frame", "int", "", "frame of the first packet"),

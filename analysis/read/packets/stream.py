@@ -32,6 +32,7 @@ class Party:
         "port",
         "resets",
         "side",
+        "synchronised",
         "ttls",
     )
 
@@ -45,8 +46,18 @@ class Party:
         self.payload_ns: int | None = None
         self.fins = 0
         self.resets = 0
+        self.synchronised = False
         self.mss: int | None = None
         self.ttls: dict[int, int] = {}
+
+    @property
+    def sent(self) -> int | None:
+        """Octets of data sent, by sequence numbers: also what the capture left out."""
+        if not self.synchronised or self.side.base_seq is None or not self.side.next_seq:
+            return None
+        ends = 2 if self.fins else 1  # SYN and FIN take a number each
+        octets = (self.side.next_seq - self.side.base_seq & 0xFFFFFFFF) - ends
+        return octets if 0 <= octets < 0x80000000 else None
 
     @property
     def usual_ttl(self) -> int | None:
@@ -153,6 +164,7 @@ class Stream:
                 self.syns += 1
                 if self.syn_frame is None:
                     self.syn_frame, self.syn_ns = packet.frame, packet.ns
+        sender.synchronised = True
         if sender.mss is None:
             sender.mss = mss
 

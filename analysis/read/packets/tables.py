@@ -39,6 +39,8 @@ def _connection(stream: Stream, source: str) -> dict[str, object]:
         "bytes": stream.octets,
         "client_payload": client.payload,
         "server_payload": server.payload,
+        "client_sent": client.sent,
+        "server_sent": server.sent,
         "first_time": seconds(stream.first_ns),
         "last_time": seconds(stream.last_ns),
         "first_frame": stream.first_frame,

@@ -100,6 +100,7 @@ def handshakes(
                 "synack_frame": base + 2,
                 "syn_rtt_ms": near,
                 "server_payload": 40000,
+                "server_sent": 40000,
                 "last_payload_time": at + 20,
                 "app": "tls",
                 **(tcp or {}),

@@ -133,13 +133,13 @@ def test_a_private_answer_that_works_is_split_dns(address: str) -> None:
     assert serious(tables(dns=[lookup], connections=[connection(address=address)])) == set()
     seen = handshakes(server=address)
     assert serious(tables(dns=[lookup], **seen)) == set()
-    small = {"server_payload": 3000, "client_payload": 1400}
+    small = {"server_sent": 3000, "client_sent": 1400}
     seen = handshakes(server=address, tcp=small, tls={"hello_bytes": 517})
     assert serious(tables(dns=[lookup], **seen)) == set()
 
 
 def test_a_block_page_whose_certificate_is_refused_is_no_split_dns() -> None:
-    left = {"server_payload": 3000, "client_payload": 560}
+    left = {"server_sent": 3000, "client_sent": 560}
     seen = handshakes(server="10.1.1.1", tcp=left, tls={"hello_bytes": 517})
     given = tables(dns=[answer("chatgpt.com", "10.1.1.1")], **seen)
     assert "dns.sinkhole" in found(given)
