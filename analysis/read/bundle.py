@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
+import struct
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from analysis.knowledge.secrets import redact_text, redact_url
 from analysis.model.diagnosis import Source, SourceKind
 from analysis.model.errors import InputError
 from analysis.model.frames import CaptureFacts, Row, Tables, frame_of_rows
+from analysis.model.markup import sound
 from analysis.read import fields
 from analysis.read.exchange import Exchange
 from analysis.read.flows import FlowFile, load_flows
@@ -30,6 +35,13 @@ SESSION, FLOWS, EVENTS, PACKETS = "session.json", "flows.mitm", "events.jsonl", 
 PARTS = (SESSION, FLOWS, EVENTS, PACKETS)
 MAX_SESSION = 4 * 1024 * 1024
 MAX_UNZIPPED = 8 * 1024**3
+MAX_RATIO = 100
+"""Octets of a bundle for each octet of its zip; what was recorded packs to a tenth or so."""
+
+_ZIP_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError),
+    *(NotImplementedError, ValueError, struct.error),
+)
 _COPY = 1024 * 1024
 KNOWN_FORMAT = 1
 
@@ -48,40 +60,60 @@ def read_bundle(path: Path, name: str | None = None, prefix: str = "") -> Tables
     """
     name = name or path.name
     if path.is_file():
-        with _unzipped(path) as folder:
-            return _read(folder, name, prefix)
-    return _read(path, name, prefix)
+        with _unzipped(path) as (folder, problems):
+            return _read(folder, name, prefix, problems)
+    return _read(path, name, prefix, [])
 
 
 @contextmanager
-def _unzipped(path: Path) -> Iterator[Path]:
-    """The bundle's own files, and no others, unpacked within bounds."""
+def _unzipped(path: Path) -> Iterator[tuple[Path, list[str]]]:
+    """The bundle's own files, and no others, unpacked within bounds; and what went wrong."""
     with tempfile.TemporaryDirectory(prefix="chatpath-") as scratch:
-        folder = Path(scratch)
-        found = False
-        left = MAX_UNZIPPED
+        folder, problems = Path(scratch), list[str]()
+        left = min(MAX_UNZIPPED, MAX_RATIO * path.stat().st_size + MAX_SESSION)
         try:
-            with zipfile.ZipFile(path) as archive:
-                for entry in archive.infolist():
-                    part = Path(entry.filename).name
-                    if part not in PARTS or (folder / part).exists() or entry.is_dir():
-                        continue
-                    found = True
+            archive = zipfile.ZipFile(path)
+        except _ZIP_ERRORS as error:
+            raise InputError(
+                f"{path} is a zip that cannot be opened ({_reason(error)}); pack the bundle again."
+            ) from error
+        with archive:
+            for entry in _entries(archive):
+                part = Path(entry.filename).name
+                try:
                     with archive.open(entry) as packed, (folder / part).open("wb") as out:
                         while data := packed.read(min(_COPY, left)):
                             out.write(data)
                             left -= len(data)
-        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
-            if not found:
+                except _ZIP_ERRORS as error:
+                    problems.append(f"{part} is damaged in the zip ({_reason(error)})")
+                if not left:
+                    problems.append(f"{part} unpacks to more than a bundle holds; cut there")
+                    break
+            if not any(folder.iterdir()):
                 raise InputError(
-                    f"{path} is a zip that cannot be opened ({error}); pack the bundle again."
-                ) from error
-        if not found:
-            raise InputError(
-                f"{path} is a zip without a chatpath bundle in it; name a bundle made by "
-                "chatpath capture."
-            )
-        yield folder
+                    f"{path} is a zip without a chatpath bundle in it; name a bundle made by "
+                    "chatpath capture."
+                )
+        yield folder, problems
+
+
+def _entries(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
+    """The parts of the first bundle in the archive, each once."""
+    place: Path | None = None
+    seen: set[str] = set()
+    for entry in archive.infolist():
+        path = Path(entry.filename)
+        if path.name not in PARTS or entry.is_dir() or path.name in seen:
+            continue
+        place = place or path.parent
+        if path.parent == place:
+            seen.add(path.name)
+            yield entry
+
+
+def _reason(error: Exception) -> str:
+    return redact_text(str(error) or type(error).__name__, 80)
 
 
 @dataclass(slots=True)
@@ -93,11 +125,12 @@ class _Parts:
     problems: list[str]
 
 
-def _read(folder: Path, name: str, prefix: str) -> Tables:
-    parts = _load(folder, prefix)
+def _read(folder: Path, name: str, prefix: str, problems: list[str]) -> Tables:
+    parts = _load(folder, name, prefix, problems)
     exchanges = list(_merged(parts))
     journal = parts.journal
     captured = _capture_facts(parts, name)
+    frames_of = _frames(parts)
     frames = {
         "http": frame_of_rows("http", (item.http_row() for item in exchanges)),
         "resources": frame_of_rows("resources", resource_rows(exchanges)),
@@ -106,16 +139,22 @@ def _read(folder: Path, name: str, prefix: str) -> Tables:
             list(journal.connections.values()) or list(parts.flows.connections.values()),
         ),
         "ws": frame_of_rows(
-            "ws", [_socket(item, parts) for item in exchanges if item.is_websocket]
+            "ws", [_socket(item, parts, frames_of) for item in exchanges if item.is_websocket]
         ),
         "ws_frames": frame_of_rows(
             "ws_frames",
-            [row for rows in journal.frames.values() for row in rows] or parts.flows.frames,
+            [row for rows in frames_of.values() for row in rows],
         ),
         "sse": frame_of_rows("sse", [_stream(item, parts) for item in exchanges if item.is_stream]),
         "chunks": frame_of_rows("chunks", journal.chunks),
         "markers": frame_of_rows("markers", journal.markers),
-        "host": frame_of_rows("host", list(_host_rows(parts.session, prefix + SESSION))),
+        "host": frame_of_rows(
+            "host",
+            [
+                {column: sound(value) for column, value in row.items()}
+                for row in _host_rows(parts.session, prefix + SESSION)
+            ],
+        ),
     }
     packets = parts.packets
     lookups = journal.lookups
@@ -153,8 +192,7 @@ def _with_packet_lookups(whole: Tables, packets: Tables) -> Tables:
     return Tables({**whole.frames, "dns": merged}, whole.sources, whole.captures)
 
 
-def _load(folder: Path, prefix: str) -> _Parts:
-    problems: list[str] = []
+def _load(folder: Path, name: str, prefix: str, problems: list[str]) -> _Parts:
     session = _session(folder / SESSION, problems)
     journal = Journal()
     if (folder / EVENTS).is_file():
@@ -176,11 +214,12 @@ def _load(folder: Path, prefix: str) -> _Parts:
             problems += [f"{PACKETS}: {p}" for source in packets.sources for p in source.problems]
         except InputError as error:
             problems.append(f"{PACKETS} cannot be read: {error}")
-    else:
+    elif fields.flag(fields.mapping(session, "packets"), "sampled") is not False:
         problems.append(f"{PACKETS} is missing")
-    if len(problems) >= len(PARTS) and not (journal.exchanges or flows.exchanges or packets):
+    events = journal.first_time is not None or journal.exchanges
+    if not (session or events or flows.exchanges or packets):
         raise InputError(
-            f"{folder} holds a bundle of which nothing can be read; record the session again."
+            f"{name} is a bundle of which nothing can be read; record the session again."
         )
     return _Parts(session, flows, journal, packets, problems)
 
@@ -208,7 +247,13 @@ def _merged(parts: _Parts) -> Iterator[Exchange]:
         stored = parts.flows.exchanges.get(flow)
         if stored is not None:
             exchange.source = stored.source
-            exchange.body, exchange.page = stored.body, stored.page
+            exchange.page, exchange.excerpt = stored.page, stored.excerpt
+            exchange.error_code = stored.error_code
+            if exchange.status is None:
+                # the journal is written in batches: its last half second may be lost
+                exchange.status = stored.status
+                exchange.response_headers = stored.response_headers
+            exchange.ended = exchange.ended or stored.ended
             exchange.request_end = stored.request_end or exchange.request_end
             exchange.response_start = stored.response_start or exchange.response_start
             exchange.request_bytes = None
@@ -220,16 +265,15 @@ def _merged(parts: _Parts) -> Iterator[Exchange]:
             yield exchange
 
 
-def _socket(exchange: Exchange, parts: _Parts) -> Row:
-    end = parts.journal.socket_ends.get(exchange.flow)
-    return socket_row(
-        exchange,
-        parts.journal.frames.get(exchange.flow, ()),
-        ended=end.time if end else None,
-        close_code=end.code if end else None,
-        closed_by_client=end.by_client if end else None,
-        reason_bytes=end.reason_bytes if end else None,
-    )
+def _frames(parts: _Parts) -> Mapping[str, Sequence[Row]]:
+    """The journal's frames; those of the flow file where the journal has none of a socket."""
+    return {**parts.flows.frames, **parts.journal.frames}
+
+
+def _socket(exchange: Exchange, parts: _Parts, frames: Mapping[str, Sequence[Row]]) -> Row:
+    flow = exchange.flow
+    end = parts.journal.socket_ends.get(flow) or parts.flows.socket_ends.get(flow)
+    return socket_row(exchange, frames.get(flow, ()), end)
 
 
 def _stream(exchange: Exchange, parts: _Parts) -> Row:
@@ -257,8 +301,8 @@ def _capture_facts(parts: _Parts, name: str) -> CaptureFacts:
         reason = "the sampler ended before the session did"
     return CaptureFacts(
         source=name,
-        started=fields.number(session, "started"),
-        ended=fields.number(session, "ended") or parts.journal.last_time,
+        started=fields.moment(session.get("started")),
+        ended=fields.moment(session.get("ended")) or parts.journal.last_time,
         end_state=("complete" if state == "complete" else "abrupt") if session else None,
         mode=fields.text(session, "mode", 20),
         listen=fields.text(session, "listen", 60),
@@ -270,7 +314,7 @@ def _capture_facts(parts: _Parts, name: str) -> CaptureFacts:
     )
 
 
-def _host_rows(session: Mapping[str, object], source: str) -> Iterator[Row]:
+def _host_rows(session: Mapping[str, object], source: str) -> Iterator[Mapping[str, str]]:
     """session.json flattened to section, name and value."""
     host = fields.mapping(session, "host")
     for key in ("os", "timezone", "python"):
@@ -289,10 +333,20 @@ def _host_rows(session: Mapping[str, object], source: str) -> Iterator[Row]:
             yield {"source": source, "section": section, "name": str(index), "value": text[:200]}
     for scheme, address in list(fields.mapping(host, "proxies").items())[:16]:
         if isinstance(address, str):
-            yield {"source": source, "section": "proxy", "name": scheme, "value": address[:200]}
+            yield {
+                "source": source,
+                "section": "proxy",
+                "name": scheme,
+                "value": redact_url(address)[:200],
+            }
     upstream = fields.text(session, "upstream", 200)
     if upstream:
-        yield {"source": source, "section": "proxy", "name": "upstream", "value": upstream}
+        yield {
+            "source": source,
+            "section": "proxy",
+            "name": "upstream",
+            "value": redact_url(upstream),
+        }
     tool = fields.mapping(session, "tool")
     for name, version in list(tool.items())[:8]:
         if isinstance(version, str):

@@ -11,16 +11,18 @@ import email.utils
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from analysis.knowledge.secrets import redact_text, redact_url, secret_header
+from analysis.knowledge.secrets import looks_secret, redact_text, redact_url, secret_header
 from analysis.model.decoding import decode_body
 from analysis.model.frames import Row
-from analysis.model.page import Page, read_page
+from analysis.model.page import Page, read_page, shows_text
 
 EXCERPT = 600
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
+_PLAIN = frozenset({"application/json", "text/plain", "application/xml", "text/xml", None})
+_LENGTH = re.compile(r"[0-9]{1,15}\Z")
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,79}\Z")
 # response headers that name a product on the path or tell what a proxy did
 _TELLING = re.compile(
@@ -38,8 +40,8 @@ type Headers = Sequence[tuple[str, str]]
 class Exchange:
     """What a capture tells of one exchange; None is "not seen".
 
-    `url` is absolute; `body` holds at most a bounded start of the response
-    body without its content coding; times are seconds since 1970.
+    `url` is absolute; times are seconds since 1970. Of the response body only
+    `page`, `error_code` and `excerpt` are kept, see `look_at_body`.
     """
 
     source: str
@@ -61,8 +63,9 @@ class Exchange:
     error: str | None = None
     connection: str | None = None
     from_cache: bool | None = None
-    body: bytes = b""
-    page: Page | None = field(default=None)
+    page: Page | None = None
+    error_code: str | None = None
+    excerpt: str | None = None
 
     def header(self, name: str, *, request: bool = False) -> str | None:
         """The first header of that (lower-case) name."""
@@ -100,10 +103,29 @@ class Exchange:
     def is_stream(self) -> bool:
         return self.media_type == "text/event-stream"
 
-    def look_at_body(self) -> None:
-        """Read the page's resources from an HTML body."""
-        if self.body and self.is_html:
-            self.page = read_page(self.body.decode("utf-8", "replace"), self.url)
+    @property
+    def wants_body(self) -> bool:
+        """The body can tell something: a page's scripts, an error's code or sentence."""
+        return self.is_html or self.is_json or (self.status or 0) >= 400
+
+    @property
+    def is_json(self) -> bool:
+        return (self.media_type or "").endswith("json")
+
+    def look_at_body(self, body: bytes) -> None:
+        """Take what the response body (without its content coding) tells, and forget it."""
+        if not body:
+            return
+        if self.is_html:
+            page = read_page(body.decode("utf-8", "replace"), self.url)
+            if shows_text(page, self.host, self.status or 0):
+                self.excerpt = redact_text(f"{page.title} {page.text}", EXCERPT) or None
+            self.page = replace(page, text="")
+        elif self.is_json:
+            self.error_code = _error_code(body, failed=(self.status or 0) >= 400)
+        if (self.status or 0) >= 400 and self.media_type in _PLAIN:
+            text = body[: 8 * EXCERPT].decode("utf-8", "replace")
+            self.excerpt = redact_text(text, EXCERPT) or None
 
     def http_row(self) -> Row:
         """The exchange as a row of the http table."""
@@ -144,9 +166,7 @@ class Exchange:
             "upgrade": upgrade.lower()[:50] if upgrade else None,
             "cookie_bytes": self.cookie_bytes,
             "request_header_bytes": self.header_bytes,
-            "content_length": int(length)
-            if length and length.isdigit() and len(length) < 16
-            else None,
+            "content_length": int(length) if length and _LENGTH.match(length) else None,
             "server": _short(self.header("server")),
             "via": _short(self.header("via")),
             "cf_ray": _short(self.header("cf-ray")),
@@ -157,8 +177,8 @@ class Exchange:
             "from_cache": self.from_cache,
             "headers": list(self._telling_headers()) or None,
             "date": _date(self.header("date")),
-            "error_code": self._error_code(),
-            "body_excerpt": self._excerpt(),
+            "error_code": self.error_code,
+            "body_excerpt": self.excerpt,
         }
 
     def _telling_headers(self) -> Iterable[str]:
@@ -166,49 +186,26 @@ class Exchange:
             if _TELLING.match(name.lower()) and not secret_header(name):
                 yield f"{name.lower()}: {redact_text(value, 200)}"
 
-    def _json(self) -> object:
-        if not self.body or not (self.media_type or "").endswith("json"):
-            return None
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
 
-    def _error_code(self) -> str | None:
-        """The machine-readable code of an error body, as errors.tsv knows it."""
-        payload = self._json()
-        if not isinstance(payload, dict):
-            return None
-        holders = [payload.get("error"), payload.get("detail")]
-        if (self.status or 0) >= 400:
-            holders.append(payload)
-        for holder in holders:
-            if isinstance(holder, dict):
-                for key in ("code", "type"):
-                    value = holder.get(key)
-                    if isinstance(value, str) and _CODE.match(value):
-                        return value
-        code = payload.get("error_code")
-        return code if isinstance(code, str) and _CODE.match(code) else None
-
-    def _excerpt(self) -> str | None:
-        """Visible text of an error answer, or of a page where none was due; masked."""
-        if not self.body:
-            return None
-        failed = (self.status or 0) >= 400
-        if self.page is not None:
-            application = self.page.build is not None or len(self.page.resources) >= 3
-            if failed or not application:
-                return redact_text(f"{self.page.title} {self.page.text}", EXCERPT) or None
-            return None
-        if failed and self.media_type in {
-            "application/json",
-            "text/plain",
-            "application/xml",
-            None,
-        }:
-            return redact_text(self.body[: 8 * EXCERPT].decode("utf-8", "replace"), EXCERPT) or None
+def _error_code(body: bytes, *, failed: bool) -> str | None:
+    """The machine-readable code of an error body, as errors.tsv knows it."""
+    try:
+        payload = json.loads(body)
+    except (ValueError, RecursionError):
         return None
+    if not isinstance(payload, dict):
+        return None
+    holders = [payload.get("error"), payload.get("detail"), *([payload] if failed else [])]
+    words = [
+        holder.get(key)
+        for holder in holders
+        if isinstance(holder, dict)
+        for key in ("code", "type")
+    ]
+    for word in (*words, payload.get("error_code")):
+        if isinstance(word, str) and _CODE.match(word) and not looks_secret(word, 16):
+            return word
+    return None
 
 
 def decoded(body: bytes | None, encoding: str | None) -> bytes:

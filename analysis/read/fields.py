@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from analysis.model.markup import sound
+
 MAX_TEXT = 4000
 MAX_LIST = 4096
 _INT64 = 2**63
+LAST_MOMENT = 253_402_300_800.0
+"""The year 10000: no clock says more, and datetime cannot."""
 
 
 def text(record: Mapping[str, object], key: str, limit: int = MAX_TEXT) -> str | None:
     """A string, cut to `limit` characters."""
     value = record.get(key)
-    return value[:limit] if isinstance(value, str) else None
+    return sound(value[:limit]) if isinstance(value, str) else None
 
 
 def number(record: Mapping[str, object], key: str) -> float | None:
@@ -26,6 +30,12 @@ def number(record: Mapping[str, object], key: str) -> float | None:
     except OverflowError:
         return None
     return found if math.isfinite(found) else None
+
+
+def moment(value: object) -> float | None:
+    """Seconds since 1970 as a clock could have given them."""
+    found = number({"": value}, "")
+    return found if found is not None and 0.0 <= found < LAST_MOMENT else None
 
 
 def whole(record: Mapping[str, object], key: str) -> int | None:
@@ -46,7 +56,7 @@ def texts(record: Mapping[str, object], key: str) -> list[str] | None:
     value = record.get(key)
     if not isinstance(value, list):
         return None
-    return [item[:MAX_TEXT] for item in value[:MAX_LIST] if isinstance(item, str)]
+    return [sound(item[:MAX_TEXT]) for item in value[:MAX_LIST] if isinstance(item, str)]
 
 
 def numbers(record: Mapping[str, object], key: str) -> list[float]:
@@ -81,5 +91,5 @@ def headers(record: Mapping[str, object], key: str) -> list[tuple[str, str]]:
         if isinstance(item, list) and len(item) == 2:
             name, content = item
             if isinstance(name, str) and isinstance(content, str):
-                found.append((name[:200], content[:MAX_TEXT]))
+                found.append((sound(name[:200]), sound(content[:MAX_TEXT])))
     return found

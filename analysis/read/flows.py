@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from mitmproxy import dns, flow, http, io
+from mitmproxy import dns, flow, http, io, websocket
 from mitmproxy.net.dns import types
 
 from analysis.knowledge.secrets import redact_text
 from analysis.model.diagnosis import Source, SourceKind
 from analysis.model.errors import InputError
 from analysis.model.frames import Row, Tables, frame_of_rows
+from analysis.model.markup import sound
 from analysis.model.sse_events import SseScanner
 from analysis.model.ws_message import describe
 from analysis.read.exchange import Exchange, decoded
+from analysis.read.fields import moment, whole
 from analysis.read.resources import resource_rows
-from analysis.read.sockets import frame_row, socket_row
+from analysis.read.sockets import SocketEnd, frame_row, socket_row
 from analysis.read.streams import StreamFacts, stream_row
 
 MAX_FRAMES = 200_000
 """Websocket messages of one file that become rows; further ones are only counted."""
+
+# the recorder puts a message's size in place of its text
+_STAND_IN = re.compile(rb"\[(\d{1,10}) octets, text not kept\]")
 
 
 @dataclass(slots=True)
@@ -32,11 +38,11 @@ class FlowFile:
     """What a flow file holds, before it becomes tables."""
 
     exchanges: dict[str, Exchange] = field(default_factory=dict)
-    sockets: dict[str, http.HTTPFlow] = field(default_factory=dict)
+    socket_ends: dict[str, SocketEnd] = field(default_factory=dict)
     connections: dict[str, Row] = field(default_factory=dict)
     streams: dict[str, StreamFacts] = field(default_factory=dict)
     lookups: list[Row] = field(default_factory=list)
-    frames: list[Row] = field(default_factory=list)
+    frames: dict[str, list[Row]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
@@ -66,14 +72,25 @@ def read_flows(path: Path, name: str | None = None) -> Tables:
         not content.problems,
         tuple(content.problems),
         min(times, default=None),
-        max((item.ended or item.started or 0.0 for item in exchanges), default=None),
+        max((end for item in exchanges if (end := item.ended or item.started)), default=None),
     )
     frames = {
         "http": frame_of_rows("http", (item.http_row() for item in exchanges)),
         "resources": frame_of_rows("resources", resource_rows(exchanges)),
         "connections": frame_of_rows("connections", content.connections.values()),
-        "ws": frame_of_rows("ws", list(_socket_rows(content))),
-        "ws_frames": frame_of_rows("ws_frames", content.frames),
+        "ws": frame_of_rows(
+            "ws",
+            [
+                socket_row(
+                    item, content.frames.get(item.flow, ()), content.socket_ends.get(item.flow)
+                )
+                for item in exchanges
+                if item.is_websocket
+            ],
+        ),
+        "ws_frames": frame_of_rows(
+            "ws_frames", [row for rows in content.frames.values() for row in rows]
+        ),
         "sse": frame_of_rows(
             "sse",
             (
@@ -90,14 +107,20 @@ def read_flows(path: Path, name: str | None = None) -> Tables:
 def load_flows(path: Path, name: str) -> FlowFile:
     """Read as far as it goes; what stopped the reading is in `problems`."""
     content = FlowFile()
+    odd = 0
     key = hashlib.blake2b(path.name.encode(), digest_size=32).digest()
     with path.open("rb") as file:
         for item in _flows(file, content.problems):
-            # a file must not be able to stop the reading of the rest by one odd flow
-            if isinstance(item, http.HTTPFlow):
-                _take_http(content, item, name, key)
-            elif isinstance(item, dns.DNSFlow):
-                content.lookups.extend(_lookup_rows(item, name))
+            try:
+                if isinstance(item, http.HTTPFlow):
+                    _take_http(content, item, name, key)
+                elif isinstance(item, dns.DNSFlow):
+                    content.lookups.extend(_lookup_rows(item, name))
+            # one odd flow, whose fields mitmproxy cannot make sense of, must not hide the rest
+            except Exception:
+                odd += 1
+    if odd:
+        content.problems.append(f"{odd} damaged {'flows' if odd > 1 else 'flow'} left out")
     return content
 
 
@@ -120,60 +143,75 @@ def _flows(file: BinaryIO, problems: list[str]) -> Iterator[flow.Flow]:
 
 def _take_http(content: FlowFile, item: http.HTTPFlow, name: str, key: bytes) -> None:
     exchange = _exchange(item, name)
-    content.exchanges[item.id] = exchange
-    content.connections.setdefault(item.server_conn.id, _connection_row(item, name))
+    connection = _connection_row(item, name)
+    content.exchanges[exchange.flow] = exchange
+    content.connections.setdefault(item.server_conn.id, connection)
+    # a flow that was saved twice is there once, as it was saved last
+    content.frames.pop(exchange.flow, None)
     if item.websocket is not None:
-        content.sockets[item.id] = item
-        for message in item.websocket.messages:
-            if len(content.frames) >= MAX_FRAMES:
-                break
-            facts = describe(message.content, key)
-            size = len(message.content)
-            content.frames.append(
-                frame_row(
-                    name,
-                    item.id,
-                    message.timestamp,
-                    from_client=message.from_client,
-                    opcode=int(message.type),
-                    size=size,
-                    facts=facts,
-                )
-            )
+        _take_socket(content, exchange.flow, item.websocket, name, key)
     if exchange.is_stream and item.response is not None and item.response.raw_content:
         scanner = SseScanner()
         raw = item.response.raw_content
         scanner.feed(decoded(raw, exchange.header("content-encoding")))
-        content.streams[item.id] = StreamFacts.of_scanner(scanner, ended=True)
+        content.streams[exchange.flow] = StreamFacts.of_scanner(scanner, ended=True)
+
+
+def _take_socket(
+    content: FlowFile, flow_id: str, socket: websocket.WebSocketData, name: str, key: bytes
+) -> None:
+    content.socket_ends[flow_id] = SocketEnd(
+        moment(socket.timestamp_end),
+        whole({"": socket.close_code}, ""),
+        socket.closed_by_client,
+        len((socket.close_reason or "").encode("utf-8", "replace")),
+    )
+    room = MAX_FRAMES - sum(map(len, content.frames.values()))
+    content.frames[flow_id] = [
+        _message_row(message, flow_id, name, key) for message in socket.messages[:room]
+    ]
+
+
+def _message_row(message: websocket.WebSocketMessage, flow_id: str, name: str, key: bytes) -> Row:
+    stand_in = _STAND_IN.fullmatch(message.content)
+    return frame_row(
+        name,
+        flow_id,
+        moment(message.timestamp),
+        from_client=message.from_client,
+        opcode=int(message.type),
+        size=int(stand_in[1]) if stand_in else len(message.content),
+        facts=describe(message.content, key),
+    )
 
 
 def _exchange(item: http.HTTPFlow, name: str) -> Exchange:
     request, response = item.request, item.response
     exchange = Exchange(
         source=name,
-        flow=item.id,
-        method=request.method[:20],
-        url=_url(request),
-        http_version=request.http_version,
-        started=request.timestamp_start,
-        request_end=request.timestamp_end,
+        flow=sound(item.id)[:64],
+        method=sound(request.method[:20]),
+        url=sound(_url(request)),
+        http_version=sound(request.http_version[:20]),
+        started=moment(request.timestamp_start),
+        request_end=moment(request.timestamp_end),
         request_headers=_pairs(request.headers),
         request_bytes=len(request.raw_content) if request.raw_content is not None else None,
         cookie_bytes=sum(len(value) for value in request.headers.get_all("cookie")),
         header_bytes=sum(len(k) + len(v) + 4 for k, v in request.headers.fields),
-        connection=item.server_conn.id,
-        error=item.error.msg if item.error else None,
-        ended=item.error.timestamp if item.error else None,
+        connection=sound(item.server_conn.id)[:64],
+        error=sound(item.error.msg) if item.error else None,
+        ended=moment(item.error.timestamp) if item.error else None,
     )
     if response is not None:
-        exchange.status = response.status_code
+        exchange.status = response.status_code if 0 <= response.status_code < 1000 else None
         exchange.response_headers = _pairs(response.headers)
-        exchange.response_start = response.timestamp_start
-        exchange.ended = response.timestamp_end or exchange.ended
+        exchange.response_start = moment(response.timestamp_start)
+        exchange.ended = moment(response.timestamp_end) or exchange.ended
         raw = response.raw_content
         exchange.response_bytes = len(raw) if raw is not None else None
-        exchange.body = decoded(raw, response.headers.get("content-encoding"))
-        exchange.look_at_body()
+        if exchange.wants_body:
+            exchange.look_at_body(decoded(raw, exchange.header("content-encoding")))
     return exchange
 
 
@@ -205,19 +243,19 @@ def _connection_row(item: http.HTTPFlow, name: str) -> Row:
     )
     row: dict[str, object] = {
         "source": name,
-        "connection": server.id,
-        "started": server.timestamp_start,
-        "host": (server.sni or address[0] or item.request.pretty_host or None),
-        "port": address[1],
-        "address": peer[0] if peer else None,
-        "via": f"{via[0]}:{via[1]}" if via else None,
+        "connection": sound(server.id)[:64],
+        "started": moment(server.timestamp_start),
+        "host": sound(server.sni or address[0] or item.request.pretty_host) or None,
+        "port": whole({"": address[1]}, ""),
+        "address": sound(str(peer[0])) if peer else None,
+        "via": sound(f"{via[0]}:{via[1]}") if via else None,
         "tcp_ms": _span(server.timestamp_start, server.timestamp_tcp_setup),
         "tls_ms": _span(server.timestamp_tcp_setup, server.timestamp_tls_setup),
-        "tls_version": server.tls_version,
+        "tls_version": sound(server.tls_version)[:30] if server.tls_version else None,
         "alpn": server.alpn.decode("ascii", "replace") if server.alpn else None,
         "intercepted": True if server.tls else None,
-        "error": redact_text(error, 300) if error else None,
-        "ended": server.timestamp_end,
+        "error": redact_text(sound(error), 300) if error else None,
+        "ended": moment(server.timestamp_end),
     }
     if chain:
         leaf = chain[0]
@@ -230,26 +268,7 @@ def _connection_row(item: http.HTTPFlow, name: str) -> Row:
 
 
 def _name(parts: list[tuple[str, str]]) -> str:
-    return redact_text(", ".join(f"{key}={value}" for key, value in parts), 200)
-
-
-def _socket_rows(content: FlowFile) -> Iterator[Row]:
-    by_flow: dict[str, list[Row]] = {}
-    for row in content.frames:
-        by_flow.setdefault(str(row["flow"]), []).append(row)
-    for flow_id, exchange in content.exchanges.items():
-        if not exchange.is_websocket:
-            continue
-        item = content.sockets.get(flow_id)
-        socket = item.websocket if item is not None else None
-        yield socket_row(
-            exchange,
-            by_flow.get(flow_id, []),
-            ended=socket.timestamp_end if socket else None,
-            close_code=socket.close_code if socket else None,
-            closed_by_client=socket.closed_by_client if socket else None,
-            reason_bytes=len((socket.close_reason or "").encode()) if socket else None,
-        )
+    return redact_text(sound(", ".join(f"{key}={value}" for key, value in parts)), 200)
 
 
 def _lookup_rows(item: dns.DNSFlow, name: str) -> Iterator[Row]:
@@ -262,16 +281,16 @@ def _lookup_rows(item: dns.DNSFlow, name: str) -> Iterator[Row]:
         answers = [text for record in message.answers[:64] if (text := _answer(record))]
         yield {
             "source": name,
-            "time": message.timestamp,
+            "time": moment(message.timestamp),
             "protocol": "dns",
             "transport": item.client_conn.transport_protocol,
             ("src" if response else "dst"): server[0],
-            ("src_port" if response else "dst_port"): server[1],
-            "id": message.id,
+            ("src_port" if response else "dst_port"): whole({"": server[1]}, ""),
+            "id": whole({"": message.id}, ""),
             "response": response,
-            "qname": question.name.rstrip(".").lower()[:255],
+            "qname": sound(question.name.rstrip(".").lower()[:255]),
             "qtype": types.to_str(question.type),
-            "rcode": message.response_code if response else None,
+            "rcode": whole({"": message.response_code}, "") if response else None,
             "answers": answers if response else None,
             "recursion_available": message.recursion_available if response else None,
             "authoritative": message.authoritative_answer if response else None,
@@ -289,11 +308,12 @@ def _answer(record: dns.ResourceRecord) -> str | None:
             case types.AAAA:
                 return str(record.ipv6_address)
             case types.CNAME:
-                return record.domain_name.rstrip(".").lower()[:255]
+                return sound(record.domain_name.rstrip(".").lower()[:255])
     except (ValueError, struct.error):
         return None  # a record whose data does not fit its type
     return None
 
 
 def _span(start: float | None, end: float | None) -> float | None:
+    start, end = moment(start), moment(end)
     return None if start is None or end is None else round(max(0.0, end - start) * 1000, 3)

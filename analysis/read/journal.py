@@ -16,22 +16,15 @@ from analysis.model.frames import Row
 from analysis.model.ws_message import MessageFacts
 from analysis.read import fields
 from analysis.read.exchange import Exchange
-from analysis.read.sockets import frame_row
+from analysis.read.sockets import SocketEnd, frame_row
 from analysis.read.streams import StreamFacts
 
 MAX_LINE = 4 * 1024 * 1024
 MAX_CHUNKS = 2_000_000
 """Chunk times of one journal that become rows."""
 
-
-@dataclass(slots=True)
-class SocketEnd:
-    """How a websocket ended."""
-
-    time: float | None
-    code: int | None
-    by_client: bool | None
-    reason_bytes: int | None
+MAX_SIZE = 2**32
+"""Octets of one chunk; more is no chunk of a proxy."""
 
 
 @dataclass(slots=True)
@@ -63,7 +56,7 @@ def read_journal(path: Path, name: str) -> Journal:
             if record is None:
                 damaged += 1
                 continue
-            time = fields.number(record, "t")
+            time = fields.moment(record.get("t"))
             if time is not None:
                 journal.first_time = time if journal.first_time is None else journal.first_time
                 journal.last_time = max(time, journal.last_time or time)
@@ -128,9 +121,11 @@ def _chunks(journal: Journal, record: Mapping[str, object], time: float | None, 
     for offset, size in zip(offsets, sizes, strict=False):
         if len(journal.chunks) >= MAX_CHUNKS:
             break
-        moment = time + offset / 1000
+        moment = fields.moment(time + offset / 1000)
+        if moment is None or not 0 <= size <= MAX_SIZE:
+            continue
         facts.times.append(moment)
-        facts.sizes.append(max(0, size))
+        facts.sizes.append(size)
         journal.chunks.append({"source": name, "flow": flow, "time": moment, "size": size})
     _stream_facts(facts, fields.mapping(record, "sse"))
 

@@ -2,64 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+from math import inf
 
 from analysis.knowledge import hosts
-from analysis.knowledge.secrets import redact_url
+from analysis.knowledge.secrets import redact_text, redact_url
 from analysis.model.frames import Row
 from analysis.model.page import PageResource
 from analysis.read.exchange import Exchange
 
 _SCRIPT_TYPES = ("javascript", "ecmascript", "wasm", "json")
 _GONE = frozenset({404, 410})
+MAX_ROWS = 200_000
+CACHED = 8192
+
+type _Found = tuple[Exchange, str]
 
 
-def resource_rows(exchanges: Sequence[Exchange]) -> Iterable[Row]:
-    """A row for each script or style that a listed page names.
+def resource_rows(exchanges: Sequence[Exchange]) -> Iterator[Row]:
+    """A row for each script or style that a listed page names, up to `MAX_ROWS`.
 
     A page counts when it arrived with a status below 400 and belongs to the
     service.  A request answers a page when it was made after the page was asked
     for; of several, the best outcome counts, as a retry heals.
     """
-    by_url: dict[str, list[Exchange]] = {}
-    for exchange in exchanges:
-        by_url.setdefault(_key(exchange.url), []).append(exchange)
+    return islice(_rows(_Asked(exchanges), exchanges), MAX_ROWS)
+
+
+def _rows(asked: _Asked, exchanges: Sequence[Exchange]) -> Iterator[Row]:
     for page in exchanges:
         if page.page is None or not page.is_html or (page.status or 999) >= 400:
             continue
-        if not hosts().is_chatgpt(page.host):
-            continue
-        for resource in page.page.resources:
-            asked = [
-                exchange
-                for exchange in by_url.get(_key(resource.url), ())
-                if exchange.flow != page.flow and _after(exchange, page)
-            ]
-            yield _row(page, resource, asked)
+        if hosts().is_chatgpt(page.host):
+            for resource in page.page.resources:
+                yield _row(page, resource, asked.best(page, resource))
 
 
-def _row(page: Exchange, resource: PageResource, asked: Sequence[Exchange]) -> Row:
-    stand_in = Exchange(page.source, "", url=resource.url)
-    host, path = stand_in.host, stand_in.path
-    chosen: Exchange | None = None
-    outcome = "never_asked"
-    for exchange in asked:
-        found = _outcome(exchange, resource.kind)
-        if chosen is None or _ORDER.index(found) < _ORDER.index(outcome):
-            chosen, outcome = exchange, found
+class _Asked:
+    """Which requests were made for an address, and the best outcome from a moment on."""
+
+    def __init__(self, exchanges: Iterable[Exchange]) -> None:
+        self._by_url: dict[str, list[Exchange]] = {}
+        for exchange in exchanges:
+            self._by_url.setdefault(_key(exchange.url), []).append(exchange)
+        for listed in self._by_url.values():
+            # a request of unknown time may have answered any page
+            listed.sort(key=_start)
+        self._best: dict[tuple[str, str], list[_Found]] = {}
+
+    def best(self, page: Exchange, resource: PageResource) -> _Found | None:
+        key = _key(resource.url)
+        listed = self._by_url.get(key, [])
+        if key == _key(page.url):
+            return None  # a document is never its own script
+        if (key, resource.kind) not in self._best:
+            self._best[key, resource.kind] = _best_from(listed, resource.kind)
+        begin = 0 if page.started is None else bisect_left(listed, page.started, key=_start)
+        found = self._best[key, resource.kind]
+        return found[begin] if begin < len(found) else None
+
+
+def _start(exchange: Exchange) -> float:
+    return inf if exchange.started is None else exchange.started
+
+
+def _best_from(listed: Sequence[Exchange], kind: str) -> list[_Found]:
+    """For each place in `listed`, the best outcome from there on; the earliest of equals."""
+    best: list[_Found] = []
+    for exchange in reversed(listed):
+        outcome = _outcome(exchange, kind)
+        worse = best and _ORDER.index(best[-1][1]) < _ORDER.index(outcome)
+        best.append(best[-1] if worse else (exchange, outcome))
+    return best[::-1]
+
+
+def _row(page: Exchange, resource: PageResource, found: _Found | None) -> Row:
+    host, needed = _place(resource.url)
+    chosen, outcome = found or (None, "never_asked")
     return {
         "source": page.source,
         "page": page.flow,
-        "page_url": redact_url(page.url)[:1000],
-        "url": redact_url(resource.url)[:1000],
+        "page_url": _key(page.url)[:1000],
+        "url": _key(resource.url)[:1000],
         "host": host,
         "kind": resource.kind,
-        "needed": hosts().essential(host, path) and not hosts().harmless(host, path),
+        "needed": needed,
         "integrity": resource.integrity,
         "outcome": outcome,
         "flow": chosen.flow if chosen else None,
         "status": chosen.status if chosen else None,
-        "error": chosen.http_row()["error"] if chosen else None,
+        "error": redact_text(chosen.error, 300) if chosen and chosen.error else None,
     }
 
 
@@ -90,10 +125,15 @@ def _fits(media: str, kind: str) -> bool:
     return any(word in media for word in _SCRIPT_TYPES) or media == "application/octet-stream"
 
 
-def _after(exchange: Exchange, page: Exchange) -> bool:
-    return exchange.started is None or page.started is None or exchange.started >= page.started
+@lru_cache(maxsize=CACHED)
+def _place(url: str) -> tuple[str, bool]:
+    """The host, and whether ChatGPT needs what lies there."""
+    place = Exchange("", "", url=url)
+    host, path = place.host, place.path
+    return host, hosts().essential(host, path) and not hosts().harmless(host, path)
 
 
+@lru_cache(maxsize=CACHED)
 def _key(url: str) -> str:
     """URLs are compared as they are shown: a bundle holds them masked already."""
     return redact_url(url.partition("#")[0])

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
+from analysis.knowledge.secrets import redact_text
 from analysis.model.frames import Row
 from analysis.model.ws_message import MessageFacts
 from analysis.read.exchange import Exchange
 
 _PING, _PONG, _CLOSE = 9, 10, 8
 _NOT_CLEAN = frozenset({None, 1006})
+
+
+@dataclass(frozen=True, slots=True)
+class SocketEnd:
+    """How a websocket ended; a code of None is "no close frame was seen"."""
+
+    time: float | None
+    code: int | None
+    by_client: bool | None
+    reason_bytes: int | None
 
 
 def frame_row(
@@ -43,18 +55,16 @@ def frame_row(
 def socket_row(
     exchange: Exchange,
     frames: Sequence[Row],
-    *,
-    ended: float | None,
-    close_code: int | None,
-    closed_by_client: bool | None,
-    reason_bytes: int | None,
+    end: SocketEnd | None,
 ) -> Row:
-    """One websocket from its upgrade exchange and its frames.
+    """One websocket from its upgrade exchange, its frames and its end, if that was seen.
 
     A socket that ended without a close code had no close frame: 1006 stands
     for that (RFC 6455 section 7.1.5).
     """
     opened = exchange.response_start if exchange.status == 101 else None
+    end = end or SocketEnd(None, None, None, None)
+    ended, close_code = end.time, end.code
     if ended is not None and close_code is None:
         close_code = 1006
     times = [time for row in frames if isinstance(time := row.get("time"), float)]
@@ -75,10 +85,8 @@ def socket_row(
         "status": exchange.status,
         "ended": ended,
         "close_code": close_code,
-        "close_reason_bytes": reason_bytes,
-        "closed_by": (
-            None if closed_by_client is None else ("client" if closed_by_client else "server")
-        ),
+        "close_reason_bytes": end.reason_bytes,
+        "closed_by": (None if end.by_client is None else ("client" if end.by_client else "server")),
         "clean": None if ended is None else close_code not in _NOT_CLEAN,
         "client_frames": _count(frames, from_client=True),
         "server_frames": _count(frames, from_client=False),
@@ -92,7 +100,7 @@ def socket_row(
             None if ended is None or last is None else round(max(0.0, ended - last), 3)
         ),
         "longest_gap_s": round(max((b - a for a, b in pairwise(sorted(times))), default=0.0), 3),
-        "error": exchange.http_row()["error"],
+        "error": redact_text(exchange.error, 300) if exchange.error else None,
     }
 
 

@@ -84,7 +84,7 @@ def _pace(started: float | None, times: Sequence[float], sizes: Sequence[int]) -
     pace: dict[str, object] = {
         "first_chunk": times[0],
         "last_chunk": times[-1],
-        "ttft_ms": None if started is None else round((times[0] - started) * 1000, 3),
+        "ttft_ms": None if started is None else round(max(0.0, times[0] - started) * 1000, 3),
         "span_ms": round((times[-1] - times[0]) * 1000, 3),
         "last_250ms_share": round(late / total, 4) if total else None,
     }
