@@ -5,10 +5,13 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from analysis.diagnose import diagnose
 from analysis.read import read_source
+from analysis.report.json_ import diagnosis_schema
+from analysis.report.text import render_text
 
 CAPTURES = Path(__file__).parent.parent / "captures"
 EXPECTED = tomllib.loads((CAPTURES / "expected.toml").read_text())
@@ -26,6 +29,9 @@ def test_verdict(name: str) -> None:
     tables = read_source(CAPTURES / name)
     assert tables.sources[0].complete, tables.sources[0].problems
     diagnosis = diagnose(tables)
+    jsonschema.validate(diagnosis.to_json(), diagnosis_schema())
+    lines = render_text(diagnosis, width=None, color=False).splitlines()
+    assert max(len(line) for line in lines if "frame.number" not in line) <= 80
     verdict = diagnosis.verdict
     assert verdict.status in wanted["status"]
     if "primary" not in wanted:

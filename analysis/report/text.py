@@ -51,7 +51,13 @@ class _Page:
     def line(self, *parts: str | tuple[str, str], indent: int = 0, hang: int = 0) -> None:
         """One paragraph; `indent` before all of it, `hang` more before its further lines."""
         text = Text.assemble(*parts)
-        rows = text.wrap(self._console, max(self._width - indent - hang, 20))
+        rows = list(text.wrap(self._console, max(self._width - indent, 20)))
+        if hang and len(rows) > 1:
+            # the further lines are shorter by the hanging indent, so they break elsewhere
+            at = len(rows[0].plain)
+            at += len(text.plain[at:]) - len(text.plain[at:].lstrip())
+            narrow = max(self._width - indent - hang, 20)
+            rows = [rows[0], *text[at:].wrap(self._console, narrow)]
         for number, row in enumerate(rows):
             row.rstrip()
             lead = Text(" " * (indent + (hang if number else 0)) if row.plain else "")
