@@ -74,7 +74,7 @@ def _unreachable(tables: Tables, rows: list[Record]) -> dict[str, Reach]:
 def find_script_blocked_by_network(tables: Tables) -> Iterator[Finding]:
     pages = page_loads(tables)
     asked = [row for page in pages for row in _failed(page)]
-    absent = [row for page in pages for row in page.needed if row["outcome"] == "never_asked"]
+    absent = [row for page in pages for row in page.awaited if row["outcome"] == "never_asked"]
     # the browser never got as far as a request where the name or the connection failed
     cut_off = _unreachable(tables, absent)
     missing = asked + [row for row in absent if row["host"] in cut_off]
@@ -140,7 +140,7 @@ def find_script_blocked_by_extension(tables: Tables) -> Iterator[Finding]:
     if said:
         why = "the browser says that one of its extensions blocked it"
     else:
-        why = f"the page names it, its {loaded} neighbours loaded, it was never asked for"
+        why = f"the page names it, {counted(loaded, 'neighbour')} loaded, it was never asked for"
     yield finding(
         "script.blocked_by_extension",
         f"{some(named(missing))} from {some(hosts)} never left the browser: {why}.",
@@ -150,7 +150,7 @@ def find_script_blocked_by_extension(tables: Tables) -> Iterator[Finding]:
             0.62, (loaded >= 3, 0.25), (loaded >= 6, 0.2), (len(around) > 1, 0.2), (not used, 0.2)
         ),
         subjects=hosts,
-        severity=effect(hosts[0]) if hosts else None,
+        severity=_severity(hosts, said=bool(said), used=used, known=_known(around)),
         count=len(missing),
         times=[page.document["started"] for page in around if page.document],
         evidence=flow_evidence(missing, "the page that names the script", "page")
@@ -170,7 +170,7 @@ def _never_asked(tables: Tables, pages: list[PageLoad]) -> list[Record]:
     """Needed scripts that were never asked for although the page went on loading."""
     missing: list[Record] = []
     for page in pages:
-        absent = [row for row in page.needed if row["outcome"] == "never_asked"]
+        absent = [row for row in page.awaited if row["outcome"] == "never_asked"]
         absent = [row for row in absent if not _loaded_elsewhere(row, pages)]
         if absent and _kept_loading(page, absent) and not _returning(tables, page):
             missing += absent
@@ -180,8 +180,8 @@ def _never_asked(tables: Tables, pages: list[PageLoad]) -> list[Record]:
 
 def _kept_loading(page: PageLoad, absent: list[Record]) -> bool:
     """False for a page closed early and for one that comes from a cache."""
-    loaded = [row for row in page.needed if row["outcome"] == "loaded"]
-    if not loaded or len(absent) > max(1, threshold("neighbours_share") * len(page.needed)):
+    loaded = [row for row in page.awaited if row["outcome"] == "loaded"]
+    if not loaded or len(absent) > max(1, threshold("neighbours_share") * len(page.awaited)):
         return False
     # a page that is closed leaves requests behind that never end
     return not any(row["outcome"] == "pending" or gave_up(row) for row in page.needed)
@@ -193,6 +193,18 @@ def _returning(tables: Tables, page: PageLoad) -> bool:
     return any(row["outcome"] == "cached" for row in page.rows) or any(
         flow["status"] == 304 or flow["from_cache"] for flow in flows.values()
     )
+
+
+def _known(pages: list[PageLoad]) -> bool:
+    """The browser sent cookies with a document: it had been here and may hold scripts of it."""
+    return any((page.document["cookie_bytes"] or 0) > 0 for page in pages if page.document)
+
+
+def _severity(hosts: tuple[str, ...], *, said: bool, used: bool, known: bool) -> Severity | None:
+    """Absence weighs less where the chat worked, and little where a cache explains it too."""
+    if said or not used:
+        return effect(hosts[0]) if hosts else None
+    return Severity.INFO if known else Severity.WARNING
 
 
 def _went_on(tables: Tables) -> bool:

@@ -25,8 +25,28 @@ class PageLoad:
 
     @property
     def needed(self) -> list[Record]:
-        """Scripts and styles without which the page does not work."""
-        return [row for row in self.rows if row["needed"] and row["kind"] != "preload"]
+        """Scripts and styles without which the page does not work.
+
+        Preloads are among them: ChatGPT's page names the modules that its entry
+        imports as ``modulepreload``, and a module that fails stops the entry.
+        """
+        return [row for row in self.rows if row["needed"]]
+
+    @property
+    def awaited(self) -> list[Record]:
+        """Needed scripts that a browser asks for by itself.
+
+        Preloads only where it asked for one of this page: a browser may not know
+        them, and an import map names modules that may never be used.
+        """
+        preloads = any(
+            row["kind"] == "preload" and row["outcome"] != "never_asked" for row in self.rows
+        )
+        return [
+            row
+            for row in self.needed
+            if row["kind"] == "script" or (row["kind"] == "preload" and preloads)
+        ]
 
     @property
     def arrived(self) -> list[Record]:

@@ -105,9 +105,51 @@ class WireSocket:
         return bool(self.tcp["server_fin"]) and self.tcp["reset_by"] is None
 
     @property
+    def whole(self) -> bool:
+        """All data records are in the capture: a sampler keeps handshakes and ends only."""
+        row = self.tcp
+        return all(
+            row[f"{side}_sent"] is not None and row[f"{side}_payload"] >= row[f"{side}_sent"]
+            for side in ("client", "server")
+        )
+
+    @property
+    def hung_up(self) -> bool:
+        """The server's side closed TCP although the client had sent no close frame.
+
+        The closing handshake needs a frame of both sides (RFC 6455 section 7.1.1),
+        so a close in order shows octets of the client right before the FIN.
+        """
+        end, spoke = self.tcp["fin_time"], self.tcp["client_payload_time"]
+        return (
+            self.closed
+            and self.whole
+            and self.tcp["fin_by"] == "server"
+            and end is not None
+            and spoke is not None
+            and end - spoke >= threshold("ws_close_s")
+        )
+
+    @property
+    def unheard(self) -> float | None:
+        """Seconds since the client's request, where the server has said nothing after TLS."""
+        delay, hello = self.tls["server_hello_ms"], self.tls["time"]
+        asked, told = self.tcp["client_payload_time"], self.tcp["server_payload_time"]
+        if not self.whole or None in (delay, hello, asked, told) or asked < told:
+            return None
+        # session tickets come up to two round trips after the hello
+        if told - hello > 3 * delay / 1000 + 0.05:
+            return None
+        sent = (self.tcp["client_payload"] or 0) - (self.tls["hello_bytes"] or 0)
+        if sent < threshold("request_works"):
+            return None
+        end = self.tcp["fin_time"] or self.tcp["reset_time"]
+        return None if end is None else float(end - asked)
+
+    @property
     def idle(self) -> float | None:
         """Silence of data before the end, in seconds."""
-        end = self.tcp["reset_time"] or self.tcp["last_time"]
+        end = self.tcp["reset_time"] or self.tcp["fin_time"] or self.tcp["last_time"]
         last = self.tcp["last_payload_time"]
         return None if end is None or last is None else max(end - last, 0.0)
 

@@ -38,6 +38,10 @@ from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
 
+_NO_CLOSE = "no close frame came (close code 1006)"
+_RESET = "the packets show a reset with the server's address"
+_FIN = "the server's side closed TCP without the websocket's closing handshake"
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -49,13 +53,18 @@ class Cut:
     due: int
     evidence: tuple[Evidence, ...]
     on_the_wire: bool
+    sign: str
 
 
 def cuts(tables: Tables) -> list[Cut]:
     """Sockets cut by something other than the page and the capture."""
     rows = sockets(tables)
     if not rows:
-        return [_wire_cut(item) for item in wire_sockets(tables) if item.reset and item.established]
+        return [
+            _wire_cut(item)
+            for item in wire_sockets(tables)
+            if item.established and (item.reset or item.hung_up)
+        ]
     found = [_cut(row, tables) for row in rows if cut(row) and row["closed_by"] != "client"]
     # a reset in the packets is the path's, even in the last moment of the capture
     return [one for one in found if one.on_the_wire or not ended_by_capture(tables, one.time)]
@@ -72,13 +81,14 @@ def _cut(row: Record, tables: Tables) -> Cut:
         due=turns_due(row, tables),
         evidence=evidence,
         on_the_wire=bool(below),
+        sign=_RESET if below else _NO_CLOSE,
     )
 
 
 def _wire_cut(item: WireSocket) -> Cut:
     return Cut(
         host=item.host,
-        time=item.tcp["reset_time"] or item.tcp["last_time"],
+        time=item.tcp["reset_time"] or item.tcp["fin_time"] or item.tcp["last_time"],
         idle_s=item.idle,
         due=0,
         evidence=packet_evidence(
@@ -86,7 +96,9 @@ def _wire_cut(item: WireSocket) -> Cut:
             "ClientHello, and the end",
             ("frame", "reset_frame") if item.reset else ("frame", "last_frame"),
         ),
-        on_the_wire=True,
+        # a single FIN may be a restart of the service, which a reset seldom is
+        on_the_wire=item.reset,
+        sign=_RESET if item.reset else _FIN,
     )
 
 
@@ -95,7 +107,11 @@ def _silent_ends(tables: Tables) -> list[Cut]:
     found = cuts(tables)
     if sockets(tables):
         return found
-    closed = [item for item in wire_sockets(tables) if item.closed and item.established]
+    closed = [
+        item
+        for item in wire_sockets(tables)
+        if item.closed and item.established and not item.hung_up
+    ]
     return found + [_wire_cut(item) for item in closed]
 
 
@@ -131,13 +147,13 @@ def _dropped(members: list[Cut], cause: str | None, end: float | None) -> Findin
     due = sum(one.due for one in members)
     wire = any(one.on_the_wire for one in members)
     idle = [one.idle_s for one in members if one.idle_s is not None]
-    signals = ["no close frame came (close code 1006)"]
-    if wire:
-        signals = ["the packets show a reset with the server's address"]
+    signals = [some(tuple(dict.fromkeys(one.sign for one in members)))]
+    short = [times_over(len(members))]
     if due:
         signals.append("an answer was still due")
-    if idle:
+    if idle and median(idle) >= 1:
         signals.append(f"silent for {median(idle):.0f} s before")
+    short += signals[1:]
     fits = idle_timer(median(idle), 0.02) if idle and len(members) < 3 else None
     if fits:
         signals.append(f"that is the idle time of {fits[1]}, which one or two cuts do not prove")
@@ -157,7 +173,7 @@ def _dropped(members: list[Cut], cause: str | None, end: float | None) -> Findin
         times=[one.time for one in members],
         evidence=[piece for one in members[:10] for piece in one.evidence],
         explained_by=cause,
-        in_short="; ".join(signals[:2]),
+        in_short="; ".join(short),
         measurements={"idle_s": [round(value, 1) for value in idle[:20]], "answers_due": due},
     )
 

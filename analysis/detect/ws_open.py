@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from analysis.detect.dns_answers import answers
 from analysis.detect.reach import cancelled, reach_of
 from analysis.detect.script_replaced import product_of
 from analysis.detect.scripts import exchanges
@@ -42,12 +43,22 @@ from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding, Locus, Severity
 from analysis.model.frames import Tables
 
+_SYN_TRIES = 3
+"""SYNs without an answer that make a dead path: one may be lost, two are seldom."""
+
 _NO_UPGRADE = (200, 426)
 """The answerer did not see an upgrade: 426 Upgrade Required, or a plain page."""
 
 
+def _hung(row: Record, tables: Tables) -> bool:
+    """The page gave up only after it had waited long enough for any answer."""
+    exchange = _exchange(row, tables)
+    waited = exchange["total_ms"] if exchange else None
+    return waited is not None and waited >= 1000 * threshold("handoff_wait_s")
+
+
 def _never_open(tables: Tables) -> list[Record]:
-    """Failed upgrades without a later success to the same host, given up by nobody."""
+    """Failed upgrades without a later success to the same host, not given up at once."""
     rows = sockets(tables)
     opened = [row for row in rows if row["opened"] is not None and row["status"] in (None, 101)]
     return [
@@ -56,7 +67,7 @@ def _never_open(tables: Tables) -> list[Record]:
         if row["opened"] is None
         and (row["status"] is not None or row["error"])
         and row["status"] != 101
-        and not (cancelled(row["error"]) and row["status"] is None)
+        and not (cancelled(row["error"]) and row["status"] is None and not _hung(row, tables))
         and not ended_by_capture(tables, row["ended"])
         and not any(
             other["host"] == row["host"] and other["opened"] >= (row["requested"] or 0)
@@ -144,6 +155,8 @@ def find_ws_connect_failed(tables: Tables) -> Iterator[Finding]:
     wire = _wire_failures(tables)
     if wire:
         yield _unreached(wire, tables)
+    elif refused := _unreached_addresses(tables):
+        yield _refused_on_the_wire(refused, tables)
     elif unconnected:
         yield _unconnected(unconnected)
     else:
@@ -208,7 +221,7 @@ def _unconnected(rows: list[Record]) -> Finding:
 def _wire_failures(tables: Tables) -> list[WireSocket]:
     """Connections to the websocket host that never got an answer to the ClientHello."""
     found = wire_sockets(tables)
-    if any(item.established for item in found):
+    if any(item.established and not _swallowed(item) for item in found):
         return []
     return [
         item
@@ -216,7 +229,52 @@ def _wire_failures(tables: Tables) -> list[WireSocket]:
         if item.tcp["reset_by"] == "server"
         or item.tls["alert"] is not None
         or (item.tls["server_hello_ms"] is None and _waited(item, tables))
+        or _swallowed(item)
     ]
+
+
+def _swallowed(item: WireSocket) -> bool:
+    """TLS was fine, and the request inside of it got no answer until somebody gave up."""
+    return item.unheard is not None and item.unheard >= threshold("handoff_wait_s")
+
+
+def _unreached_addresses(tables: Tables) -> list[Record]:
+    """TCP attempts without SYN-ACK at addresses that only the websocket host's name gave.
+
+    Empty when any attempt there worked.
+    """
+    by_host: dict[str, set[str]] = {}
+    for answer in answers(tables):
+        if answer.good:
+            by_host.setdefault(answer.host, set()).update(str(item) for item in answer.addresses)
+    own = set().union(*(by_host.pop(host, set()) for host in SOCKET_HOSTS))
+    own -= set().union(*by_host.values())
+    tcp = without_own_leg(tables["tcp"], tables)
+    if not own or tcp.empty:
+        return []
+    tried = records(where(tcp[tcp["syn_frame"].notna()], "server", lambda name: name in own))
+    if any(row["synack_frame"] is not None for row in tried):
+        return []
+    return [row for row in tried if row["reset_by"] == "server" or (row["syns"] or 0) >= _SYN_TRIES]
+
+
+def _refused_on_the_wire(rows: list[Record], tables: Tables) -> Finding:
+    resets = [row for row in rows if row["reset_by"] == "server"]
+    others = _others_reached(tables)
+    how = "refused" if resets else "not answered"
+    places = some(sorted({row["server"] for row in rows}))
+    return finding(
+        "ws.connect_failed",
+        f"{counted(len(rows), 'TCP connection')} to {some(SOCKET_HOSTS)} ({places}) {how}"
+        + (", while other hosts of ChatGPT answered." if others else "."),
+        confidence=earned(0.75, (others, 0.5), (len(rows) > 1, 0.3), (bool(resets), 0.2)),
+        subjects=SOCKET_HOSTS,
+        severity=effect(SOCKET_HOSTS[0]),
+        count=len(rows),
+        times=[row["first_time"] for row in rows],
+        evidence=packet_evidence(rows, "SYN and what came back", ("syn_frame", "reset_frame")),
+        in_short=f"TCP {how}",
+    )
 
 
 def _waited(item: WireSocket, tables: Tables) -> bool:
@@ -230,9 +288,10 @@ def _unreached(wire: list[WireSocket], tables: Tables) -> Finding:
     resets = [item for item in wire if item.tcp["reset_by"] == "server"]
     others = _others_reached(tables)
     how = "reset" if resets else "unanswered"
+    after = "upgrade request" if any(_swallowed(item) for item in wire) else "ClientHello"
     return finding(
         "ws.connect_failed",
-        f"{counted(len(wire), 'connection')} to {some(hosts)} {how} after the ClientHello"
+        f"{counted(len(wire), 'connection')} to {some(hosts)} {how} after the {after}"
         + (", while other hosts of ChatGPT answered." if others else "."),
         confidence=earned(0.7, (others, 0.5), (len(wire) > 1, 0.4), (bool(resets), 0.2)),
         subjects=hosts,
@@ -241,7 +300,7 @@ def _unreached(wire: list[WireSocket], tables: Tables) -> Finding:
         times=[item.tls["time"] for item in wire],
         evidence=packet_evidence([item.tls for item in wire], "ClientHello to the websocket host")
         + packet_evidence([item.tcp for item in resets], "reset", ("reset_frame",)),
-        in_short=f"{how} after the ClientHello",
+        in_short=f"{how} after the {after}",
     )
 
 
