@@ -22,7 +22,9 @@ from analysis.knowledge.addresses import (
     address,
     in_group,
     vendor_of_address,
+    vendor_of_ede_text,
     vendor_of_name,
+    vendor_of_resolver,
 )
 from analysis.knowledge.codes import ede
 from analysis.model.frames import Tables
@@ -35,7 +37,8 @@ class Answer:
     """One response about a listed host.
 
     `bogus` are addresses that no public name should have and that were not
-    seen to work; `vendor` is the filter that its addresses, CNAMEs or SOA name.
+    seen to work; the vendors are the filter that its addresses, CNAMEs or SOA
+    name, and `likely_vendor` that of its EDE's text or of the resolver itself.
     """
 
     row: Record
@@ -47,6 +50,7 @@ class Answer:
     address_vendor: str | None
     name_vendor: str | None
     soa_vendor: str | None
+    likely_vendor: str | None
     filter_codes: tuple[int, ...]
 
     @property
@@ -163,6 +167,8 @@ def _answer(row: Record, working: frozenset[Address]) -> Answer:
         address_vendor=_first(vendor_of_address(item) for item in addresses),
         name_vendor=_first(vendor_of_name(name) for name in [*names, *(row["cnames"] or ())]),
         soa_vendor=_first(vendor_of_name(name) for name in soa),
+        likely_vendor=_first(vendor_of_ede_text(text) for text in row["ede_text"] or ())
+        or vendor_of_resolver(row["src"] or ""),
         filter_codes=tuple(code for code in row["ede"] or () if ede(code).group == "filter"),
     )
 

@@ -48,7 +48,7 @@ def find_dns_ede_filtered(tables: Tables) -> Iterator[Finding]:
             confidence=earned(0.92, (shown_as is not None, 0.5), (bool(texts), 0.2)),
             subjects=hosts,
             severity=effect(hosts[0]),
-            vendor=next((a.address_vendor or a.name_vendor or a.soa_vendor for a in marked), None),
+            vendor=next((vendor for vendor in map(_vendor, marked) if vendor), None),
             count=len(marked),
             times=[answer.row["time"] for answer in marked],
             evidence=dns_evidence(marked, "responses with an Extended DNS Error"),
@@ -56,6 +56,10 @@ def find_dns_ede_filtered(tables: Tables) -> Iterator[Finding]:
             in_short=some(resolvers),
             measurements={"ede": codes, "resolvers": list(resolvers)},
         )
+
+
+def _vendor(answer: Answer) -> str | None:
+    return answer.address_vendor or answer.name_vendor or answer.soa_vendor or answer.likely_vendor
 
 
 def _shown_as(answer: Answer) -> str | None:

@@ -49,7 +49,8 @@ def find_dns_nxdomain_filter(tables: Tables) -> Iterator[Finding]:
     for answer in denied:
         signals = _signals(answer, good, reach[answer.host].worked)
         if _credible(answer, signals, answering):
-            vendor = answer.soa_vendor or ("Quad9" if _quad9(answer) else None)
+            vendor = answer.soa_vendor or answer.likely_vendor
+            vendor = vendor or ("Quad9" if _quad9(answer) else None)
             groups.setdefault(vendor, []).append((answer, signals))
     for vendor, members in groups.items():
         yield _filtered(vendor, members)

@@ -42,7 +42,7 @@ def find_dns_sinkhole(tables: Tables) -> Iterator[Finding]:
         # an AAAA of :: beside a good A of the same resolver is only IPv6 switched off
         spared = answer.row["qtype"] == "AAAA" and not answer.address_vendor
         if answer.sunk and not (spared and _same_resolver(answer, good)):
-            groups.setdefault(answer.address_vendor, []).append(answer)
+            groups.setdefault(answer.address_vendor or answer.likely_vendor, []).append(answer)
     for vendor, sunk in groups.items():
         hosts = ranked(answer.host for answer in sunk)
         reach = reach_of(tables, frozenset(hosts))
@@ -70,9 +70,11 @@ def _sinkhole(
         {other.resolver for host in hosts for other in good.get(host, ())}
         - {answer.resolver for answer in sunk}
     )
-    signals = ["a null address leads nowhere" if null else "a private address is not the service's"]
-    if vendor:
+    known = vendor is not None and any(answer.address_vendor for answer in sunk)
+    if known:
         signals = [f"a known block address of {vendor}"]
+    else:
+        signals = [f"a {'null' if null else 'private'} address, which is not the service's"]
     if codes:
         signals.append("the resolver says " + some([f"EDE {c} {ede(c).name}" for c in codes]))
     if failed:
@@ -84,9 +86,9 @@ def _sinkhole(
     resolvers = tuple(dict.fromkeys(answer.resolver for answer in sunk))
     return finding(
         "dns.sinkhole",
-        f"{some(resolvers)} answers {some(hosts)} with {some(given)}: {'; '.join(signals)}.",
+        f"{some(resolvers)} answers {some(hosts)} with {some(given)}, {'; '.join(signals)}.",
         confidence=earned(
-            0.9 if vendor or null else 0.7,
+            0.9 if known or null else 0.7,
             (bool(codes), 0.6),
             (bool(failed), 0.5),
             (bool(others), 0.5),

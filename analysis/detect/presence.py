@@ -120,8 +120,8 @@ def find_vpn_fake_ip_dns(tables: Tables) -> Iterator[Finding]:
     standard = all(text.startswith(("198.18.", "198.19.")) for text in given)
     yield finding(
         "vpn.fake_ip_dns",
-        f"{some(hosts)} resolves to {some(given)}, a fake-IP range: a local proxy takes these "
-        "connections. That alone is not a fault.",
+        f"The name lookup for {some(hosts)} gives {some(given)}, of a fake-IP range: a local proxy "
+        "takes these connections. That alone is not a fault.",
         confidence=0.95 if standard else 0.7,
         subjects=hosts,
         count=len(found),
@@ -175,7 +175,7 @@ def _via(tables: Tables) -> dict[str, list[Evidence]]:
         text = row["via"]
         if any(word in text.lower() for word in ("cloudflare", "google", "envoy", "varnish")):
             continue
-        name = f"Via: {text[:80]}"
+        name = text.partition(" ")[2][:80] or text[:80]  # after the protocol's version
         if len(found) < 10:
             found.setdefault(name, []).extend(flow_evidence([row], "names itself in Via"))
     return found

@@ -128,10 +128,10 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def spread(name: str, values: Sequence[float]) -> Record:
-    """One leg of the delay budget: name, median_ms, p95_ms, n."""
+def spread(leg: str, values: Sequence[float]) -> Record:
+    """One leg of the delay budget: leg, median_ms, p95_ms, n."""
     return {
-        "name": name,
+        "leg": leg,
         "median_ms": round(median(values), 2),
         "p95_ms": round(percentile(values, 0.95), 2),
         "n": len(values),

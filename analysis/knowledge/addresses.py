@@ -49,35 +49,46 @@ def in_group(group: str, of: Address) -> bool:
 
 
 @cache
-def _vendor_networks() -> tuple[tuple[Network, str], ...]:
+def _vendors(kind: str) -> tuple[tuple[str, str], ...]:
     return tuple(
-        (ip_network(row["value"]), row["vendor"])
+        (row["value"], row["vendor"])
         for row in table.rows("vendors_dns", ("kind", "value", "vendor", *_FACTS))
-        if row["kind"] == "address"
+        if row["kind"] == kind
     )
 
 
 @cache
-def _vendor_names() -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (row["value"], row["vendor"])
-        for row in table.rows("vendors_dns", ("kind", "value", "vendor", *_FACTS))
-        if row["kind"] == "name"
-    )
+def _vendor_networks(kind: str) -> tuple[tuple[Network, str], ...]:
+    return tuple((ip_network(value), vendor) for value, vendor in _vendors(kind))
 
 
-def vendor_of_address(of: Address) -> str | None:
-    """The filter whose block answer this address is."""
-    for network, vendor in _vendor_networks():
+def _vendor_of_network(kind: str, of: Address) -> str | None:
+    for network, vendor in _vendor_networks(kind):
         if network.version == of.version and of in network:
             return vendor
     return None
 
 
+def vendor_of_address(of: Address) -> str | None:
+    """The filter whose block answer this address is."""
+    return _vendor_of_network("address", of)
+
+
+def vendor_of_resolver(text: str) -> str | None:
+    """The filtering service that a public resolver belongs to; that it filters is not said."""
+    of = address(text)
+    return _vendor_of_network("resolver", of) if of is not None else None
+
+
+def vendor_of_ede_text(text: str) -> str | None:
+    """The filter that gives this EXTRA-TEXT with its Extended DNS Error."""
+    return dict(_vendors("ede_text")).get(text.strip().lower())
+
+
 def vendor_of_name(name: str) -> str | None:
     """The filter that a CNAME target, SOA owner or SOA mname belongs to."""
     name = name.lower().rstrip(".")
-    for known, vendor in _vendor_names():
+    for known, vendor in _vendors("name"):
         if name == known or name.endswith("." + known):
             return vendor
     return None

@@ -29,7 +29,8 @@ class Wording:
 
     def remedy_for(self, hosts: Sequence[str], vendor: str | None, detail: str) -> Remedy:
         """Who acts, the steps, and the text for a ticket."""
-        words = self._words(hosts, vendor, detail)
+        # the headline has introduced it: a DNS filter blocks ..., then allow it in the DNS filter
+        words = self._words(hosts, vendor or _definite(self.vendor), detail)
         steps = tuple(_sentence(step, words) for step in self.steps)
         return Remedy(self.who, steps, _sentence(self.ticket, words))
 
@@ -39,6 +40,11 @@ class Wording:
             "{vendor}": vendor or self.vendor,
             "{detail}": detail,
         }
+
+
+def _definite(vendor: str) -> str:
+    article, _, noun = vendor.partition(" ")
+    return f"the {noun}" if article in ("a", "an") else vendor
 
 
 def _sentence(template: str, words: dict[str, str]) -> str:

@@ -206,7 +206,7 @@ def test_measurements() -> None:
     )
     figures = diagnose(given).measurements
     assert figures["delay_budget"][0] == {
-        "name": "near leg (TCP handshake)",
+        "leg": "near leg (TCP handshake)",
         "median_ms": 10.0,
         "p95_ms": 10.0,
         "n": 4,
