@@ -21,6 +21,7 @@ SESSION = "session.json"
 FLOWS = "flows.mitm"
 EVENTS = "events.jsonl"
 PACKETS = "packets.pcapng"
+PARTS = (SESSION, FLOWS, EVENTS, PACKETS)
 FLUSH_SECONDS = 0.5
 
 
@@ -33,11 +34,13 @@ class BundleFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.mkdir(parents=True, exist_ok=True)
-        # what was recorded is the user's own business, on a shared machine too
-        path.chmod(0o700)
-        if (path / EVENTS).exists():
+        if any((path / part).exists() for part in PARTS):
             raise FileExistsError(f"{path} holds a recorded session already.")
+        path.mkdir(parents=True, exist_ok=True)
+        # what was recorded is the user's own business, on a shared machine too;
+        # a folder that was in use before keeps the rights its owner gave it
+        if not any(path.iterdir()):
+            path.chmod(0o700)
         self.session: dict[str, object] = {"format": FORMAT}
 
     def update_session(self, facts: Mapping[str, object]) -> None:

@@ -12,9 +12,16 @@ import re
 
 from mitmproxy import http, websocket
 
+from analysis.knowledge.secrets import (
+    ID,
+    MASK,
+    looks_secret,
+    redact_text,
+    redact_url,
+    secret_header,
+)
 from analysis.model.decoding import decode_body
-from analysis.knowledge.secrets import MASK, redact_text, redact_url, secret_header
-from analysis.model.page import read_page, skeleton
+from analysis.model.page import read_page, shows_text, skeleton
 
 MAX_TEXT = 2000
 MAX_NODES = 2000
@@ -22,17 +29,27 @@ MAX_DEPTH = 12
 _URL_HEADERS = frozenset(
     {"location", "referer", "content-location", "link", "x-openai-target-path"}
 )
+_COOKIE_FLAG = re.compile(
+    r"(?i)\s*(?:max-age=-?\d{1,12}|expires=[a-z]{3,9}, [\w :-]{8,24}|samesite=[a-z]{1,8}|secure"
+    r"|httponly)\s*\Z"
+)
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,40}\Z")
 _ID_KEY = re.compile(r"[0-9a-fA-F]{8}-|[0-9A-Za-z_-]{20,}\Z")
 _WORD_KEYS = frozenset(
     {
-        *("type", "code", "error_code", "status", "state", "level", "kind", "name"),
+        *("type", "code", "error_code", "status", "state", "level", "kind"),
         *("indicator", "impact", "reason", "plan_type", "use_case"),
         *("resets_after", "resets_at", "expires"),
     }
 )
 _TEXT_KEYS = frozenset({"detail", "message", "error", "description", "error_description", "title"})
+# where a name is a part or a state of the service; elsewhere it is a person's, or a file's
+_NAMED = frozenset({"blocked_features", "components", "incidents", "scheduled_maintenances"})
 _MAX_WORD = 80
+_MAX_NUMBER = 10**15
+_TRACE = re.compile(
+    r"(?:fl|h|ip|ts|visit_scheme|colo|sliver|http|loc|tls|sni|warp|gateway|rbi|kex)=\S{0,80}\Z"
+)
 
 
 def mask_headers(headers: http.Headers) -> http.Headers:
@@ -44,6 +61,8 @@ def mask_headers(headers: http.Headers) -> http.Headers:
             value = _mask_cookie_names(name, raw_value)
         elif name.lower() in _URL_HEADERS:
             value = redact_url(raw_value.decode("utf-8", "replace")).encode()
+        elif name.lower() == "content-disposition":
+            value = raw_value.partition(b";")[0][:40]  # a file's name is the user's
         else:
             value = redact_text(raw_value.decode("utf-8", "replace"), 1000).encode()
         fields.append((raw_name, value))
@@ -55,13 +74,11 @@ def _mask_cookie_names(name: str, value: bytes) -> bytes:
     if name.lower() != "set-cookie":
         return f"{MASK} {len(value)} octets".encode()
     first, _, attributes = value.decode("latin-1").partition(";")
-    cookie = first.partition("=")[0].strip()
-    cookie = "{id}" if _ID_KEY.search(cookie) else cookie[:60]
-    kept = [
-        part.strip()
-        for part in attributes.split(";")
-        if part.strip().lower().startswith(("max-age", "expires", "samesite", "secure", "httponly"))
-    ]
+    cookie, equals, _ = first.partition("=")
+    cookie = cookie.strip()[:60]
+    if not equals or _ID_KEY.search(cookie) or looks_secret(cookie, 16):
+        cookie = ID  # a cookie without a name is all value (RFC 6265bis section 5.6)
+    kept = [part.strip() for part in attributes.split(";") if _COOKIE_FLAG.match(part)]
     return "; ".join([f"{cookie}={MASK}", *kept]).encode("latin-1", "replace")
 
 
@@ -82,14 +99,17 @@ def mask_json(value: object, failed: bool) -> object:
             inside = failed or key == "error"
             for name, child in list(item.items())[:200]:
                 plain = _PLAIN_KEY.match(name) and not _ID_KEY.match(name)
-                shown = name if plain else "{id}"
-                kept = name if plain else ""
+                shown = name if plain and not looks_secret(name) else ID
+                named = name != "name" or key.removeprefix("!") in _NAMED
+                kept = shown if named else ID
                 out[shown] = walk(child, f"!{kept}" if inside else kept, depth + 1)
             return out
         if isinstance(item, list):
             return [walk(child, key, depth + 1) for child in item[:50]]
         if isinstance(item, str):
             return _mask_string(item, key)
+        if isinstance(item, int) and abs(item) >= _MAX_NUMBER:
+            return f"[{len(str(item))} digits]"
         return item
 
     return walk(value, "!" if failed else "", 0)
@@ -99,7 +119,9 @@ def _mask_string(text: str, key: str) -> str:
     bare = key.removeprefix("!")
     if text.startswith(("https://", "http://", "wss://", "ws://")):
         return redact_url(text)[:500]
-    if bare in _WORD_KEYS and len(text) <= _MAX_WORD:
+    if len(text) <= _MAX_WORD and (
+        bare == "name" or (bare in _WORD_KEYS and not looks_secret(text))
+    ):
         return redact_text(text, _MAX_WORD)
     if key.startswith("!") and (bare in _TEXT_KEYS or not bare):
         return redact_text(text, MAX_TEXT)
@@ -133,7 +155,7 @@ def mask_body(data: bytes, flow: http.HTTPFlow) -> bytes:
     if content_type in {"text/html", "application/xhtml+xml"}:
         return _mask_html(text, flow, failed)
     if flow.request.path == "/cdn-cgi/trace" and len(text) < MAX_TEXT:
-        kept = [line for line in text.splitlines() if not line.startswith("uag=")]
+        kept = [line for line in text.splitlines() if _TRACE.match(line)]
         return "\n".join(kept).encode()
     if failed and content_type in {"text/plain", "application/xml", "text/xml", ""}:
         return redact_text(text, MAX_TEXT).encode()
@@ -141,14 +163,12 @@ def mask_body(data: bytes, flow: http.HTTPFlow) -> bytes:
 
 
 def _mask_html(text: str, flow: http.HTTPFlow, failed: bool) -> bytes:
-    page = read_page(text, flow.request.url)
+    page = read_page(text, flow.request.pretty_url)
     resources = [
         type(item)(redact_url(item.url), item.kind, item.integrity) for item in page.resources
     ]
     html = skeleton(page, resources)
-    # The application's own page carries the user's data in its text and title;
-    # a page that is not the application is an error, a portal or a block page.
-    if failed or (page.build is None and len(resources) < 3):
+    if shows_text(page, flow.request.pretty_host, 400 if failed else 200):
         html += _plain("title", page.title) + _plain("p", page.text)
     return html.encode()
 
@@ -161,12 +181,14 @@ def _plain(tag: str, text: str) -> str:
 
 def masked_copy(flow: http.HTTPFlow, body: bytes) -> http.HTTPFlow:
     """The flow as it may be written, under its own id; `body` is already masked."""
-    copy = http.HTTPFlow.from_state(flow.get_state())
+    # an earlier version of an edited flow has its secrets too
+    copy = http.HTTPFlow.from_state({**flow.get_state(), "backup": None})
     assert isinstance(copy, http.HTTPFlow)
     copy.comment, copy.metadata = "", {}
     request = copy.request
     request.headers = mask_headers(flow.request.headers)
     request.path = redact_url(flow.request.path)
+    request.authority = request.authority.rpartition("@")[2]
     request.raw_content = b""
     request.trailers = None
     if copy.response is not None and flow.response is not None:

@@ -40,7 +40,7 @@ class BodyWatch:
         self.flow_id = flow_id
         self.size = 0
         self.count = 0
-        self.kept = b""
+        self.kept = bytearray()
         self.cut = False
         self._write = write
         self._encoding = encoding
@@ -79,7 +79,7 @@ class BodyWatch:
 
     def decoded(self) -> bytes:
         """The kept body without its content coding, b"" when it cannot be decoded."""
-        return decode_body(self.kept, self._encoding) or b""
+        return decode_body(bytes(self.kept), self._encoding) or b""
 
     def flush(self) -> None:
         """Write the batch; a stream also writes what it has said of itself so far."""
