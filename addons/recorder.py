@@ -20,16 +20,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
-from mitmproxy import connection, ctx, exceptions, flow, http, io, tls, websocket
+from mitmproxy import connection, ctx, flow, http, io, tls, websocket
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import mode_specs, server_hooks
 
 from addons.bundle import EVENTS, FLOWS, BundleFolder, Journal
-from addons.connections import certificate_facts, error_stage, tries
+from addons.connections import certificate_facts
 from addons.masking import mask_body, mask_headers, masked_copy, placeholder
 from addons.streams import BodyWatch
 from analysis.knowledge import hosts
 from analysis.knowledge.secrets import redact_text, redact_url
+from analysis.model.connect_error import error_stage, tries
 from analysis.model.ws_message import describe
 
 SYNC_SECONDS = 1.0
@@ -92,9 +93,9 @@ class Recorder:
             try:
                 self.folder = BundleFolder(Path(name))
             except OSError as error:
-                raise exceptions.OptionsError(
-                    f"The bundle {name} cannot be written: {error}. Name another folder."
-                ) from error
+                # an error that is logged while mitmproxy starts makes it stop
+                logging.error(f"The bundle {name} cannot be written: {error} Name another folder.")
+                return
         self.start(self.folder)
 
     def start(self, folder: BundleFolder) -> None:
