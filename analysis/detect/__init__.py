@@ -11,6 +11,10 @@ from collections.abc import Callable, Iterator
 
 from analysis.detect.capture import find_capture_lossy, find_capture_own_effect
 from analysis.detect.dns_block_cname import find_dns_block_cname
+from analysis.detect.dns_by_failure import (
+    find_dns_nxdomain_by_failure,
+    find_dns_sinkhole_by_failure,
+)
 from analysis.detect.dns_ede import find_dns_ede_filtered
 from analysis.detect.dns_injected import find_dns_injected
 from analysis.detect.dns_nxdomain import find_dns_nxdomain_filter
@@ -49,6 +53,8 @@ DETECTORS: tuple[Detector, ...] = (
     find_dns_block_cname,
     find_dns_nxdomain_filter,
     find_dns_ede_filtered,
+    find_dns_sinkhole_by_failure,
+    find_dns_nxdomain_by_failure,
     find_dns_injected,
     find_dns_resolver_failing,
     find_dns_timeout,

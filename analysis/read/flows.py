@@ -14,6 +14,7 @@ from mitmproxy import dns, flow, http, io, websocket
 from mitmproxy.net.dns import types
 
 from analysis.knowledge.secrets import redact_text
+from analysis.model.connect_error import error_stage, tries
 from analysis.model.diagnosis import Source, SourceKind
 from analysis.model.errors import InputError
 from analysis.model.frames import Row, Tables, frame_of_rows
@@ -257,6 +258,8 @@ def _connection_row(item: http.HTTPFlow, name: str) -> Row:
         "error": redact_text(sound(error), 300) if error else None,
         "ended": moment(server.timestamp_end),
     }
+    if server.error and not server.timestamp_tls_setup:
+        row |= _failure(server.error, via=via is not None, at_tls=bool(server.timestamp_tcp_setup))
     if chain:
         leaf = chain[0]
         row["subject"] = _name(leaf.subject)
@@ -265,6 +268,16 @@ def _connection_row(item: http.HTTPFlow, name: str) -> Row:
         row["not_before"] = leaf.notbefore.timestamp()
         row["not_after"] = leaf.notafter.timestamp()
     return row
+
+
+def _failure(error: str, *, via: bool, at_tls: bool) -> dict[str, object]:
+    """At which stage a connection failed, and the addresses that were tried."""
+    if at_tls:
+        return {"error_stage": "tls"}
+    failed: dict[str, object] = {"error_stage": error_stage(error, via=via)}
+    if addresses := tries(error):
+        failed |= {"addresses": addresses, "address": addresses[0]}
+    return failed
 
 
 def _name(parts: list[tuple[str, str]]) -> str:

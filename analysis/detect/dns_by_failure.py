@@ -1,0 +1,105 @@
+"""dns.sinkhole and dns.nxdomain_filter where no lookup is in the capture, only its outcome.
+
+A flow file holds no DNS, but says where a connection led or that the name was
+denied.  A null or known block address that was tried, and a denial while other
+names worked, show the filter all the same; with less certainty than the answer
+itself would.  Source: OONI bogon rule; error texts of asyncio and getaddrinfo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.dns_answers import answers, is_bogus
+from analysis.detect.support import (
+    Record,
+    counted,
+    earned,
+    effect,
+    finding,
+    flow_evidence,
+    matters,
+    noted,
+    ranked,
+    records,
+    times_over,
+    where,
+)
+from analysis.knowledge.addresses import Address, address, vendor_of_address
+from analysis.knowledge.wording import some
+from analysis.model.connect_error import name_denied
+from analysis.model.diagnosis import Evidence, Finding
+from analysis.model.frames import Tables
+
+
+def _unlooked(tables: Tables) -> list[Record]:
+    """Failed connections to hosts that matter and whose lookup was not captured."""
+    looked_up = {answer.host for answer in answers(tables)}
+    rows = records(where(tables["connections"], "host", matters))
+    return [row for row in rows if row["error_stage"] and row["host"] not in looked_up]
+
+
+def find_dns_sinkhole_by_failure(tables: Tables) -> Iterator[Finding]:
+    groups: dict[str | None, list[tuple[Record, Address]]] = {}
+    for row in _unlooked(tables):
+        tried = [address(text) for text in row["addresses"] or [row["address"] or ""]]
+        known = [item for item in tried if item is not None]
+        vendor = next((name for name in map(vendor_of_address, known) if name), None)
+        if row["via"] is None and known and (vendor or all(map(is_bogus, known))):
+            groups.setdefault(vendor, []).append((row, known[0]))
+    for vendor, found in groups.items():
+        rows = [row for row, _ in found]
+        hosts = ranked(row["host"] for row in rows)
+        places = tuple(dict.fromkeys(str(place) for _, place in found))
+        null = all(place.is_unspecified for _, place in found)
+        what = f"a known block address of {vendor}" if vendor else "not an address of the service"
+        yield finding(
+            "dns.sinkhole",
+            f"{counted(len(rows), 'connection')} to {some(hosts)} went to {some(places)}, {what}, "
+            "and failed. The lookup itself is not in the capture.",
+            confidence=earned(0.8 if vendor or null else 0.55, (len(rows) > 1, 0.2)),
+            subjects=hosts,
+            severity=effect(hosts[0]),
+            vendor=vendor,
+            count=len(rows),
+            times=[row["started"] for row in rows],
+            evidence=_evidence(tables, rows),
+            in_short="of this machine",
+            measurements={"addresses": list(places)},
+        )
+
+
+def find_dns_nxdomain_by_failure(tables: Tables) -> Iterator[Finding]:
+    rows = [row for row in _unlooked(tables) if name_denied(row["error"] or "")]
+    rows = [row for row in rows if row["error_stage"] == "dns"]
+    reached = {
+        row["host"] for row in records(tables["connections"]) if row["tls_ms"] or row["tcp_ms"]
+    }
+    rows = [row for row in rows if row["host"] not in reached]
+    if not rows:
+        return
+    hosts = ranked(row["host"] for row in rows)
+    yield finding(
+        "dns.nxdomain_filter",
+        f"The system resolver denied {some(hosts)} {times_over(len(rows))}, although it exists"
+        + (", while other names worked." if reached else "."),
+        confidence=earned(0.55, (bool(reached), 0.5), (len(rows) > 1, 0.2)),
+        subjects=hosts,
+        severity=effect(hosts[0]),
+        count=len(rows),
+        times=[row["started"] for row in rows],
+        evidence=_evidence(tables, rows),
+        in_short="of this machine",
+    )
+
+
+def _evidence(tables: Tables, rows: list[Record]) -> tuple[Evidence, ...]:
+    """The exchanges that failed with the connections, else the recorder's note of them."""
+    lost = {(row["source"], row["connection"]) for row in rows}
+    http = records(tables["http"])
+    flows = [row for row in http if (row["source"], row["connection"]) in lost]
+    pieces = flow_evidence(flows, "the request that failed")
+    if pieces:
+        return pieces
+    notes = dict.fromkeys((row["source"] or "", f"{row['host']}: {row['error']}") for row in rows)
+    return tuple(noted(source, note) for source, note in list(notes)[:5])

@@ -1,0 +1,63 @@
+"""A filter that shows only in where connections led, as in flow files without lookups."""
+
+from __future__ import annotations
+
+import pytest
+from handmade import Row, answer, connection, exchange, found, serious, tables
+
+
+def failed(error: str, stage: str = "tcp", **more: object) -> Row:
+    """A connection to chatgpt.com that could not be opened."""
+    none = {"address": None, "tcp_ms": None, "tls_ms": None, "verified": None}
+    return connection(**none | {"error": error, "error_stage": stage} | more)
+
+
+NULL = {"address": "0.0.0.0", "addresses": ["0.0.0.0"]}
+
+
+def test_a_null_address_that_was_tried() -> None:
+    finding = found(tables(connections=[failed("Connect call failed", **NULL)]))["dns.sinkhole"]
+    assert finding.subjects == ("chatgpt.com",)
+    assert "0.0.0.0" in finding.summary
+    assert finding.vendor is None
+    assert finding.evidence
+
+
+def test_a_block_address_names_its_vendor() -> None:
+    row = failed("certificate verify failed", "tls", address="146.112.61.106")
+    assert found(tables(connections=[row]))["dns.sinkhole"].vendor == "Cisco Umbrella"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(failed("timed out", address="104.18.32.47"), id="the service's own address"),
+        pytest.param(failed("reset", **NULL, via="10.0.0.1:3128"), id="through a proxy"),
+        pytest.param(connection(address="10.20.30.40"), id="a private address that works"),
+    ],
+)
+def test_no_sinkhole(row: Row) -> None:
+    assert "dns.sinkhole" not in serious(tables(connections=[row]))
+
+
+def test_a_captured_lookup_speaks_for_itself() -> None:
+    given = tables(
+        connections=[failed("Connect call failed", **NULL)], dns=[answer("chatgpt.com", "0.0.0.0")]
+    )
+    assert found(given)["dns.sinkhole"].evidence[0].frames
+
+
+def test_a_denied_name_weighs_more_where_others_worked() -> None:
+    row = failed("[Errno -2] Name or service not known", "dns")
+    alone = found(tables(connections=[row]))["dns.nxdomain_filter"]
+    other = connection(connection="c2", host="www.example.org")
+    beside = found(tables(connections=[row, other]))["dns.nxdomain_filter"]
+    assert alone.confidence < beside.confidence
+    assert "other names worked" in beside.summary
+
+
+@pytest.mark.parametrize("error", ["[Errno -3] Temporary failure in name resolution", "refused"])
+def test_no_denial(error: str) -> None:
+    rows = [failed(error, "dns")]
+    given = tables(connections=rows, http=[exchange("a", "https://chatgpt.com/", status=None)])
+    assert "dns.nxdomain_filter" not in found(given)
