@@ -166,7 +166,13 @@ def find_ws_connect_failed(tables: Tables) -> Iterator[Finding]:
 def _refused(failed: list[Record], tables: Tables) -> Finding:
     hosts = ranked(row["host"] for row in failed)
     statuses = sorted({row["status"] for row in failed if row["status"] is not None})
-    errors = tuple(dict.fromkeys(row["error"] for row in failed if row["error"]))
+    errors = tuple(
+        dict.fromkeys(
+            "the page gave up waiting" if cancelled(row["error"]) else row["error"].rstrip(". ")
+            for row in failed
+            if row["error"]
+        )
+    )
     below = any(reach.failed for reach in reach_of(tables, frozenset(hosts)).values())
     answered = [_exchange(row, tables) for row in failed if row["status"] is not None]
     by_edge = bool(statuses) and all(item and item["cf_ray"] for item in answered)

@@ -1,0 +1,20 @@
+"""All scenes, by name; importing the files below registers theirs."""
+
+from __future__ import annotations
+
+import scenes_dns
+import scenes_healthy
+import scenes_latency
+import scenes_scripts
+import scenes_ws
+from scene import SCENES, Scene
+
+__all__ = [
+    "SCENES",
+    "Scene",
+    "scenes_dns",
+    "scenes_healthy",
+    "scenes_latency",
+    "scenes_scripts",
+    "scenes_ws",
+]
