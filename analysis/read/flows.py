@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -44,7 +46,19 @@ class FlowFile:
     streams: dict[str, StreamFacts] = field(default_factory=dict)
     lookups: list[Row] = field(default_factory=list)
     frames: dict[str, list[Row]] = field(default_factory=dict)
+    messages: int = 0
     problems: list[str] = field(default_factory=list)
+
+
+class _Bounded(BufferedReader):
+    """A file that never sets aside more memory for a read than it has octets."""
+
+    def __init__(self, raw: FileIO) -> None:
+        super().__init__(raw)
+        self._whole = os.fstat(raw.fileno()).st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(self._whole if size is None or size < 0 else min(size, self._whole))
 
 
 def looks_like_flows(first: bytes) -> bool:
@@ -110,7 +124,7 @@ def load_flows(path: Path, name: str) -> FlowFile:
     content = FlowFile()
     odd = 0
     key = hashlib.blake2b(path.name.encode(), digest_size=32).digest()
-    with path.open("rb") as file:
+    with _Bounded(FileIO(path)) as file:
         for item in _flows(file, content.problems):
             try:
                 if isinstance(item, http.HTTPFlow):
@@ -167,7 +181,8 @@ def _take_socket(
         socket.closed_by_client,
         len((socket.close_reason or "").encode("utf-8", "replace")),
     )
-    room = MAX_FRAMES - sum(map(len, content.frames.values()))
+    room = max(0, MAX_FRAMES - content.messages)
+    content.messages += len(socket.messages)
     content.frames[flow_id] = [
         _message_row(message, flow_id, name, key) for message in socket.messages[:room]
     ]
@@ -205,7 +220,8 @@ def _exchange(item: http.HTTPFlow, name: str) -> Exchange:
         ended=moment(item.error.timestamp) if item.error else None,
     )
     if response is not None:
-        exchange.status = response.status_code if 0 <= response.status_code < 1000 else None
+        status = whole({"": response.status_code}, "")
+        exchange.status = status if status is not None and 0 <= status < 1000 else None
         exchange.response_headers = _pairs(response.headers)
         exchange.response_start = moment(response.timestamp_start)
         exchange.ended = moment(response.timestamp_end) or exchange.ended

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from mitmproxy.test import tflow
 from read_made import START, check_schema, made_flow, made_socket, rows, write_flows
 
 from analysis.model.errors import InputError
+from analysis.read import flows as flows_reader
 from analysis.read import read_source
 from analysis.read.flows import looks_like_flows, read_flows
 
@@ -113,6 +115,16 @@ def test_a_flow_that_was_saved_twice_is_there_once(tmp_path: Path) -> None:
     assert (len(tables["http"]), len(tables["ws_frames"])) == (1, 2)
 
 
+def test_messages_beyond_the_bound_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows_reader, "MAX_FRAMES", 5)
+    sockets = [made_socket([(False, b"{}")] * 3, at=number) for number in range(3)]
+    tables = read_flows(write_flows(tmp_path / "f.mitm", sockets))
+    assert len(tables["ws_frames"]) == 5
+    assert tables["ws"]["server_frames"].tolist() == [3, 2, 0]
+
+
 def test_a_lookup_of_mitmproxys_dns_mode(tmp_path: Path) -> None:
     tables = read_flows(write_flows(tmp_path / "f.mitm", [tflow.tdnsflow(resp=True)]))
     query, answer = rows(tables["dns"])
@@ -138,6 +150,7 @@ ODD = {
         "date", "Thu, 99 Foo 99999999 99:99:99 +9999999"
     ),
     "a status beyond all": lambda item: setattr(item.response, "status_code", 10**30),
+    "a status that is a truth": lambda item: setattr(item.response, "status_code", True),
     "a time that is no number": lambda item: setattr(item.request, "timestamp_start", float("nan")),
     "a time beyond all clocks": lambda item: setattr(item.request, "timestamp_start", 1e300),
     "an endless end": lambda item: setattr(item.response, "timestamp_end", float("inf")),
@@ -259,6 +272,17 @@ def test_what_only_looks_like_a_flow_file_is_refused_in_one_sentence(
         read_source(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_length_beyond_the_file_sets_no_memory_aside(tmp_path: Path) -> None:
+    path = tmp_path / "long.mitm"
+    path.write_bytes(b"2000000000:short")
+    tracemalloc.start()
+    with pytest.raises(InputError, match="Invalid data format"):
+        read_source(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000
 
 
 def test_deep_nesting_is_refused_in_one_sentence(tmp_path: Path) -> None:
