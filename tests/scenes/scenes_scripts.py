@@ -269,6 +269,25 @@ def partly_cached(flows: Flows) -> None:
     flows.turn(3)
 
 
+@in_flows("preloads-not-known", "healthy", statuses=WELL)
+def no_preloads(flows: Flows) -> None:
+    """A client that does not follow modulepreload: the entry alone is asked for."""
+    flows.document()
+    flows.style()
+    flows.script(0.5, SCRIPTS[0])
+    flows.calls(1.0)
+    flows.turn(3)
+
+
+@in_flows("script-retried", "healthy", statuses=WELL)
+def retried(flows: Flows) -> None:
+    """A module fails once and loads at the second try."""
+    page_with(flows, SCRIPTS[1])
+    flows.script(0.5, SCRIPTS[1], None, error="Connection reset by peer")
+    flows.script(0.9, SCRIPTS[1])
+    flows.turn(3)
+
+
 @in_flows("page-closed-early", "healthy", statuses=UNCLEAR)
 def closed_early(flows: Flows) -> None:
     """The tab is closed 0.3 s after the document came."""

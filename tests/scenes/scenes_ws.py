@@ -272,6 +272,46 @@ def client_closes(wire: Wire) -> None:
     conn.rst(20.08, up=True, ack=False)
 
 
+@on_wire("ws-drained-packets", "healthy", statuses=WELL)
+def drained(wire: Wire) -> None:
+    """The service restarts: its close frame, the client's, close_notify, its FIN."""
+    visit(wire, socket=False)
+    for index in range(2):
+        begin = 3 + index * 40.0
+        conn = upgrade(wire, begin)
+        last = chatter(conn, begin + 1, begin + 30, 2)
+        conn.receive(last + 3, 30)
+        conn.send(last + 3.02, 34)
+        conn.notify(last + 3.04, up=False)
+        conn.fin(last + 3.041, up=False)
+
+
+@on_wire("ws-sampled", "healthy", statuses=WELL)
+def sampled(wire: Wire) -> None:
+    """Only handshakes and ends were captured: the FINs say nothing of what went before."""
+    visit(wire, socket=False)
+    for index in range(2):
+        begin = 3 + index * 40.0
+        conn = upgrade(wire, begin)
+        conn.fin(chatter(conn, begin + 1, begin + 5 + 20 * index, 2) + 3, up=False)
+        wire.packets = [
+            (time, packet)
+            for time, packet in wire.packets
+            if time < begin + 0.2 or len(packet) < 80
+        ]
+
+
+@on_wire("ws-quiet-packets", "healthy", statuses=WELL)
+def quiet_packets(wire: Wire) -> None:
+    """An open websocket on which only the client's presence goes out, without an echo."""
+    visit(wire, socket=False)
+    conn = upgrade(wire, 3)
+    for moment in (20, 50, 80):
+        conn.send(moment, 60)
+    conn.notify(120, up=True)
+    conn.fin(120.01)
+
+
 @in_flows("ws-thinking", "healthy", statuses=WELL)
 def thinking(flows: Flows) -> None:
     """A thinking model is silent for a minute, then answers to the end."""

@@ -20,6 +20,31 @@ CAPTURES = sorted(
 )
 
 
+ALL = sorted(
+    path
+    for path in CORPUS.glob("*/*")
+    if path.parent.name not in ("LICENSES", "expect", "truth", "har")
+    and path.is_file()
+    and path.suffix not in (".json", ".keys", ".txt")
+)
+
+
+@pytest.mark.skipif(not ALL, reason="the corpus of real captures is not beside the project")
+def test_no_capture_of_others_accuses_anybody() -> None:
+    """Also those with a host of ChatGPT in them; damaged ones give a sentence, never a crash."""
+    judged = 0
+    for path in ALL:
+        try:
+            diagnosis = diagnose(read_source(path))
+        except InputError as error:
+            assert "\n" not in str(error)
+            continue
+        judged += 1
+        critical = [f.id for f in diagnosis.findings if f.severity is Severity.CRITICAL]
+        assert critical == [], path.name
+    assert judged > 60
+
+
 @pytest.mark.skipif(not CAPTURES, reason="the corpus of real captures is not beside the project")
 def test_captures_without_chatgpt_carry_no_verdict() -> None:
     judged = 0
