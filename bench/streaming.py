@@ -49,6 +49,7 @@ def _lags(client: object) -> list[float]:
                 CaptureSettings(
                     out=work / "b.chatpath",
                     interfaces=("lo",),
+                    only_ports=stage.ports,
                     nameserver=stage.nameserver,
                     roots=(stage.ca_file,),
                     use_system_proxy=False,

@@ -72,6 +72,11 @@ def with_browser(
                 done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
+                if waits[0] in done and process.returncode:
+                    raise UsageError(
+                        f"{browser.name} ended with status {process.returncode}; is there a "
+                        "display for it? Use --browser none and your own browser otherwise."
+                    )
             finally:
                 for task in waits:
                     task.cancel()

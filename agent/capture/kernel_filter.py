@@ -53,8 +53,15 @@ def dns_filter(ports: Iterable[int] = (53,)) -> str:
     return " or ".join(f"port {port}" for port in sorted(set(ports)))
 
 
-def session_filter(ports: Iterable[int] = (53,)) -> str:
-    """Everything the diagnosis can use of a session, and no bulk data."""
-    return " or ".join(
+def session_filter(ports: Iterable[int] = (53,), only: Iterable[int] = ()) -> str:
+    """Everything the diagnosis can use of a session, and no bulk data.
+
+    `only` are the ports that the session is known to use, where that is known.
+    """
+    whole = " or ".join(
         (dns_filter(ports), _TCP_4, _TCP_6, _HELLO_REST_4, _HELLO_REST_6, *_UDP, *_ICMP)
     )
+    known = sorted(set(only))
+    if not known:
+        return whole
+    return f"({whole}) and ({' or '.join(f'port {port}' for port in known)})"

@@ -55,9 +55,14 @@ class Tap:
 
 
 def open_taps(
-    interfaces: Sequence[str], ports: Sequence[int], dns_only: Sequence[str]
+    interfaces: Sequence[str],
+    ports: Sequence[int],
+    dns_only: Sequence[str],
+    only_ports: Sequence[int] = (),
 ) -> list[Tap]:
     """Listen on each interface; an interface in `dns_only` gives name lookups alone.
+
+    `ports` carry name lookups; `only_ports` limits everything to these ports.
 
     Raises OSError without the right to listen, ValueError when the filter
     cannot be compiled because libpcap is missing.
@@ -71,7 +76,7 @@ def open_taps(
     taps = []
     listen: Any = conf.L2listen
     for name in interfaces:
-        text = dns_filter(ports) if name in dns_only else session_filter(ports)
+        text = dns_filter(ports) if name in dns_only else session_filter(ports, only_ports)
         try:
             listening = listen(iface=name, filter=text, promisc=False)
         except Scapy_Exception as error:
@@ -87,7 +92,12 @@ def open_taps(
             raw.setblocking(False)
         layer = getattr(listening.LL, "__name__", "Ether")
         link_type = _RAW if layer in {"IP", "IPv6"} else _ETHERNET
-        taps.append(Tap(listening, Interface(name, link_type, text)))
+        tap = Tap(listening, Interface(name, link_type, text))
+        # scapy opens the socket before it attaches the filter: what overflowed
+        # in between was never asked for
+        tap.count()
+        tap.received = tap.dropped = 0
+        taps.append(tap)
     return taps
 
 
@@ -176,9 +186,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--interface", action="append", default=[])
     parser.add_argument("--dns-only", action="append", default=[])
     parser.add_argument("--dns-port", action="append", type=int, default=[])
+    parser.add_argument("--only-port", action="append", type=int, default=[])
     options = parser.parse_args(arguments)
     try:
-        taps = open_taps(options.interface, options.dns_port or [53], options.dns_only)
+        taps = open_taps(
+            options.interface, options.dns_port or [53], options.dns_only, options.only_port
+        )
     except (OSError, ValueError) as error:
         say("failed", reason=str(error), denied=isinstance(error, PermissionError))
         return 1

@@ -37,7 +37,11 @@ class Sampling:
     _stopping: bool = field(default=False)
 
     async def start(
-        self, interfaces: Sequence[str], dns_only: Sequence[str], dns_ports: Sequence[int]
+        self,
+        interfaces: Sequence[str],
+        dns_only: Sequence[str],
+        dns_ports: Sequence[int],
+        only_ports: Sequence[int] = (),
     ) -> None:
         """Begin to sample; without the right to, the reason is kept and the session goes on."""
         if not interfaces:
@@ -50,6 +54,8 @@ class Sampling:
             arguments += ["--dns-only", name]
         for port in dns_ports:
             arguments += ["--dns-port", str(port)]
+        for port in only_ports:
+            arguments += ["--only-port", str(port)]
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *arguments,

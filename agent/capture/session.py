@@ -33,8 +33,10 @@ class CaptureSettings:
     """What to record and how.
 
     `interfaces` None lets the default routes decide; an empty tuple samples no
-    packets. `nameserver` replaces the system's resolver for the proxy (the
-    demo); `roots` are further PEM files trusted upstream.
+    packets. `only_ports` limits the packets to those of these ports, so that on
+    a busy loopback only the session is sampled. `nameserver` replaces the
+    system's resolver for the proxy (the demo); `roots` are further PEM files
+    trusted upstream.
     """
 
     out: Path
@@ -42,6 +44,7 @@ class CaptureSettings:
     listen: tuple[str, int] = ("127.0.0.1", 0)
     bodies: str = "redacted"
     interfaces: tuple[str, ...] | None = None
+    only_ports: tuple[int, ...] = ()
     nameserver: tuple[str, int] | None = None
     roots: tuple[Path, ...] = ()
     ca_folder: Path | None = None
@@ -182,7 +185,7 @@ async def _start(settings: CaptureSettings, parts: _Parts, scratch: Path) -> Run
     if settings.interfaces is not None:
         interfaces, dns_only = list(settings.interfaces), []
     ports = {DNS_PORT, settings.nameserver[1] if settings.nameserver else DNS_PORT}
-    await parts.sampling.start(interfaces, dns_only, sorted(ports))
+    await parts.sampling.start(interfaces, dns_only, sorted(ports), settings.only_ports)
     facts: dict[str, object] = {"packets": parts.sampling.facts(), "dns_ports": sorted(ports)}
     if settings.mode == "passive":
         if parts.sampling.reason:

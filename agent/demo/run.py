@@ -74,6 +74,7 @@ def run_scene(scene: Scene, out: Path, browser: Browser | None) -> SceneResult:
         settings = CaptureSettings(
             out=bundle,
             interfaces=(_loopback(),),
+            only_ports=stage.ports,
             nameserver=stage.nameserver,
             roots=(stage.ca_file,),
             scene=scene.name,

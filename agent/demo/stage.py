@@ -51,6 +51,12 @@ class Stage:
     skip_scripts: frozenset[str]
     certificates: Certificates
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Ports of its parts: all that a sampler needs to look at."""
+        relay = () if self.relay is None else (self.relay.address[1],)
+        return (self.nameserver[1], self.service.address[1], *relay)
+
 
 @contextlib.contextmanager
 def demo_stage(scene: Scene, workdir: Path) -> Iterator[Stage]:

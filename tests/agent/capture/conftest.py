@@ -33,6 +33,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
             CaptureSettings(
                 out=folder / "healthy.chatpath",
                 interfaces=("lo",),
+                only_ports=stage.ports,
                 nameserver=stage.nameserver,
                 roots=(stage.ca_file,),
                 use_system_proxy=False,

@@ -53,6 +53,7 @@ def main() -> None:
                 nameserver=stage.nameserver,
                 roots=(stage.ca_file,),
                 interfaces=("lo",),
+                only_ports=stage.ports,
                 use_system_proxy=False,
             ),
             client,

@@ -54,6 +54,7 @@ def test_passive_capture_sees_lookups_and_handshakes(tmp_path: Path) -> None:
                 out=tmp_path / "b.chatpath",
                 mode="passive",
                 interfaces=("lo",),
+                only_ports=stage.ports,
                 nameserver=stage.nameserver,
             ),
             client,
