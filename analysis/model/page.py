@@ -38,6 +38,8 @@ _SCRIPT_TYPES = frozenset(
         *("text/ecmascript", "application/ecmascript"),
     }
 )
+_BLANK = " \t\n\f\r"
+_EMPTY_END = _BLANK + ";?"
 _SCHEMES = frozenset({"http", "https"})
 
 
@@ -136,9 +138,10 @@ class _Collector:
 
     def add(self, reference: str, kind: str, integrity: bool = False) -> None:
         self._named += 1
-        if not reference.strip() or self._named > MAX_NAMED:
+        reference = reference.strip(_BLANK)
+        if not reference or self._named > MAX_NAMED:
             return
-        url = _join(self.base, reference.strip())
+        url = _join(self.base, reference)
         if url is None:
             return
         known = self.resources.get(url)
@@ -152,11 +155,13 @@ def _join(base: str, reference: str) -> str | None:
     if len(reference) > 4096:
         return None
     try:
-        url = urljoin(base, reference)
+        url = reference
+        for _ in range(3):  # what an empty end leaves behind may have an empty end again
+            url = urljoin(base, url).partition("#")[0].rstrip(_EMPTY_END)
         parts = urlsplit(url)
     except ValueError:
         return None
-    return url.partition("#")[0] if parts.scheme in _SCHEMES and parts.hostname else None
+    return url if parts.scheme in _SCHEMES and parts.hostname else None
 
 
 def read_page(html: str, url: str) -> Page:

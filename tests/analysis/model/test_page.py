@@ -110,6 +110,7 @@ def test_what_a_browser_would_not_fetch_is_not_named(markup: str) -> None:
 @pytest.mark.parametrize(
     ("markup", "url"),
     [
+        ('<script src=" : ; "></script>', "https://chatgpt.com/c/:"),
         ("<SCRIPT SRC='/A.js'></SCRIPT>", "https://chatgpt.com/A.js"),
         ("<script\nasync\nsrc = /a.js ></script>", "https://chatgpt.com/a.js"),
         ('<script src="/a.js" src="/b.js"></script>', "https://chatgpt.com/a.js"),
