@@ -130,13 +130,15 @@ def find_script_blocked_by_extension(tables: Tables) -> Iterator[Finding]:
     silent = _never_asked(tables, pages)
     if _policy_reports(tables):
         silent = []  # the page reports its own policy: script.blocked_by_policy
+    used = _went_on(tables)
+    if used and _known(pages):
+        silent = []  # the browser may well have had it already, and nobody missed it
     missing = said + [row for row in silent if row not in said]
     if not missing:
         return
     hosts = ranked(row["host"] for row in missing)
     around = [page for page in pages if any(row in page.rows for row in missing)]
     loaded = sum(len(page.arrived) for page in around)
-    used = _went_on(tables)
     if said:
         why = "the browser says that one of its extensions blocked it"
     else:
@@ -150,7 +152,8 @@ def find_script_blocked_by_extension(tables: Tables) -> Iterator[Finding]:
             0.62, (loaded >= 3, 0.25), (loaded >= 6, 0.2), (len(around) > 1, 0.2), (not used, 0.2)
         ),
         subjects=hosts,
-        severity=_severity(hosts, said=bool(said), used=used, known=_known(around)),
+        # where the chat worked, only some part of the page is missing
+        severity=Severity.WARNING if used and not said else effect(hosts[0]) if hosts else None,
         count=len(missing),
         times=[page.document["started"] for page in around if page.document],
         evidence=flow_evidence(missing, "the page that names the script", "page")
@@ -198,13 +201,6 @@ def _returning(tables: Tables, page: PageLoad) -> bool:
 def _known(pages: list[PageLoad]) -> bool:
     """The browser sent cookies with a document: it had been here and may hold scripts of it."""
     return any((page.document["cookie_bytes"] or 0) > 0 for page in pages if page.document)
-
-
-def _severity(hosts: tuple[str, ...], *, said: bool, used: bool, known: bool) -> Severity | None:
-    """Absence weighs less where the chat worked, and little where a cache explains it too."""
-    if said or not used:
-        return effect(hosts[0]) if hosts else None
-    return Severity.INFO if known else Severity.WARNING
 
 
 def _went_on(tables: Tables) -> bool:

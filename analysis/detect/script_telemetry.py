@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from analysis.detect.dns_answers import telemetry_answers
 from analysis.detect.dns_sinkhole import dns_evidence
 from analysis.detect.reach import cancelled
-from analysis.detect.support import finding, flow_evidence, records, where
+from analysis.detect.support import Record, finding, flow_evidence, records, where
 from analysis.knowledge import hosts
 from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
@@ -32,12 +32,10 @@ def find_script_telemetry_blocked(tables: Tables) -> Iterator[Finding]:
         ]
     lost = records(tables["connections"][tables["connections"]["error"].notna()])
     lost = [row for row in lost if hosts().harmless(row["host"] or "")]
+    # on a host that ChatGPT needs, only these paths are meant
+    paths = {_place(row) for row in failed}
     names = tuple(
-        sorted(
-            {answer.host for answer in denied}
-            | {row["host"] for row in failed}
-            | {row["host"] for row in lost}
-        )
+        sorted({answer.host for answer in denied} | paths | {row["host"] for row in lost})
     )
     if not names:
         return
@@ -51,3 +49,10 @@ def find_script_telemetry_blocked(tables: Tables) -> Iterator[Finding]:
         evidence=dns_evidence(denied, "block answers for telemetry")
         + flow_evidence(failed, "telemetry that did not get through"),
     )
+
+
+def _place(row: Record) -> str:
+    host = str(row["host"])
+    if hosts().harmless(host):
+        return host
+    return host + (row["path"] or "").partition("?")[0]
