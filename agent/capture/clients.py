@@ -78,6 +78,7 @@ def with_browser(
                         "display for it? Use --browser none and your own browser otherwise."
                     )
             finally:
+                running.finish()
                 for task in waits:
                     task.cancel()
                 await asyncio.to_thread(stop_browser, process)
@@ -122,6 +123,7 @@ def with_command(command: Sequence[str], duration: float | None, outcome: Outcom
         except TimeoutError:
             pass
         finally:
+            running.finish()
             if process.returncode is None:
                 await _end(process)
 

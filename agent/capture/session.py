@@ -57,18 +57,20 @@ class Running:
     """What a client needs to go through the capture.
 
     `proxy`, `ca_file` and `roots` are None in passive mode. `mark` records a
-    remark of the person at the machine.
+    remark of the person at the machine. `finish` ends the recording: a client calls
+    it before it ends what it started, so that this end is no fault of the session.
     """
 
     bundle: Path
-    proxy: tuple[str, int] | None
-    ca_file: Path | None
-    roots: Path | None
-    spki: str | None
-    packets_reason: str | None
-    upstream: str | None
     progress: Progress
     mark: Callable[[str], None]
+    finish: Callable[[], None]
+    proxy: tuple[str, int] | None = None
+    ca_file: Path | None = None
+    roots: Path | None = None
+    spki: str | None = None
+    packets_reason: str | None = None
+    upstream: str | None = None
 
     @property
     def proxy_url(self) -> str | None:
@@ -94,7 +96,7 @@ class _Parts:
 
     def mark(self, text: str) -> None:
         """Record a remark of the person at the machine."""
-        self.recorder.event("marker", {"text": redact_text(text, 300)})
+        self.recorder.recording.event("marker", {"text": redact_text(text, 300)})
 
 
 def capture(settings: CaptureSettings, client: Client, progress: Progress | None = None) -> Path:
@@ -116,7 +118,7 @@ def capture(settings: CaptureSettings, client: Client, progress: Progress | None
     sampling = Sampling(folder.path / PACKETS, progress)
     parts = _Parts(folder, recorder, sampling, progress, host=host.snapshot())
     server = settings.nameserver or next(iter(host.resolvers()), None)
-    lookups = Lookups(server, recorder.event)
+    lookups = Lookups(server, recorder.recording.event)
     factory = loop_factory(lookups, replace=settings.nameserver is not None)
     # the session's own log lines must not mix with the terminal page
     logging.getLogger("mitmproxy").setLevel(logging.INFO)
@@ -150,24 +152,25 @@ async def _run(settings: CaptureSettings, parts: _Parts, client: Client, scratch
     )
     try:
         running = await _start(settings, parts, scratch)
-        await _until_done(client(running), stop)
+        await _until_done(client(running), stop, running.finish)
     except BaseException:
         parts.folder.update_session({"state": "failed"})
         raise
     finally:
-        # first the proxy, so that the resets and closes of its end are sampled too
+        # first the recording: what our own end does to open connections is no fault
+        parts.recorder.done()
+        await parts.sampling.stop()
         if parts.proxy is not None:
             await parts.proxy.stop()
-        else:
-            parts.recorder.done()
-        await parts.sampling.stop()
         ended: dict[str, object] = {"ended": time.time(), "packets": parts.sampling.facts()}
         if parts.folder.session.get("state") == "recording":
             ended["state"] = "complete"
         parts.folder.update_session(ended)
 
 
-async def _until_done(client: Awaitable[None], stop: asyncio.Event) -> None:
+async def _until_done(
+    client: Awaitable[None], stop: asyncio.Event, finish: Callable[[], None]
+) -> None:
     task = asyncio.ensure_future(client)
     waiting = asyncio.create_task(stop.wait())
     try:
@@ -175,6 +178,7 @@ async def _until_done(client: Awaitable[None], stop: asyncio.Event) -> None:
         if task.done():
             task.result()
     finally:
+        finish()
         for item in (task, waiting):
             item.cancel()
         await asyncio.gather(task, waiting, return_exceptions=True)
@@ -195,9 +199,7 @@ async def _start(settings: CaptureSettings, parts: _Parts, scratch: Path) -> Run
             )
         parts.folder.update_session(facts)
         parts.recorder.start(parts.folder)
-        return Running(
-            parts.folder.path, None, None, None, None, None, None, parts.progress, parts.mark
-        )
+        return Running(parts.folder.path, parts.progress, parts.mark, parts.recorder.done)
     upstream = network_proxy() if settings.use_system_proxy else None
     roots = trust.write_upstream_roots(scratch / "upstream.pem", settings.roots)
     ca_folder = settings.ca_folder or scratch / "ca"
@@ -224,4 +226,5 @@ async def _start(settings: CaptureSettings, parts: _Parts, scratch: Path) -> Run
         upstream=upstream.url if upstream else None,
         progress=parts.progress,
         mark=parts.mark,
+        finish=parts.recorder.done,
     )

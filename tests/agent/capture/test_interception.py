@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from addons.recorder import intercepts
+from addons.connections import intercepts
 from agent.capture import trust
 from agent.capture.session import CaptureSettings, Running, capture
 from agent.demo.certificates import write_certificates

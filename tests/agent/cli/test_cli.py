@@ -65,7 +65,7 @@ GOOD_PCAP = bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000")
         ("cut.pcapng", b"\x0a\x0d\x0d\x0a" + bytes(6)),
         ("cut.mitm", b"1234:8:websocket;0:~7:version;2:21#"),
         ("broken.zip", b"PK\x03\x04 no zip"),
-        ("broken.pcap.gz", gzip.compress(GOOD_PCAP)[:-12]),
+        ("broken.pcap.gz", gzip.compress(GOOD_PCAP, mtime=0)[:-12]),
         ("a.har", b'{"log": {}}'),
         ("binary.bin", bytes(range(256)) * 4),
     ],
