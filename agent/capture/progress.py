@@ -11,7 +11,10 @@ from analysis.knowledge import hosts
 
 @dataclass(slots=True)
 class Progress:
-    """Counters of a running capture; `problems` maps a short word to its count."""
+    """Counters of a running capture; `problems` maps a short word to its count.
+
+    `interrupted` is set when a signal ended it.
+    """
 
     requests: int = 0
     sockets: int = 0
@@ -19,6 +22,7 @@ class Progress:
     lookups: int = 0
     packets: int = 0
     dropped: int = 0
+    interrupted: bool = False
     problems: Counter[str] = field(default_factory=Counter)
 
     def take(self, kind: str, facts: Mapping[str, object]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from addons.bundle import PACKETS, BundleFolder
 from addons.recorder import Recorder
@@ -120,7 +121,9 @@ def capture(settings: CaptureSettings, client: Client, progress: Progress | None
     server = settings.nameserver or next(iter(host.resolvers()), None)
     lookups = Lookups(server, recorder.recording.event)
     factory = loop_factory(lookups, replace=settings.nameserver is not None)
-    # the session's own log lines must not mix with the terminal page
+    # what libraries log must not mix with the terminal page: without any handler
+    # Python prints warnings by itself
+    logging.getLogger().addHandler(logging.NullHandler())
     logging.getLogger("mitmproxy").setLevel(logging.INFO)
     with (
         tempfile.TemporaryDirectory(prefix="chatpath-") as scratch,
@@ -134,6 +137,7 @@ def capture(settings: CaptureSettings, client: Client, progress: Progress | None
 async def _run(settings: CaptureSettings, parts: _Parts, client: Client, scratch: Path) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_quietly)
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         # not on Windows: there Ctrl-C cancels this task
         with contextlib.suppress(NotImplementedError, AttributeError, ValueError):
@@ -153,6 +157,7 @@ async def _run(settings: CaptureSettings, parts: _Parts, client: Client, scratch
     try:
         running = await _start(settings, parts, scratch)
         await _until_done(client(running), stop, running.finish)
+        parts.progress.interrupted = stop.is_set()
     except BaseException:
         parts.folder.update_session({"state": "failed"})
         raise
@@ -166,6 +171,14 @@ async def _run(settings: CaptureSettings, parts: _Parts, client: Client, scratch
         if parts.folder.session.get("state") == "recording":
             ended["state"] = "complete"
         parts.folder.update_session(ended)
+
+
+def _quietly(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What the loop says of connections that our own end cut off is for the log alone.
+
+    asyncio before 3.12.3 complains of every stream handler that is cancelled.
+    """
+    logging.getLogger(__name__).debug("event loop: %s", context.get("message"))
 
 
 async def _until_done(

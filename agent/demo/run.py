@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agent.browser import Browser, find_browsers
 from agent.capture.clients import with_browser
+from agent.capture.progress import Progress
 from agent.capture.session import CaptureSettings, Client, Running, capture
 from agent.demo.client import run_client
 from agent.demo.scenes import Scene
@@ -81,7 +82,10 @@ def run_scene(scene: Scene, out: Path, browser: Browser | None) -> SceneResult:
             # what the machine is set up with has no place on the demo's stage
             use_system_proxy=False,
         )
-        capture(settings, _client(scene, stage, browser))
+        progress = Progress()
+        capture(settings, _client(scene, stage, browser), progress)
+        if progress.interrupted:
+            raise KeyboardInterrupt
         if not stage.service.done.is_set():
             note = "the session did not come to its end in time"
     tables = read_source(bundle)

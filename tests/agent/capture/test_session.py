@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -189,23 +191,46 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path, healthy: Recorded) -> None
             capture(settings, client)
 
 
-def test_killed_in_mid_capture(tmp_path: Path) -> None:
-    """SIGKILL while an answer streams: everything up to about the last second can be read."""
-    bundle = tmp_path / "killed.chatpath"
+@contextlib.contextmanager
+def streaming(bundle: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A capture in a process of its own, in mid-answer; and how many chunks it has recorded."""
     process = subprocess.Popen(
         [sys.executable, str(HERE / "endless.py"), str(bundle)],
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
-        assert line.startswith("streaming ")
+        assert line.startswith("streaming "), process.stderr and process.stderr.read()
+        yield process, int(line.split()[1])
     finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def test_interrupted_in_mid_capture(tmp_path: Path) -> None:
+    """Ctrl-C while an answer streams ends the recording properly, and without a word."""
+    bundle = tmp_path / "interrupted.chatpath"
+    with streaming(bundle) as (process, _):
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    assert errors == ""
+    tables = read_source(bundle)
+    assert tables.captures[0].end_state == "complete"
+    assert tables.sources[0].complete
+    assert [item.id for item in diagnose(tables).findings if item.severity != "info"] == []
+
+
+def test_killed_in_mid_capture(tmp_path: Path) -> None:
+    """SIGKILL while an answer streams: everything up to about the last second can be read."""
+    bundle = tmp_path / "killed.chatpath"
+    with streaming(bundle) as (process, chunks):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        process.stdout.close()
     tables = read_source(bundle)
     source = tables.sources[0]
     assert not source.complete
@@ -213,7 +238,7 @@ def test_killed_in_mid_capture(tmp_path: Path) -> None:
     assert tables.captures[0].end_state == "abrupt"
     stream = tables["sse"].iloc[0]
     assert stream["end"] == "open"
-    assert stream["chunks"] >= int(line.split()[1])
+    assert stream["chunks"] >= chunks
     socket = tables["ws"].iloc[0]
     assert socket["status"] == 101
     assert bool(tables["ws"]["ended"].isna().iloc[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,13 +19,17 @@ SINKHOLE = CAPTURES / "dns-filter.zip"
 HEALTHY = CAPTURES / "healthy.zip"
 
 
-def chatpath(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def chatpath(*arguments: str | Path, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    if home is not None:
+        environment["HOME"] = str(home)
     return subprocess.run(
         [Path(sys.executable).parent / "chatpath", *arguments],
         capture_output=True,
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
+        env=environment,
     )
 
 
@@ -185,3 +190,46 @@ def test_findings_lists_the_catalogue() -> None:
 
 def test_version() -> None:
     assert chatpath("--version").stdout.startswith("chatpath 0.")
+
+
+def test_capture_runs_a_command_through_itself(tmp_path: Path) -> None:
+    """The command gets proxy and CA through its environment; the session ends with it."""
+    code = (
+        "import os, pathlib; print(os.environ['https_proxy'] == os.environ['HTTPS_PROXY'], "
+        "'BEGIN CERT' in pathlib.Path(os.environ['SSL_CERT_FILE']).read_text())"
+    )
+    bundle = tmp_path / "b.chatpath"
+    done = chatpath(
+        *("capture", "--yes", "--listen", "127.0.0.1:0", "--interface", "lo"),
+        *("--out", bundle, "--", sys.executable, "-c", code),
+        home=tmp_path,
+    )
+    assert done.returncode == 4, done.stderr
+    assert done.stdout.startswith("True True\n")
+    assert "Proxy: http://127.0.0.1:" in done.stderr
+    assert str(bundle) in done.stderr
+    assert json.loads((bundle / "session.json").read_text())["state"] == "complete"
+    assert (tmp_path / ".chatpath" / "ca").stat().st_mode & 0o77 == 0
+
+
+def test_capture_for_a_time(tmp_path: Path) -> None:
+    bundle = tmp_path / "b.chatpath"
+    done = chatpath(
+        *("capture", "--yes", "--listen", "127.0.0.1:0", "--interface", "lo"),
+        *("--duration", "0.5", "--out", bundle),
+        home=tmp_path,
+    )
+    assert done.returncode == 4, done.stderr
+    session = json.loads((bundle / "session.json").read_text())
+    assert session["ended"] - session["started"] >= 0.5
+
+
+def test_a_command_that_is_not_there(tmp_path: Path) -> None:
+    done = chatpath(
+        *("capture", "--yes", "--listen", "127.0.0.1:0", "--interface", "lo"),
+        *("--out", tmp_path / "b.chatpath", "--", "no-such-program-here"),
+        home=tmp_path,
+    )
+    assert done.returncode == 2
+    assert "cannot be started" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
