@@ -123,7 +123,8 @@ def capture(settings: CaptureSettings, client: Client, progress: Progress | None
     factory = loop_factory(lookups, replace=settings.nameserver is not None)
     # what libraries log must not mix with the terminal page: without any handler
     # Python prints warnings by itself
-    logging.getLogger().addHandler(logging.NullHandler())
+    if not logging.getLogger().handlers:
+        logging.getLogger().addHandler(logging.NullHandler())
     logging.getLogger("mitmproxy").setLevel(logging.INFO)
     with (
         tempfile.TemporaryDirectory(prefix="chatpath-") as scratch,
