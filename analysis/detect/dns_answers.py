@@ -80,9 +80,15 @@ class Answer:
     @property
     def denied(self) -> bool:
         """The answer says that there is no such name, no address, or that none is given."""
-        if self.rcode in (NXDOMAIN, REFUSED):
+        if self.rcode == NXDOMAIN:
             return True
-        return self.rcode == 0 and not self.addresses and self.row["qtype"] == "A"
+        if self.row["qtype"] != "A":
+            return False  # forwarders refuse or empty AAAA and HTTPS beside a good A
+        if self.rcode == REFUSED:
+            return True
+        # an answer that did not fit, the reply or the capture, may hold addresses all the same
+        partial = self.row["truncated"] or self.row["cut"]
+        return self.rcode == 0 and not self.addresses and not partial
 
     @property
     def failed(self) -> bool:

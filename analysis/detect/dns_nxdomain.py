@@ -32,14 +32,15 @@ _WORDS = {NXDOMAIN: "NXDOMAIN (no such name)", REFUSED: "REFUSED", 0: "no addres
 def find_dns_nxdomain_filter(tables: Tables) -> Iterator[Finding]:
     found = answers(tables)
     good = good_by_host(found)
+    addressed = {(answer.resolver, answer.host) for answer in found if answer.addresses}
     denied = [
         answer
         for answer in found
         if answer.denied
         and not answer.name_vendor
         and not healed(answer, good)
-        # without AAAA or HTTPS the client still has its A
-        and (answer.row["qtype"] == "A" or not _same_resolver(answer, good))
+        # without AAAA or HTTPS the client still has its A; a false A is a finding of its own
+        and (answer.row["qtype"] == "A" or (answer.resolver, answer.host) not in addressed)
     ]
     if not denied:
         return
@@ -54,10 +55,6 @@ def find_dns_nxdomain_filter(tables: Tables) -> Iterator[Finding]:
             groups.setdefault(vendor, []).append((answer, signals))
     for vendor, members in groups.items():
         yield _filtered(vendor, members)
-
-
-def _same_resolver(answer: Answer, good: dict[str, list[Answer]]) -> bool:
-    return any(other.resolver == answer.resolver for other in good.get(answer.host, ()))
 
 
 def _signals(answer: Answer, good: dict[str, list[Answer]], reached: bool) -> list[str]:

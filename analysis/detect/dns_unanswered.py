@@ -95,10 +95,12 @@ def find_dns_timeout(tables: Tables) -> Iterator[Finding]:
     frame = tables["dns"]
     if frame.empty:
         return
-    if not frame["response"].fillna(False).any() and not _sees_both_ways(tables):
-        return  # no response at all: the capture may not see the way back
+    seen = bool(frame["response"].fillna(False).any()) or _sees_both_ways(tables)
     frame = frame[frame["protocol"].fillna("dns") == "dns"]
     rows = records(where(frame, "qname", _essential))
+    if not seen:
+        # the capture may not see the way back: only what was sent again found no answer
+        rows = _sent_again(rows)
     answered = {row["qname"] for row in rows if row["response"]}
     asked = [row for row in rows if not row["response"] and row["qname"] not in answered]
     end = last_moment(tables)
@@ -129,6 +131,21 @@ def find_dns_timeout(tables: Tables) -> Iterator[Finding]:
         evidence=packet_evidence(lost, "queries without an answer"),
         in_short=some(resolvers),
     )
+
+
+def _sent_again(rows: list[Record]) -> list[Record]:
+    """Queries that the client resent with id and port unchanged, so that none of them was heard."""
+    sent: dict[tuple[object, ...], list[Record]] = {}
+    for row in rows:
+        key = tuple(row[name] for name in ("src", "src_port", "dst", "id", "qname", "qtype"))
+        sent.setdefault(key, []).append(row)
+    again = threshold("dns_resend_s")
+    return [
+        row
+        for found in sent.values()
+        if (found[-1]["time"] or 0.0) - (found[0]["time"] or 0.0) >= again
+        for row in found
+    ]
 
 
 def _sees_both_ways(tables: Tables) -> bool:

@@ -80,6 +80,7 @@ DNS = _schema(
     ("recursion_available", "bool", "", "RA flag of a response"),
     ("authoritative", "bool", "", "AA flag of a response"),
     ("truncated", "bool", "", "TC flag"),
+    ("cut", "bool", "", "the message is not whole in the capture (snap length) or is malformed"),
     ("latency_ms", "float", "ms", "response minus its query, where both were seen"),
     ("ip_ttl", "int", "", "IP time to live or hop limit of the packet"),
     ("ip_id", "int", "", "IPv4 identification of the packet"),

@@ -85,6 +85,7 @@ class DnsRows:
                     message.authoritative if message.response else None for message in messages
                 ],
                 "truncated": [message.truncated for message in messages],
+                "cut": [not message.whole for message in messages],
                 "latency_ms": _latencies(rows),
                 "ip_ttl": [packet.ttl for packet in packets],
                 "ip_id": [packet.ip_id if packet.ip_id >= 0 else None for packet in packets],

@@ -295,6 +295,29 @@ def test_unanswered_queries_that_mean_nothing() -> None:
     assert "dns.timeout" not in found(tables(dns=healed))
 
 
+def test_a_query_sent_again_unchanged_found_no_answer_even_if_none_is_in_the_capture() -> None:
+    asked = [query("chatgpt.com", frame=n, at=at, id=7) for n, at in ((1, 100.0), (2, 105.0))]
+    later = query("example.org", frame=3, at=110.0)
+    assert found(tables(dns=[*asked, later]))["dns.timeout"].count == 2
+    copies = [query("chatgpt.com", frame=n, at=100.0, id=7) for n in (1, 2)]  # as on loopback
+    assert "dns.timeout" not in found(tables(dns=[*copies, later]))
+
+
+@pytest.mark.parametrize("address", [GOOD, "198.18.0.7", "0.0.0.0"])
+@pytest.mark.parametrize("rcode", [0, 3, 5])
+def test_what_becomes_of_aaaa_beside_an_a_is_no_denial(address: str, rcode: int) -> None:
+    rows = [answer("chatgpt.com", address), answer("chatgpt.com", qtype="AAAA", rcode=rcode)]
+    assert "dns.nxdomain_filter" not in found(tables(dns=rows))
+
+
+def test_an_answer_that_is_not_whole_denies_nothing() -> None:
+    refused = answer("chatgpt.com", frame=3, qtype="AAAA", rcode=5)
+    for partial in ({"cut": True}, {"truncated": True}):
+        given = tables(dns=[answer("chatgpt.com", **partial), refused])
+        assert serious(given) == set()
+    assert "dns.nxdomain_filter" in found(tables(dns=[answer("chatgpt.com")]))
+
+
 def test_slow() -> None:
     slow = [answer("chatgpt.com", GOOD, frame=n, latency_ms=900.0) for n in (2, 3, 4)]
     finding = found(tables(dns=slow))["dns.slow"]

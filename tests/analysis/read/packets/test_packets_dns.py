@@ -196,6 +196,7 @@ def test_rows_over_udp(tmp_path: Path) -> None:
     assert (query["qname"], query["qtype"], query["protocol"]) == ("chatgpt.com", "A", "dns")
     assert list(answer["answers"]) == ["edge.com", "203.0.113.5"]
     assert list(answer["cnames"]) == ["edge.com"]
+    assert not answer["cut"]
     assert answer["ttl_min"] == 60
     assert answer["latency_ms"] == pytest.approx(10)
     assert (answer["ip_ttl"], answer["ip_id"]) == (61, 7)
@@ -234,6 +235,7 @@ def test_a_snap_length_that_cuts_the_answer(tmp_path: Path) -> None:
     path = written(tmp_path / "a.pcap", pcap([frame], snap=len(frame) - 5))
     (row,) = read_packets(path)["dns"].to_dict("records")
     assert list(row["answers"]) == ["edge.com"]
+    assert row["cut"]
 
 
 def test_defaults_of_a_message() -> None:
