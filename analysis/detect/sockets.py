@@ -118,7 +118,8 @@ class WireSocket:
         """The server's side closed TCP although the client had sent no close frame.
 
         The closing handshake needs a frame of both sides (RFC 6455 section 7.1.1),
-        so a close in order shows octets of the client right before the FIN.
+        so a close in order shows octets of the client a round trip before the FIN,
+        and TLS, unlike TCP, is answered by the far end of a relay too.
         """
         end, spoke = self.tcp["fin_time"], self.tcp["client_payload_time"]
         return (
@@ -127,8 +128,13 @@ class WireSocket:
             and self.tcp["fin_by"] == "server"
             and end is not None
             and spoke is not None
-            and end - spoke >= threshold("ws_close_s")
+            and end - spoke >= max(threshold("ws_close_s"), 4 * self.answered_s)
         )
+
+    @property
+    def answered_s(self) -> float:
+        """Seconds from the ClientHello to the ServerHello; 0 when it is not known."""
+        return (self.tls["server_hello_ms"] or 0.0) / 1000
 
     @property
     def unheard(self) -> float | None:

@@ -54,6 +54,8 @@ class Cut:
     evidence: tuple[Evidence, ...]
     on_the_wire: bool
     sign: str
+    far_end: bool = False
+    """Packets show the server's side end it, which the end of a capture cannot bring about."""
 
 
 def cuts(tables: Tables) -> list[Cut]:
@@ -99,6 +101,7 @@ def _wire_cut(item: WireSocket) -> Cut:
         # a single FIN may be a restart of the service, which a reset seldom is
         on_the_wire=item.reset,
         sign=_RESET if item.reset else _FIN,
+        far_end=True,
     )
 
 
@@ -162,6 +165,7 @@ def _dropped(members: list[Cut], cause: str | None, end: float | None) -> Findin
         # the page opens a new socket, and nothing was being told; the last thing in a capture
         # that does not say when it was stopped may have been ended by that
         late = end is not None and end - members[0].time <= threshold("capture_end_s")
+        late = late and not members[0].far_end
         severity = Severity.INFO if late else Severity.WARNING
     return finding(
         "ws.dropped",

@@ -22,6 +22,8 @@ MAX_SEQUENCE = 2**63
 _TRAILING_NUMBER = re.compile(r"(\d{1,12})\Z")
 _TURN_ENDS = frozenset({"done", "conversation-turn-complete"})
 _TURN_TOPIC = "conversation-turn-"
+_SEQUENCE_WORDS = ("sequenceId", "sequence_id", "sequence_number", "seq")
+"""What a message may call its own number; the first that is there counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,11 @@ class _Reader:
                 if isinstance(catchup, dict):
                     self._take_payload(catchup, catchup.get("topic_id"), words)
         self._take_payload(entry, entry.get("topic_id"), words)
-        sequence = entry.get("sequenceId")
-        if isinstance(sequence, int) and not isinstance(sequence, bool):
-            self.sequence = sequence if 0 <= sequence < MAX_SEQUENCE else None
+        for word in _SEQUENCE_WORDS:
+            sequence = entry.get(word)
+            if isinstance(sequence, int) and not isinstance(sequence, bool):
+                self.sequence = sequence if 0 <= sequence < MAX_SEQUENCE else None
+                break
         self.error |= entry.get("type") == "error"
         known = [word for word in words if isinstance(word, str) and is_word(word)]
         if known:

@@ -181,6 +181,29 @@ def test_benign_ends_in_packets(tcp: Row) -> None:
     assert serious(tables(**handshakes(1, sni=WS, tcp=tcp))) == set()
 
 
+WHOLE = {
+    "client_payload": 1000,
+    "client_sent": 1000,
+    "server_fin": 1,
+    "client_fin": 1,
+    "fin_by": "server",
+    "fin_time": 160.0,
+    "last_time": 160.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("silent", "answered", "judged"),
+    [(1.0, 20.0, True), (0.4, 20.0, False), (1.0, 300.0, False), (1.5, 300.0, True)],
+)
+def test_a_fin_without_the_closing_handshake(silent: float, answered: float, judged: bool) -> None:
+    tcp = WHOLE | {"client_payload_time": 160.0 - silent}
+    findings = found(tables(**handshakes(1, sni=WS, far=answered, tcp=tcp)))
+    assert ("ws.dropped" in findings) is judged
+    if judged:  # stopping the capture sends no FIN, so its end does not excuse this one
+        assert findings["ws.dropped"].severity is Severity.WARNING
+
+
 def test_reset_at_the_hello_means_it_cannot_be_opened() -> None:
     reset = {"reset_by": "server", "reset_time": 100.2, "reset_frame": 77}
     bad = handshakes(2, sni=WS, far=None, tcp=reset)

@@ -106,6 +106,11 @@ def test_azure_reliable_subprotocol() -> None:
     assert (ack.kind, ack.sequence) == ("sequenceAck", 41)
 
 
+@pytest.mark.parametrize("word", ["sequenceId", "sequence_id", "sequence_number", "seq"])
+def test_a_message_may_number_itself_by_several_names(word: str) -> None:
+    assert facts({"type": "message", word: 41}).sequence == 41
+
+
 def test_ids_are_masked_with_the_captures_own_key() -> None:
     assert mask("one", KEY) == mask("one", KEY) != mask("two", KEY)
     assert mask("one", KEY) != mask("one", b"another capture")
