@@ -13,6 +13,7 @@ from analysis.detect.capture import find_capture_lossy, find_capture_own_effect
 from analysis.detect.dns_block_cname import find_dns_block_cname
 from analysis.detect.dns_by_failure import (
     find_dns_nxdomain_by_failure,
+    find_dns_resolver_failing_by_failure,
     find_dns_sinkhole_by_failure,
 )
 from analysis.detect.dns_ede import find_dns_ede_filtered
@@ -55,6 +56,7 @@ DETECTORS: tuple[Detector, ...] = (
     find_dns_ede_filtered,
     find_dns_sinkhole_by_failure,
     find_dns_nxdomain_by_failure,
+    find_dns_resolver_failing_by_failure,
     find_dns_injected,
     find_dns_resolver_failing,
     find_dns_timeout,

@@ -1,4 +1,4 @@
-"""dns.sinkhole and dns.nxdomain_filter where no lookup is in the capture, only its outcome.
+"""dns.sinkhole, .nxdomain_filter and .resolver_failing where only a lookup's outcome is captured.
 
 A flow file holds no DNS, but says where a connection led or that the name was
 denied.  A null or known block address that was tried, and a denial while other
@@ -27,7 +27,7 @@ from analysis.detect.support import (
 )
 from analysis.knowledge.addresses import Address, address, vendor_of_address
 from analysis.knowledge.wording import some
-from analysis.model.connect_error import name_denied
+from analysis.model.connect_error import name_denied, try_again
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
 
@@ -86,6 +86,26 @@ def find_dns_nxdomain_by_failure(tables: Tables) -> Iterator[Finding]:
         confidence=earned(0.55, (bool(reached), 0.5), (len(rows) > 1, 0.2)),
         subjects=hosts,
         severity=effect(hosts[0]),
+        count=len(rows),
+        times=[row["started"] for row in rows],
+        evidence=_evidence(tables, rows),
+        in_short="of this machine",
+    )
+
+
+def find_dns_resolver_failing_by_failure(tables: Tables) -> Iterator[Finding]:
+    rows = [row for row in _unlooked(tables) if try_again(row["error"] or "")]
+    reached = {row["host"] for row in records(tables["connections"]) if row["tls_ms"]}
+    rows = [row for row in rows if row["host"] not in reached]
+    if len(rows) < 2:  # one that a retry heals is nothing
+        return
+    hosts = ranked(row["host"] for row in rows)
+    yield finding(
+        "dns.resolver_failing",
+        f"The system resolver could not look up {some(hosts)}, {times_over(len(rows))}"
+        + (", while other names worked." if reached else ", and no other name worked."),
+        confidence=earned(0.65, (len(rows) > 2, 0.3), (len(hosts) > 1, 0.2)),
+        subjects=hosts,
         count=len(rows),
         times=[row["started"] for row in rows],
         evidence=_evidence(tables, rows),

@@ -37,6 +37,16 @@ def error_stage(error: str, *, via: bool) -> str:
     return "tcp"
 
 
+def never_opened(error: str) -> bool:
+    """True for words that only a connection gives that was not opened, whoever reports them."""
+    return bool(tries(error)) or error_stage(error, via=False) == "dns"
+
+
+def try_again(error: str) -> bool:
+    """True when the resolver gave no answer at all, or a failure of its own."""
+    return error_stage(error, via=False) == "dns" and any(word in error for word in _DNS_AGAIN)
+
+
 def name_denied(error: str) -> bool:
     """True when the resolver said that there is no such name or address, not to try again."""
     return error_stage(error, via=False) == "dns" and not any(word in error for word in _DNS_AGAIN)

@@ -16,7 +16,7 @@ from mitmproxy import dns, flow, http, io, websocket
 from mitmproxy.net.dns import types
 
 from analysis.knowledge.secrets import redact_text
-from analysis.model.connect_error import error_stage, tries
+from analysis.model.connect_error import error_stage, never_opened, tries
 from analysis.model.diagnosis import Source, SourceKind
 from analysis.model.errors import InputError
 from analysis.model.frames import Row, Tables, frame_of_rows
@@ -276,6 +276,9 @@ def _connection_row(item: http.HTTPFlow, name: str) -> Row:
     }
     if server.error and not server.timestamp_tls_setup:
         row |= _failure(server.error, via=via is not None, at_tls=bool(server.timestamp_tcp_setup))
+    elif error and not server.timestamp_start and never_opened(error):
+        # connection_strategy=lazy tells the exchange of it, and leaves the connection untouched
+        row |= _failure(error, via=via is not None, at_tls=False)
     if chain:
         leaf = chain[0]
         row["subject"] = _name(leaf.subject)

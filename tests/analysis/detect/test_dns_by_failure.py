@@ -61,3 +61,14 @@ def test_no_denial(error: str) -> None:
     rows = [failed(error, "dns")]
     given = tables(connections=rows, http=[exchange("a", "https://chatgpt.com/", status=None)])
     assert "dns.nxdomain_filter" not in found(given)
+
+
+def test_a_resolver_that_fails_again_and_again() -> None:
+    again = "[Errno -3] Temporary failure in name resolution"
+    rows = [failed(again, "dns", connection=f"c{n}") for n in (1, 2)]
+    finding = found(tables(connections=rows))["dns.resolver_failing"]
+    assert finding.subjects == ("chatgpt.com",)
+    assert "no other name worked" in finding.summary
+    assert serious(tables(connections=rows[:1])) == set()  # one that a retry heals
+    healed = [*rows, connection(connection="c3")]
+    assert "dns.resolver_failing" not in found(tables(connections=healed))

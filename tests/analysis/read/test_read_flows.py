@@ -315,3 +315,26 @@ def test_bodies_are_looked_at_and_forgotten(tmp_path: Path) -> None:
     tables = read_flows(write_flows(tmp_path / "f.mitm", flows))
     for name, frame in tables.frames.items():
         assert secret not in frame.to_csv(), name
+
+
+@pytest.mark.parametrize(
+    ("words", "stage", "addresses"),
+    [
+        ("[Errno 111] Connect call failed ('0.0.0.0', 443)", "tcp", ["0.0.0.0"]),
+        ("[Errno -2] Name or service not known", "dns", None),
+        ("Client disconnected.", None, None),
+    ],
+)
+def test_a_lazy_connections_failure_is_told_by_its_exchange(
+    tmp_path: Path, words: str, stage: str | None, addresses: list[str] | None
+) -> None:
+    """With connection_strategy=lazy mitmproxy leaves the connection itself untouched."""
+    flow = tflow.tflow(err=True)
+    assert flow.error
+    flow.error.msg = words
+    server = flow.server_conn
+    server.error = server.peername = server.via = None
+    server.timestamp_start = server.timestamp_tcp_setup = server.timestamp_tls_setup = None
+    (row,) = rows(read_flows(write_flows(tmp_path / "a.mitm", [flow]))["connections"])
+    assert row["error_stage"] == stage
+    assert row["addresses"] == addresses
