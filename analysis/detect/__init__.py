@@ -37,6 +37,7 @@ from analysis.detect.script_blocked import (
     find_script_blocked_by_network,
     find_script_blocked_by_policy,
 )
+from analysis.detect.script_host_reset import find_script_host_reset
 from analysis.detect.script_replaced import find_script_replaced, find_script_stale_build
 from analysis.detect.script_telemetry import find_script_telemetry_blocked
 from analysis.detect.sse import find_sse_buffered, find_sse_cut
@@ -70,6 +71,7 @@ DETECTORS: tuple[Detector, ...] = (
     find_script_blocked_by_extension,
     find_script_blocked_by_network,
     find_script_blocked_by_policy,
+    find_script_host_reset,
     find_script_replaced,
     find_script_stale_build,
     find_script_telemetry_blocked,
