@@ -2,9 +2,9 @@
 
 Which script was asked for is encrypted, so the claim is about hosts that serve
 little else: every connection to one is reset with the server's address before
-it answered the ClientHello, again and again, while another host of the service
-answers.  Does not prove what on the path sent the resets, nor that the name is
-what drew them.  Source: detection notes 5.2 and 10, hosts table.
+it answered the ClientHello, again and again or together with another essential
+host, while some host of the service answers.  Does not prove what on the path
+sent the resets, nor that the name is what drew them.  Source: detection notes 5.2 and 10, hosts table.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def find_script_host_reset(tables: Tables) -> Iterator[Finding]:
         return
     # where exchanges were recorded they tell of each script, and more surely
     told = set(tables["http"]["host"].dropna())
-    wanted = where(hellos, "sni", lambda name: name in SCRIPT_HOSTS and name not in told)
+    wanted = where(hellos, "sni", lambda name: matters(name) and name not in told)
     answered = where(hellos[hellos["server_hello_ms"].notna()], "sni", matters)
     reached = set(answered["sni"])
     if wanted.empty or not reached:
@@ -59,19 +59,18 @@ def find_script_host_reset(tables: Tables) -> Iterator[Finding]:
     cut = {
         host: rows
         for host, rows in by_host.items()
-        if host not in reached
-        and len(rows) >= threshold("reset_tries")
-        and all(row["reset_by"] == "server" for row in rows)
+        if host not in reached and all(row["reset_by"] == "server" for row in rows)
     }
-    if not cut:
-        return
     hosts = ranked(cut)
     rows = [row for host in hosts for row in cut[host]]
+    if not SCRIPT_HOSTS & set(cut) or len(rows) < threshold("reset_tries"):
+        return
     ends = [row | {"frame": row["reset_frame"]} for row in rows]
     yield finding(
         "script.blocked_by_network",
-        f"{some(hosts)}, where the page's scripts come from, was reset {times_over(len(rows))} "
-        f"right after the ClientHello, and never answered; {some(ranked(reached))} did answer.",
+        f"Connections to {some(hosts)} were reset {times_over(len(rows))} right after the "
+        f"ClientHello, and none was answered; {some(ranked(reached))} did answer. The page's "
+        f"scripts come from {some(ranked(SCRIPT_HOSTS & set(cut)))}.",
         confidence=earned(0.7, (len(rows) >= 2 * threshold("reset_tries"), 0.3)),
         subjects=hosts,
         severity=effect(hosts[0]),

@@ -32,6 +32,12 @@ def test_a_script_host_that_is_always_reset() -> None:
     assert HOST in finding.remedy.ticket
 
 
+def test_two_hosts_reset_alike_are_as_good_as_two_tries() -> None:
+    given = both(handshakes(), cut(1), cut(1, sni="ab.chatgpt.com", start=20))
+    finding = found(tables(**given))["script.blocked_by_network"]
+    assert set(finding.subjects) == {HOST, "ab.chatgpt.com"}
+
+
 def test_one_reset_is_no_rule() -> None:
     assert serious(tables(**both(handshakes(), cut(1)))) == set()
 
