@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.common import LanguageOption, OutputFormat, SourcesArgument
+from agent.cli.common import Language, LanguageOption, OutputFormat, SourcesArgument
 
 FormatOption = Annotated[
     OutputFormat, typer.Option("--format", help="text for people, json for programs.")
@@ -17,7 +17,7 @@ FormatOption = Annotated[
 def analyze(
     sources: SourcesArgument,
     output: FormatOption = OutputFormat.TEXT,
-    lang: LanguageOption = "en",  # type: ignore[assignment]
+    lang: LanguageOption = Language.EN,
 ) -> None:
     """Name the cause in saved captures.
 

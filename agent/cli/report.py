@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.common import LanguageOption, SourcesArgument
+from agent.cli.common import Language, LanguageOption, SourcesArgument
 
 
 def report(
@@ -15,7 +15,7 @@ def report(
     out: Annotated[
         Path, typer.Option("-o", "--out", metavar="FILE.html", help="Where to write the report.")
     ],
-    lang: LanguageOption = "en",  # type: ignore[assignment]
+    lang: LanguageOption = Language.EN,
 ) -> None:
     """Write the report of saved captures as one self-contained HTML file.
 

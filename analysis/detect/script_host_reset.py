@@ -4,7 +4,8 @@ Which script was asked for is encrypted, so the claim is about hosts that serve
 little else: every connection to one is reset with the server's address before
 it answered the ClientHello, again and again or together with another essential
 host, while some host of the service answers.  Does not prove what on the path
-sent the resets, nor that the name is what drew them.  Source: detection notes 5.2 and 10, hosts table.
+sent the resets, nor that the name is what drew them.  Source:
+detection notes 5.2 and 10, hosts table.
 """
 
 from __future__ import annotations
