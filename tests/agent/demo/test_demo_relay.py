@@ -93,9 +93,10 @@ def test_cut_after_seconds_can_end_with_fin() -> None:
 def test_client_is_reset_when_there_is_nobody_behind() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
+        # the reset may arrive while the client still connects
         with (
             DelayRelay(("127.0.0.1", 0), unused.getsockname()) as relay,
-            socket.create_connection(relay.address, timeout=30) as client,
             pytest.raises(ConnectionResetError),
+            socket.create_connection(relay.address, timeout=30) as client,
         ):
             client.recv(1)
