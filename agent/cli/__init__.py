@@ -7,6 +7,7 @@ before anyone wonders whether it hangs.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
 
@@ -43,8 +44,29 @@ def version(
         raise typer.Exit
 
 
+def _help_only(arguments: list[str]) -> None:
+    """Spare ``COMMAND --help`` the import of pydantic, which takes longer than all the rest.
+
+    typer builds pydantic adapters for values that a help page never has. Its
+    module is private: where it is not as expected, help is only slower.
+    """
+    if len(arguments) != 2 or arguments[1] not in {"-h", "--help"}:
+        return
+    coercion = sys.modules.get("typer._coercion")
+    plain = getattr(coercion, "PassThroughRuntimeParam", None)
+    if plain is not None and hasattr(coercion, "build_runtime_param"):
+
+        def build(descriptor: Any) -> Any:
+            return plain(annotation=descriptor.annotation, parameter_info=descriptor.parameter_info)
+
+        for module in [item for name, item in sys.modules.items() if name.startswith("typer.")]:
+            if hasattr(module, "build_runtime_param"):
+                setattr(module, "build_runtime_param", build)  # noqa: B010 - of any module
+
+
 def main() -> None:
     """Entry point: a ChatpathError becomes one sentence and its exit code."""
+    _help_only(sys.argv[1:])
     try:
         app()
     except ChatpathError as error:
