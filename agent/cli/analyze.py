@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.common import Language, LanguageOption, OutputFormat, SourcesArgument
+from agent.cli.common import Language, LanguageOption, OutputFormat, RulesOption, SourcesArgument
 
 FormatOption = Annotated[
     OutputFormat, typer.Option("--format", help="text for people, json for programs.")
@@ -18,13 +18,14 @@ def analyze(
     sources: SourcesArgument,
     output: FormatOption = OutputFormat.TEXT,
     lang: LanguageOption = Language.EN,
+    rules: RulesOption = None,
 ) -> None:
     """Name the cause in saved captures.
 
     Exit code 0: no problem found; 1: problem found; 3: input could not be read;
     4: not enough evidence for a verdict.
     """
-    _diagnose(sources, output)
+    _diagnose(sources, output, rules)
 
 
 def replay(
@@ -32,6 +33,7 @@ def replay(
         Path, typer.Argument(metavar="BUNDLE", help="A bundle (folder or zip).", show_default=False)
     ],
     output: FormatOption = OutputFormat.TEXT,
+    rules: RulesOption = None,
 ) -> None:
     """Diagnose a recorded session again, with today's rules."""
     from analysis.model.errors import InputError
@@ -39,12 +41,12 @@ def replay(
 
     if bundle.exists() and not is_bundle_path(bundle):
         raise InputError(f"{bundle} is no bundle; use chatpath analyze for other captures.")
-    _diagnose([bundle], output)
+    _diagnose([bundle], output, rules)
 
 
-def _diagnose(sources: list[Path], output: OutputFormat) -> None:
+def _diagnose(sources: list[Path], output: OutputFormat, rules: list[Path] | None) -> None:
     from agent.cli.common import exit_code, print_diagnosis, read_and_diagnose
 
-    _, diagnosis = read_and_diagnose(sources)
+    _, diagnosis = read_and_diagnose(sources, rules)
     print_diagnosis(diagnosis, output)
     raise typer.Exit(exit_code(diagnosis))

@@ -40,18 +40,35 @@ class Language(StrEnum):
 LanguageOption = Annotated[Language, typer.Option("--lang", help="Language of the output.")]
 
 
-def read_and_diagnose(sources: Sequence[Path]) -> tuple[Tables, Diagnosis]:
+RulesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--rules",
+        metavar="FILE.py",
+        help="A file with detectors of your own; may be given several times.",
+        show_default=False,
+    ),
+]
+
+
+def read_and_diagnose(
+    sources: Sequence[Path], rules: Sequence[Path] | None = None
+) -> tuple[Tables, Diagnosis]:
     """Tables and diagnosis of the sources as one session; problems go to stderr.
 
-    Raises InputError when a file is damaged and what is left carries no verdict.
+    `rules` are files with detectors of the user's own. Raises InputError when a
+    file is damaged and what is left carries no verdict, UsageError for a file
+    of rules that cannot be used.
     """
+    from agent.rules import added_detectors
     from analysis.diagnose import diagnose
     from analysis.model.diagnosis import SourceKind, Status
     from analysis.model.errors import InputError
     from analysis.read import read_sources
 
+    added = added_detectors(rules or (), _warn)
     tables = read_sources(sources)
-    diagnosis = diagnose(tables)
+    diagnosis = diagnose(tables, added)
     if diagnosis.verdict.status is Status.INSUFFICIENT:
         for source in tables.sources:
             # a recording that was stopped is evidence that ran out; a damaged file is no evidence
@@ -65,6 +82,10 @@ def read_and_diagnose(sources: Sequence[Path]) -> tuple[Tables, Diagnosis]:
         for problem in source.problems:
             typer.echo(f"chatpath: {source.path}: {problem}", err=True)
     return tables, diagnosis
+
+
+def _warn(sentence: str) -> None:
+    typer.echo(f"chatpath: {sentence}", err=True)
 
 
 def exit_code(diagnosis: Diagnosis) -> int:

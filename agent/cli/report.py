@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.common import Language, LanguageOption, SourcesArgument
+from agent.cli.common import Language, LanguageOption, RulesOption, SourcesArgument
 
 
 def report(
@@ -16,6 +16,7 @@ def report(
         Path, typer.Option("-o", "--out", metavar="FILE.html", help="Where to write the report.")
     ],
     lang: LanguageOption = Language.EN,
+    rules: RulesOption = None,
 ) -> None:
     """Write the report of saved captures as one self-contained HTML file.
 
@@ -24,7 +25,7 @@ def report(
     from agent.cli.common import exit_code, read_and_diagnose, write_text
     from analysis.report.html import render_html
 
-    tables, diagnosis = read_and_diagnose(sources)
+    tables, diagnosis = read_and_diagnose(sources, rules)
     write_text(out, render_html(diagnosis, tables))
     typer.echo(f"{out}: {diagnosis.verdict.headline}", err=True)
     raise typer.Exit(exit_code(diagnosis))

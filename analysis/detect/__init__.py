@@ -7,7 +7,7 @@ write the module and name its function in DETECTORS.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from analysis.detect.capture import find_capture_lossy, find_capture_own_effect
 from analysis.detect.dns_block_cname import find_dns_block_cname
@@ -90,6 +90,6 @@ DETECTORS: tuple[Detector, ...] = (
 """All detectors, lowest layer first."""
 
 
-def detect(tables: Tables) -> list[Finding]:
-    """Every finding of every detector; an error in one is not swallowed."""
-    return [finding for detector in DETECTORS for finding in detector(tables)]
+def detect(tables: Tables, added: Sequence[Detector] = ()) -> list[Finding]:
+    """Every finding of every detector, ours and then those `added`; no error is swallowed."""
+    return [finding for detector in (*DETECTORS, *added) for finding in detector(tables)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from analysis.detect import detect
+from analysis.detect import Detector, detect
 from analysis.diagnose.coverage import coverage, proof_of_work
 from analysis.diagnose.masking import explain
 from analysis.diagnose.measurements import measurements
@@ -16,9 +17,12 @@ from analysis.model.frames import Tables
 __all__ = ["diagnose"]
 
 
-def diagnose(tables: Tables) -> Diagnosis:
-    """Everything chatpath says of a session. Pure: the same tables give the same diagnosis."""
-    findings = in_order(explain(detect(tables)))
+def diagnose(tables: Tables, added: Sequence[Detector] = ()) -> Diagnosis:
+    """Everything chatpath says of a session. Pure: the same tables give the same diagnosis.
+
+    `added` are detectors of the caller's own, judged beside chatpath's.
+    """
+    findings = in_order(explain(detect(tables, added)))
     areas = coverage(tables)
     return Diagnosis(
         tool_version=_tool_version(),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analysis.knowledge import findings as catalogue
 from analysis.knowledge import hosts, wording
 from analysis.model.diagnosis import Finding, Locus, Severity, Status, Verdict
 
@@ -65,7 +66,12 @@ def roots(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def headline(found: Finding) -> str:
-    """The sentence of one finding that a help desk can repeat."""
+    """The sentence of one finding that a help desk can repeat.
+
+    A finding of a rule that a user added has no wording of ours: its summary stands.
+    """
+    if found.id not in catalogue():
+        return found.summary
     in_short = found.measurements.get("in_short")
     return wording(found.id).headline_for(found.subjects, found.vendor, str(in_short or ""))
 

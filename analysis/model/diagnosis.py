@@ -6,6 +6,7 @@ promise: see ``docs/reference.md``.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -56,6 +57,14 @@ class SourceKind(StrEnum):
     FLOWS = "flows"
     HAR = "har"
     NETLOG = "netlog"
+
+
+_FINDING_ID = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
+
+
+def is_finding_id(text: str) -> bool:
+    """Whether `text` has the form of a finding's id: area, dot, name."""
+    return _FINDING_ID.fullmatch(text) is not None
 
 
 def utc(seconds: float | None) -> str | None:
