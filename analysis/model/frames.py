@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import pandas as pd
 import pyarrow as pa
@@ -43,15 +44,16 @@ def frame_of_columns(name: str, columns: Mapping[str, object]) -> pd.DataFrame:
     if unknown:
         raise KeyError(f"table {name} has no column {', '.join(sorted(unknown))}")
     length = max((len(values) for values in columns.values()), default=0)  # type: ignore[arg-type]
-    data = {}
+    arrays = []
     for column in schema.columns:
         values = columns.get(column.name)
         arrow = _ARROW[column.type]
-        array = (
+        arrays.append(
             pa.nulls(length, arrow) if values is None else pa.array(values, arrow, from_pandas=True)
         )
-        data[column.name] = pd.Series(pd.arrays.ArrowExtensionArray(array))
-    return pd.DataFrame(data, columns=list(schema.column_names))
+    table = pa.Table.from_arrays(arrays, names=list(schema.column_names))
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
 
 
 def frame_of_rows(name: str, rows: Iterable[Row]) -> pd.DataFrame:
@@ -66,6 +68,12 @@ def frame_of_rows(name: str, rows: Iterable[Row]) -> pd.DataFrame:
 
 def empty_frame(name: str) -> pd.DataFrame:
     """Table `name` without rows."""
+    # most tables of most captures are empty, and making one anew takes milliseconds
+    return _empty(name).copy(deep=False)
+
+
+@cache
+def _empty(name: str) -> pd.DataFrame:
     return frame_of_columns(name, {})
 
 
@@ -125,8 +133,8 @@ def concat(parts: Iterable[Tables]) -> Tables:
     parts = list(parts)
     frames = {}
     for name in SCHEMAS:
-        full = [part[name] for part in parts if len(part[name])]
-        frames[name] = pd.concat(full, ignore_index=True) if full else empty_frame(name)
+        full = [part[name] for part in parts if len(part[name])] or [empty_frame(name)]
+        frames[name] = pd.concat(full, ignore_index=True) if len(full) > 1 else full[0]
     return Tables(
         frames,
         tuple(source for part in parts for source in part.sources),
