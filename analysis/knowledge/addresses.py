@@ -44,7 +44,7 @@ def _groups() -> dict[str, tuple[Network, ...]]:
 
 
 def in_group(group: str, of: Address) -> bool:
-    """True when an address is in a group of ranges.tsv (cloudflare, openai, fake-ip, nat64)."""
+    """True when an address is in a group of ranges.tsv (cloudflare, openai, voice, fake-ip ...)."""
     return any(network.version == of.version and of in network for network in _groups()[group])
 
 

@@ -25,6 +25,20 @@ def vendor_of_issuer(issuer: str) -> str | None:
 
 
 @cache
+def _authorities() -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (row["fragment"], row["authority"])
+        for row in table.rows("public_issuers", ("fragment", "authority", *_FACTS))
+    )
+
+
+def public_authority(issuer: str) -> str | None:
+    """The public certificate authority that this issuer belongs to, by its name alone."""
+    issuer = issuer.lower()
+    return next((name for fragment, name in _authorities() if fragment in issuer), None)
+
+
+@cache
 def _block_pages() -> tuple[tuple[str, str, str], ...]:
     return tuple(
         (row["where"], row["fragment"], row["vendor"])

@@ -11,7 +11,8 @@ import analysis
 from analysis.knowledge import table, threshold, wording
 from analysis.knowledge.addresses import address, in_group, vendor_of_address, vendor_of_name
 from analysis.knowledge.codes import close_code, ede, idle_timer
-from analysis.knowledge.products import vendor_of_issuer, vendor_of_page
+from analysis.knowledge.encrypted_dns import encrypted_resolver
+from analysis.knowledge.products import public_authority, vendor_of_issuer, vendor_of_page
 from analysis.knowledge.wording import some
 
 
@@ -103,6 +104,29 @@ def test_block_pages() -> None:
     assert vendor_of_page(headers=["X-Squid-Error: ERR_ACCESS_DENIED 0"]) == "Squid"
     assert vendor_of_page(text="Attention Required! | Cloudflare") is None
     assert vendor_of_page(server="cloudflare") is None
+
+
+def test_no_public_authority_is_taken_for_an_inspector() -> None:
+    issuer = "C=US, O=Google Trust Services, CN=WE1"
+    assert public_authority(issuer) == "Google Trust Services"
+    assert vendor_of_issuer(issuer) is None
+    assert public_authority("CN=Contoso Root CA") is None
+    for row in table.rows("public_issuers"):
+        assert vendor_of_issuer(row["fragment"]) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "operator"),
+    [
+        ("dns.google", "Google"),
+        ("abc123.dns.nextdns.io", "NextDNS"),
+        ("google", "None"),
+        ("chatgpt.com", "None"),
+        ("", "None"),
+    ],
+)
+def test_encrypted_resolvers(host: str, operator: str) -> None:
+    assert str(encrypted_resolver(host)) == operator
 
 
 def _threshold_names() -> set[str]:
