@@ -239,6 +239,7 @@ TCP = _schema(
     ("interface", "int", "", "pcapng interface of the first packet"),
     ("app", "str", "", "recognised first bytes: tls, http, connect, socks, dns"),
     ("connect_host", "str", "", "host:port asked of an HTTP or SOCKS proxy on this connection"),
+    ("connect_status", "int", "", "status of the last answer to CONNECT on this connection"),
     (
         "leg",
         "str",

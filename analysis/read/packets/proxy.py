@@ -49,6 +49,12 @@ def connect_response(octets: bytes) -> int | None:
     return whole if len(octets) >= whole else INCOMPLETE
 
 
+def connect_status(octets: bytes) -> int | None:
+    """The status of the answer to CONNECT, as soon as its first line is there."""
+    status = _STATUS.match(octets)
+    return int(status[1]) if status else None
+
+
 def socks5_greeting(octets: bytes) -> bool:
     """A client's list of methods, and nothing behind it (RFC 1928 section 3)."""
     return len(octets) >= 3 and octets[0] == 5 and len(octets) == 2 + octets[1]

@@ -74,6 +74,7 @@ def _connection(stream: Stream, source: str) -> dict[str, object]:
         "fin_time": seconds(stream.fin_ns),
         "app": stream.talk.app,
         "connect_host": stream.talk.connect_host,
+        "connect_status": stream.talk.connect_status,
     }
 
 

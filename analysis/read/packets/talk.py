@@ -29,6 +29,7 @@ class Talk:
     def __init__(self, *, dns: bool, on_dns: OnDns) -> None:
         self.app: str | None = None
         self.connect_host: str | None = None
+        self.connect_status: int | None = None
         self.session = Session()
         self.index = 0
         self.tunnelled = False
@@ -209,7 +210,9 @@ class Direction:
 
     def _connect_answer(self) -> bool:
         self._stage = self._sniff
-        if self._past(proxy.connect_response(bytes(self._buffer))):
+        octets = bytes(self._buffer)
+        self._talk.connect_status = proxy.connect_status(octets) or self._talk.connect_status
+        if self._past(proxy.connect_response(octets)):
             return True
         self._stage = self._connect_answer
         return False
