@@ -11,7 +11,7 @@ from analysis.diagnose.masking import explain
 from analysis.diagnose.measurements import measurements
 from analysis.diagnose.ranking import in_order, verdict
 from analysis.knowledge import RULES_VERSION
-from analysis.model.diagnosis import Coverage, Diagnosis
+from analysis.model.diagnosis import Coverage, Diagnosis, SourceKind
 from analysis.model.frames import Tables
 
 __all__ = ["diagnose"]
@@ -28,7 +28,7 @@ def diagnose(tables: Tables, added: Sequence[Detector] = ()) -> Diagnosis:
         tool_version=_tool_version(),
         rules_version=RULES_VERSION,
         sources=tables.sources,
-        verdict=verdict(findings, proof_of_work(tables), _what_would_settle(areas)),
+        verdict=verdict(findings, proof_of_work(tables), _what_would_settle(tables, areas)),
         findings=findings,
         coverage=areas,
         measurements=measurements(tables),
@@ -42,7 +42,8 @@ def _tool_version() -> str:
         return "unknown"  # run from a source tree that was never installed
 
 
-def _what_would_settle(areas: tuple[Coverage, ...]) -> str:
+def _what_would_settle(tables: Tables, areas: tuple[Coverage, ...]) -> str:
+    """Why there is no verdict, and the one capture that would give one."""
     assessed = [area.area for area in areas if area.assessed and area.area != "capture"]
     if not assessed:
         return (
@@ -51,6 +52,20 @@ def _what_would_settle(areas: tuple[Coverage, ...]) -> str:
         )
     return (
         f"only {', '.join(assessed)} could be judged, ChatGPT was not seen to work, and no fault "
-        "that has a name here was seen. Capture again from before ChatGPT is opened until the "
-        "failure shows."
+        f"that has a name here was seen. {_one_capture(tables)}"
     )
+
+
+def _one_capture(tables: Tables) -> str:
+    kinds = {source.kind for source in tables.sources}
+    if kinds == {SourceKind.PCAP}:
+        return (
+            "Capture again with chatpath capture on the machine itself, from before ChatGPT is "
+            "opened until the failure shows: packets alone do not show what TLS carries."
+        )
+    if kinds and not kinds & {SourceKind.PCAP, SourceKind.BUNDLE}:
+        return (
+            "Capture again with chatpath capture and the right to sniff packets, from before "
+            "ChatGPT is opened until the failure shows: requests alone do not show the network."
+        )
+    return "Capture again from before ChatGPT is opened until the failure shows."

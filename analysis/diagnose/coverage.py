@@ -12,17 +12,27 @@ import pandas as pd
 from analysis.detect.delay import budgets
 from analysis.detect.scripts import page_loads
 from analysis.detect.sockets import sockets, wire_sockets
-from analysis.detect.support import records, where, without_own_leg
-from analysis.knowledge import hosts, threshold
+from analysis.detect.support import of_service, records, where, without_own_leg
+from analysis.knowledge import hosts, table, threshold
 from analysis.model.diagnosis import Coverage
 from analysis.model.frames import Tables
 
 type Judgement = tuple[bool, str]
 
+_FILE_HOSTS = ("oaiusercontent.com",)
+_FILE_PATHS = ("/backend-api/files", "/interpreter/download", "/estuary/content")
+
 
 def coverage(tables: Tables) -> tuple[Coverage, ...]:
-    """One entry per area, in the order of the layers."""
-    return tuple(Coverage(area, *judge(tables)) for area, judge in _AREAS)
+    """One entry per area, in the order of the layers; a gap says what would close it."""
+    settles = {row["area"]: row["settles"] for row in table.rows("areas", ("area", "settles"))}
+    out = []
+    for area, judge in _AREAS:
+        assessed, reason = judge(tables)
+        if not assessed:
+            reason = f"{reason}. To judge it, {settles[area]}"
+        out.append(Coverage(area, assessed, reason))
+    return tuple(out)
 
 
 def _number(count: int, noun: str) -> str:
@@ -69,11 +79,54 @@ def _tls(tables: Tables) -> Judgement:
     return False, "no TLS handshake with a host of ChatGPT was seen"
 
 
+def _quic(tables: Tables) -> Judgement:
+    found = where(tables["quic"], "sni", hosts().is_chatgpt)
+    if len(found):
+        return True, f"{_number(len(found), 'QUIC connection')} to ChatGPT's hosts"
+    return False, "no QUIC connection to a host of ChatGPT was seen"
+
+
 def _http(tables: Tables) -> Judgement:
     found = where(tables["http"], "host", hosts().is_chatgpt)
     if len(found):
         return True, _number(len(found), "exchange") + " with ChatGPT's hosts"
     return False, "no HTTP exchange with ChatGPT: packets alone do not show what TLS carries"
+
+
+def _service(tables: Tables) -> Judgement:
+    """Unknown is not ok: only what the service or its status page said counts."""
+    http = tables["http"]
+    said = http[http["status_page"].notna()] if len(http) else http
+    if len(said):
+        return True, "the status page was read"
+    answered = where(http, "host", of_service)
+    answered = answered[answered["cf_ray"].notna() | answered["request_id"].notna()]
+    if len(answered):
+        return True, f"{_number(len(answered), 'answer')} of the service or its edge"
+    if len(where(http, "host", of_service)):
+        return False, "no answer carries a mark of the service or its edge"
+    return False, "the service was not seen to answer, so an outage is neither shown nor excluded"
+
+
+def _files(tables: Tables) -> Judgement:
+    http = tables["http"]
+    stored = where(http, "host", lambda host: host.endswith(_FILE_HOSTS))
+    asked = where(http, "path", lambda path: any(part in path for part in _FILE_PATHS))
+    found = len(stored) + len(where(asked, "host", of_service))
+    if found:
+        return True, f"{_number(found, 'request')} for a file"
+    return False, "no file was uploaded or downloaded"
+
+
+def _voice(tables: Tables) -> Judgement:
+    udp = tables["udp"]
+    stun = udp[(udp["protocol"] == "stun").fillna(False)] if len(udp) else udp
+    if len(stun):
+        return True, f"{_number(len(stun), 'STUN conversation')} in packets"
+    asked = where(tables["http"], "path", lambda path: path.startswith("/realtime/"))
+    if len(where(asked, "host", of_service)):
+        return False, "voice mode was started, but its UDP packets are not in the capture"
+    return False, "voice mode was not used"
 
 
 def _stream(tables: Tables) -> Judgement:
@@ -132,10 +185,14 @@ _AREAS: tuple[tuple[str, Callable[[Tables], Judgement]], ...] = (
     ("dns", _dns),
     ("tcp", _tcp),
     ("tls", _tls),
+    ("quic", _quic),
     ("http", _http),
+    ("service", _service),
     ("stream", _stream),
     ("websocket", _websocket),
     ("scripts", _scripts),
+    ("files", _files),
+    ("voice", _voice),
     ("latency", _latency),
     ("capture", _capture),
 )

@@ -24,7 +24,7 @@ from handmade import (
 from analysis.diagnose import diagnose
 from analysis.diagnose.masking import RULES, explain
 from analysis.knowledge import RULES_VERSION, findings
-from analysis.model.diagnosis import Diagnosis, Finding, Locus, Severity, Status
+from analysis.model.diagnosis import Diagnosis, Finding, Locus, Severity, Source, SourceKind, Status
 from analysis.model.frames import CaptureFacts, Tables
 
 
@@ -153,6 +153,22 @@ def test_insufficient_says_what_would_settle_it() -> None:
     assert verdict.confidence == 0.0
 
 
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        pytest.param(SourceKind.PCAP, "packets alone do not show", id="packets"),
+        pytest.param(SourceKind.HAR, "requests alone do not show", id="har"),
+        pytest.param(SourceKind.BUNDLE, "Capture again from before", id="bundle"),
+    ],
+)
+def test_insufficient_names_the_one_capture_that_would_settle_it(
+    kind: SourceKind, says: str
+) -> None:
+    given = tables(dns=[answer("chatgpt.com", GOOD)])
+    with_source = Tables(given.frames, (Source("x", kind),))
+    assert says in diagnose(with_source).verdict.headline
+
+
 def test_the_captures_own_losses_are_no_cause() -> None:
     facts = CaptureFacts("session.json", packets_dropped=5)
     verdict = diagnose(tables([facts], http=[document()])).verdict
@@ -166,15 +182,20 @@ def test_coverage_names_every_area_and_the_reason() -> None:
         "dns",
         "tcp",
         "tls",
+        "quic",
         "http",
+        "service",
         "stream",
         "websocket",
         "scripts",
+        "files",
+        "voice",
         "latency",
         "capture",
     ]
     assert "no right to sniff" in areas["tcp"].reason
-    assert areas["websocket"].reason == "no websocket was opened"
+    assert areas["websocket"].reason.startswith("no websocket was opened. To judge it, send a")
+    assert "neither shown nor excluded" in areas["service"].reason
     assert [name for name, area in areas.items() if area.assessed] == ["capture"]
 
 
@@ -188,7 +209,8 @@ def test_coverage_of_a_full_session() -> None:
         sse=[{"source": "f", "flow": "a", "host": "chatgpt.com", "complete": True}],
     )
     assessed = {area.area for area in diagnose(given).coverage if area.assessed}
-    assert assessed == {"dns", "tcp", "tls", "http", "stream", "websocket", "scripts", "latency"}
+    layers = {"dns", "tcp", "tls", "http", "stream", "websocket", "scripts", "latency"}
+    assert assessed == layers | {"service"}
 
 
 def test_two_connections_cannot_be_separated() -> None:
