@@ -326,7 +326,7 @@ UDP = _schema(
         "protocol",
         "str",
         "",
-        "stun, dtls, rtp, wireguard, openvpn, ike, esp, ah, gre, l2tp, pptp, socks or ntp",
+        "stun, dtls, wireguard, openvpn, ike, esp, ah, gre, ipip, l2tp, pptp or ntp",
     ),
     ("client", "str", "", "address that sent the first packet"),
     ("client_port", "int", "", "its port; missing without ports"),

@@ -1,4 +1,4 @@
-"""Packet captures as tables: pcap and pcapng to ``dns``, ``tcp``, ``tls`` and ``quic``.
+"""Packet captures as tables: pcap and pcapng to ``dns``, ``tcp``, ``tls``, ``quic`` and more.
 
 A file is walked in blocks of a few megabytes. Headers are decoded for a whole
 block with NumPy; only DNS, handshakes and control packets are looked at one by
@@ -12,13 +12,14 @@ from pathlib import Path
 
 from analysis.model.diagnosis import Source, SourceKind
 from analysis.model.frames import Tables
+from analysis.read.packets.activity import Activity
 from analysis.read.packets.block import Block
 from analysis.read.packets.clock import seconds
 from analysis.read.packets.container import blocks, looks_like_packets, opened
 from analysis.read.packets.dns_rows import DnsRows, Peers
 from analysis.read.packets.fragments import Fragments
+from analysis.read.packets.icmp import IcmpRows
 from analysis.read.packets.ip import datagrams
-from analysis.read.packets.quic_flows import QuicFlows
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.tables import tcp_frame, tls_frame
 from analysis.read.packets.tcp import Streams
@@ -40,17 +41,17 @@ def read_packets(
     """
     label = name or path.name
     problems: list[str] = []
-    dns, quic = DnsRows(), QuicFlows()
+    dns = DnsRows()
 
     def on_dns(stream: int, octets: bytes, packet: Origin, from_client: bool) -> None:
         sender, receiver = streams.all[stream].client, streams.all[stream].server
         if not from_client:
             sender, receiver = receiver, sender
         peers = Peers(sender.address, sender.port, receiver.address, receiver.port)
-        dns.add(octets, packet, peers, "dns", "tcp")
+        dns.add(octets, packet, peers)
 
     streams = Streams(dns_ports, on_dns)
-    udp = Udp(dns_ports, dns, quic)
+    udp, icmp, activity = Udp(dns_ports, dns), IcmpRows(), Activity()
     fragments = Fragments()
     span = _Span()
     with opened(path) as digest:
@@ -59,8 +60,11 @@ def read_packets(
             found = datagrams(block, fragments)
             streams.feed(block, found)
             udp.feed(block, found)
+            icmp.feed(block, found)
+            activity.feed(block, found)
         sha256 = digest.hexdigest()
     streams.end()
+    problems += [*udp.problems, *icmp.problems]
     source = Source(
         label,
         SourceKind.PCAP,
@@ -75,7 +79,9 @@ def read_packets(
             "dns": dns.frame(label),
             "tcp": tcp_frame(streams.all, label),
             "tls": tls_frame(streams.all, label),
-            "quic": quic.frame(label),
+            **udp.frames(label),
+            "icmp": icmp.frame(label),
+            "activity": activity.frame(label),
         },
         [source],
     )

@@ -10,12 +10,17 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass, field
+from functools import lru_cache
 from socket import AF_INET6, inet_ntoa, inet_ntop
 
 import dns.rdatatype
 
 A, CNAME, SOA, AAAA, OPT = 1, 5, 6, 28, 41
+HEADER = 12
+"""Octets of a message's header."""
+
 _EDE_OPTION = 15
+_POINTER = 0xC0
 _MAX_NAME = 255
 _PLAIN = re.compile(rb"[!-\-/-\[\]-~]*")  # neither dot nor backslash
 _QUESTION = struct.Struct(">HH")
@@ -56,7 +61,7 @@ class _MalformedError(Exception):
 
 def parse(octets: bytes) -> Message | None:
     """The message in `octets`; None when there is not even a header."""
-    if len(octets) < 12:
+    if len(octets) < HEADER:
         return None
     number, flags, questions, answers, authority, additional = struct.unpack_from(">6H", octets)
     message = Message(
@@ -86,28 +91,57 @@ def type_text(code: int) -> str:
 _TYPES: dict[int, str] = {}
 
 
+@lru_cache(maxsize=16_384)
+def _plain_question(octets: bytes) -> tuple[str, str] | None:
+    """Name and type of a question without pointers that is all of `octets`; else None."""
+    at, labels = 0, []
+    while octets[at]:
+        end = at + 1 + octets[at]
+        if end >= min(len(octets), _MAX_NAME) or octets[at] > 63:
+            return None
+        labels.append(octets[at + 1 : end])
+        at = end
+    if at + 5 != len(octets):
+        return None  # the first zero was not the end of the name
+    name = _presented(labels).lower() if labels else "."
+    return name, type_text(octets[at + 1] << 8 | octets[at + 2])
+
+
 class _Parser:
     def __init__(self, octets: bytes, message: Message) -> None:
         self._octets = octets
         self._message = message
-        self._at = 12
-        self._names: dict[int, list[bytes]] = {}
+        self._at = HEADER
+        self._names: dict[int, tuple[str, int]] = {}
         self._steps = 4 * len(octets) + 512
+        self._depth = 0
 
     def read(self, questions: int, answers: int, authority: int, additional: int) -> None:
-        for index in range(questions):
-            name = self._name()
-            if index == 0:
-                self._message.qname = name.lower()
-            (kind, _) = self._take(_QUESTION)
-            if index == 0:
-                self._message.qtype = type_text(kind)
+        if questions:
+            self._question()
+        for _ in range(questions - 1):
+            self._name()
+            self._take(_QUESTION)
         for _ in range(answers):
             self._answer()
         for _ in range(authority):
             self._soa(self._message.soa, with_mname=True)
         for _ in range(additional):
             self._soa(self._message.additional_soa, with_mname=False)
+
+    def _question(self) -> None:
+        """The first question; most are plain, and their octets have been seen before."""
+        octets, message = self._octets, self._message
+        end = octets.find(b"\0", HEADER) + 5
+        plain = _plain_question(octets[HEADER:end]) if 5 <= end <= len(octets) else None
+        if plain is not None:
+            message.qname, message.qtype = plain
+            self._names[HEADER] = message.qname, end - 4 - HEADER
+            self._at = end
+            return
+        message.qname = self._name().lower()
+        kind, _ = self._take(_QUESTION)
+        message.qtype = type_text(kind)
 
     def _take(self, layout: struct.Struct) -> tuple[int, ...]:
         start = self._at
@@ -116,39 +150,49 @@ class _Parser:
             raise _MalformedError
         return layout.unpack_from(self._octets, start)
 
-    def _record(self) -> tuple[str, int, int, int, int]:
-        """(owner, type, ttl, start, end) of the next record; `_at` is left behind it."""
-        owner = self._name()
+    def _record(self) -> tuple[int, int, int, int]:
+        """(type, ttl, start, end) of the record's data, its owner being stepped over."""
+        octets, at = self._octets, self._at
+        if (
+            at + 2 <= len(octets)
+            and octets[at] >= _POINTER
+            and ((octets[at] & 0x3F) << 8 | octets[at + 1]) in self._names
+        ):
+            self._at = at + 2  # the name that it points to was read before
+        else:
+            self._name()
         kind, _, ttl, length = self._take(_RECORD)
         start = self._at
         end = start + length
         if kind == OPT:
-            self._opt(ttl, start, min(end, len(self._octets)))
-        if end > len(self._octets):
+            self._opt(ttl, start, min(end, len(octets)))
+        if end > len(octets):
             raise _MalformedError
         self._at = end
-        return owner, kind, ttl, start, end
+        return kind, ttl, start, end
 
     def _answer(self) -> None:
         message = self._message
-        _, kind, ttl, start, end = self._record()
+        kind, ttl, start, end = self._record()
         if kind == OPT:
             return
-        message.ttl_min = ttl if message.ttl_min is None else min(message.ttl_min, ttl)
+        if message.ttl_min is None or ttl < message.ttl_min:
+            message.ttl_min = ttl
         if kind == A and end - start == 4:
             message.answers.append(inet_ntoa(self._octets[start:end]))
         elif kind == AAAA and end - start == 16:
             message.answers.append(inet_ntop(AF_INET6, self._octets[start:end]))
         elif kind == CNAME:
-            target = self._name_at(start).lower()
+            target = self._decode(start)[0].lower()
             message.answers.append(target)
             message.cnames.append(target)
 
     def _soa(self, into: list[str], *, with_mname: bool) -> None:
-        owner, kind, _, start, _ = self._record()
+        at = self._at
+        kind, _, start, _ = self._record()
         if kind == SOA:
-            owner = owner.lower()
-            into.append(f"{owner} {self._name_at(start).lower()}" if with_mname else owner)
+            owner = self._decode(at)[0].lower()
+            into.append(f"{owner} {self._decode(start)[0].lower()}" if with_mname else owner)
 
     def _opt(self, ttl: int, start: int, end: int) -> None:
         """Extended rcode and Extended DNS Errors; the OPT record may stand in any section."""
@@ -166,14 +210,11 @@ class _Parser:
             start += length
 
     def _name(self) -> str:
-        text, self._at = self._decode(self._at)
+        text, _, self._at = self._decode(self._at)
         return text
 
-    def _name_at(self, start: int) -> str:
-        return self._decode(start)[0]
-
-    def _decode(self, start: int) -> tuple[str, int]:
-        """The name at `start`, and the offset behind it.
+    def _decode(self, start: int) -> tuple[str, int, int]:
+        """The name at `start`, its length in octets uncompressed, and the offset behind it.
 
         A pointer must lead backwards, each further than the one before, so no
         loop can arise; names that a pointer led to are remembered, and the
@@ -181,46 +222,53 @@ class _Parser:
         """
         octets, size = self._octets, len(self._octets)
         labels: list[bytes] = []
-        at, behind, lowest, target, length = start, -1, start, -1, 1
-        before = 0
+        at, length = start, 1
         while True:
             self._steps -= 1
             if at >= size or self._steps < 0:
                 raise _MalformedError
             first = octets[at]
             if first == 0:
-                at += 1
+                if not labels:
+                    return ".", 1, at + 1
+                return _presented(labels), length, at + 1
+            if first >= _POINTER:
                 break
-            if first >= 0xC0:
-                if at + 2 > size:
-                    raise _MalformedError
-                if behind < 0:
-                    behind = at + 2
-                at = (first & 0x3F) << 8 | octets[at + 1]
-                if at >= lowest:
-                    raise _MalformedError
-                lowest = at
-                known = self._names.get(at)
-                if known is not None:
-                    labels += known
-                    length += sum(len(label) + 1 for label in known)
-                    break
-                if target < 0:
-                    target, before = at, len(labels)
-                continue
             length += first + 1
             if first > 63 or at + 1 + first > size or length > _MAX_NAME:
                 raise _MalformedError
             labels.append(octets[at + 1 : at + 1 + first])
             at += first + 1
-        if length > _MAX_NAME:
+        rest, more = self._pointed(at, start)
+        if length + more - 1 > _MAX_NAME:
             raise _MalformedError
-        if target >= 0:
-            self._names[target] = labels[before:]
-        behind = behind if behind >= 0 else at
-        if not _PLAIN.fullmatch(b"".join(labels)):
-            return ".".join(map(_escaped, labels)), behind
-        return b".".join(labels).decode("ascii") or ".", behind
+        if not labels:
+            return rest, more, at + 2
+        own = _presented(labels)
+        return own if rest == "." else f"{own}.{rest}", length + more - 1, at + 2
+
+    def _pointed(self, at: int, start: int) -> tuple[str, int]:
+        """The name that the pointer at `at` leads to, before `start`, and its length."""
+        if at + 2 > len(self._octets):
+            raise _MalformedError
+        target = (self._octets[at] & 0x3F) << 8 | self._octets[at + 1]
+        known = self._names.get(target)
+        if target >= start:
+            raise _MalformedError
+        if known is None:
+            self._depth += 1
+            if self._depth > _MAX_NAME:
+                raise _MalformedError
+            known = self._names[target] = self._decode(target)[:2]
+            self._depth -= 1
+        return known
+
+
+def _presented(labels: list[bytes]) -> str:
+    """Labels in RFC 1035 presentation, with dots between them."""
+    if _PLAIN.fullmatch(b"".join(labels)):
+        return b".".join(labels).decode("ascii")
+    return ".".join(map(_escaped, labels))
 
 
 def _escaped(label: bytes) -> str:

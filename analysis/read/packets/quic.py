@@ -27,6 +27,7 @@ VERSIONS: dict[int, bytes] = {
 
 _PADDING, _PING, _ACK, _ACK_ECN, _CRYPTO = 0, 1, 2, 3, 6
 _MAX_ACK_RANGES = 1024
+_MAX_VERSIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class LongHeader:
 
     version: int
     initial: bool
+    retry: bool
     destination: bytes
     source: bytes
 
@@ -49,9 +51,19 @@ def long_header(payload: bytes) -> LongHeader | None:
     source_end = end + 1 + payload[end] if end < len(payload) else 0
     if payload[5] > 20 or source_end > len(payload) or not source_end:
         return None
-    initial_type = 1 if version == _VERSION_2 else 0
-    initial = version != 0 and (payload[0] >> 4 & 3) == initial_type
-    return LongHeader(version, initial, destination, payload[end + 1 : source_end])
+    kind = payload[0] >> 4 & 3
+    # version 2 moves the types on by one
+    initial_type, retry_type = (1, 0) if version == _VERSION_2 else (0, 3)
+    initial = version != 0 and kind == initial_type
+    retry = version != 0 and kind == retry_type
+    return LongHeader(version, initial, retry, destination, payload[end + 1 : source_end])
+
+
+def offered_versions(payload: bytes, header: LongHeader) -> list[int]:
+    """The versions in a Version Negotiation packet (RFC 9000 section 17.2.1)."""
+    start = 7 + len(header.destination) + len(header.source)
+    end = min(len(payload), start + 4 * _MAX_VERSIONS)
+    return [int.from_bytes(payload[at : at + 4]) for at in range(start, end - 3, 4)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis.model.frames import frame_of_columns
 from analysis.read.packets.clock import seconds
+from analysis.read.packets.conversations import Conversation, Conversations
 from analysis.read.packets.dns_rows import Peers
 from analysis.read.packets.hello import ClientHello, client_hello, printable
 from analysis.read.packets.ja4 import ja4
@@ -17,6 +18,7 @@ from analysis.read.packets.quic import (
     crypto_frames,
     initial_payloads,
     long_header,
+    offered_versions,
 )
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.tls import CLIENT_HELLO
@@ -25,37 +27,49 @@ _MAX_HELLO = 65_536
 _MAX_ATTEMPTS = 32
 """Datagrams decrypted per connection in search of its ClientHello."""
 
-_MAX_WAITING = 16_384
-"""Flows whose answer may have a short header; long headers are always looked at."""
+_MIN_INITIAL = 1200
+_MAX_IDS = 16
+"""Connection ids of a server that are remembered per connection."""
 
 
-class _Flow:
+class _Connection:
     """One connection, from the first client Initial on."""
 
     __slots__ = (
-        "answered",
         "attempts",
-        "client_number",
+        "conversation",
         "crypto",
         "hello",
+        "ids",
         "keys",
         "octets",
-        "packet",
-        "peers",
+        "offered",
+        "retry",
         "version",
     )
 
-    def __init__(self, client_number: int, packet: Origin, peers: Peers, version: int) -> None:
-        self.client_number = client_number
-        self.packet = packet
-        self.peers = peers
-        self.version = version
-        self.answered = False
+    def __init__(self, conversation: Conversation, header: LongHeader) -> None:
+        self.conversation = conversation
+        self.version = header.version
+        self.ids = {header.destination}
+        """What the client calls the server: its own first choice, and what the server chose."""
+        self.retry = False
+        self.offered: list[int] | None = None
         self.attempts = 0
         self.keys: list[ClientKeys] = []
         self.crypto: dict[int, bytes] = {}
         self.octets = 0
         self.hello: ClientHello | None = None
+
+    def hear_server(self, payload: bytes, header: LongHeader) -> None:
+        """Take a long header from the server."""
+        if header.version == 0:
+            if self.offered is None:
+                self.offered = offered_versions(payload, header)
+            return
+        self.retry = self.retry or header.retry
+        if len(self.ids) < _MAX_IDS:
+            self.ids.add(header.source)
 
     def read(self, payload: bytes, header: LongHeader) -> None:
         """Look for the ClientHello in a datagram of the client."""
@@ -102,55 +116,88 @@ class _Flow:
 class QuicFlows:
     """All QUIC connections of a file."""
 
-    def __init__(self) -> None:
-        self._flows: dict[int, _Flow] = {}
-        self.waiting: dict[int, None] = {}
-        """Flows without an answer so far, oldest first: every datagram of theirs is wanted."""
+    def __init__(self, conversations: Conversations) -> None:
+        self._conversations = conversations
+        self._latest: dict[int, _Connection] = {}
+        self._all: list[_Connection] = []
 
     def add(self, flow: int, sender: int, payload: bytes, packet: Origin, peers: Peers) -> None:
-        """Take a datagram that has a long header or belongs to a waiting flow."""
-        known = self._flows.get(flow)
-        if known is not None and sender != known.client_number:
-            known.answered = True
-            self.waiting.pop(flow, None)
-            return
+        """Take a datagram that has a long header."""
         header = long_header(payload)
-        if header is None or not header.initial:
+        if header is None:
             return
-        if known is None:
-            if len(payload) < 1200 and header.version not in VERSIONS:
-                return
-            known = _Flow(sender, packet, peers, header.version)
+        known = self._latest.get(flow)
+        if known is not None and sender != known.conversation.client_number:
+            known.hear_server(payload, header)
+        elif not header.initial:
+            return
+        elif known is not None and (known.offered is not None or header.destination in known.ids):
             known.read(payload, header)
-            if not known.keys and header.version in VERSIONS:
-                return  # a server's Initial, or no QUIC at all
-            self._flows[flow] = known
-            self.waiting[flow] = None
-            if len(self.waiting) > _MAX_WAITING:
-                del self.waiting[next(iter(self.waiting))]
         else:
-            known.read(payload, header)
+            self._begin(
+                flow,
+                known,
+                _Connection(Conversation(sender, peers, packet), header),
+                payload,
+                header,
+            )
+
+    def _begin(
+        self,
+        flow: int,
+        known: _Connection | None,
+        fresh: _Connection,
+        payload: bytes,
+        header: LongHeader,
+    ) -> None:
+        """An Initial that no known connection explains: a new one, if it can be decrypted."""
+        if header.version in VERSIONS:
+            fresh.read(payload, header)
+            readable = bool(fresh.keys)
+        else:
+            readable = len(payload) >= _MIN_INITIAL and known is None
+        if not readable:
+            if known is not None:
+                known.read(payload, header)
+            return  # a server's Initial, or no QUIC at all
+        if self._conversations.add(flow, fresh.conversation):
+            self._latest[flow] = fresh
+            self._all.append(fresh)
 
     def frame(self, source: str) -> pd.DataFrame:
         """The table, in order of frames."""
-        flows = list(self._flows.values())
-        hellos = [flow.hello for flow in flows]
+        found = sorted(self._all, key=lambda connection: connection.conversation.first.frame)
+        hellos = [connection.hello for connection in found]
+        talks = [connection.conversation for connection in found]
         return frame_of_columns(
             "quic",
             {
-                "source": [source] * len(flows),
-                "frame": [flow.packet.frame for flow in flows],
-                "time": [seconds(flow.packet.ns) for flow in flows],
-                "client": [flow.peers.src for flow in flows],
-                "client_port": [flow.peers.src_port for flow in flows],
-                "server": [flow.peers.dst for flow in flows],
-                "server_port": [flow.peers.dst_port for flow in flows],
-                "version": [f"0x{flow.version:08x}" for flow in flows],
+                "source": [source] * len(found),
+                "frame": [talk.first.frame for talk in talks],
+                "time": [seconds(talk.first.ns) for talk in talks],
+                "client": [talk.peers.src for talk in talks],
+                "client_port": [talk.peers.src_port for talk in talks],
+                "server": [talk.peers.dst for talk in talks],
+                "server_port": [talk.peers.dst_port for talk in talks],
+                "version": [_version(connection.version) for connection in found],
                 "sni": [hello.sni if hello else None for hello in hellos],
                 "alpn": [
                     [printable(name) for name in hello.alpn] if hello else None for hello in hellos
                 ],
                 "ja4": [ja4(hello, "q") if hello and hello.whole else None for hello in hellos],
-                "answered": [flow.answered for flow in flows],
+                "answered": [talk.answered for talk in talks],
+                "client_packets": [talk.packets[0] for talk in talks],
+                "server_packets": [talk.packets[1] for talk in talks],
+                "answer_ms": [talk.answer_ms for talk in talks],
+                "last_time": [seconds(talk.last_ns) for talk in talks],
+                "retry": [connection.retry for connection in found],
+                "offered_versions": [
+                    None if connection.offered is None else list(map(_version, connection.offered))
+                    for connection in found
+                ],
             },
         )
+
+
+def _version(number: int) -> str:
+    return f"0x{number:08x}"

@@ -7,6 +7,7 @@ VXLAN_PORT = 4789
 TUNNELS = (IP_IN_IP, IPV6_IN_IP, GRE)
 
 _IP = (b"\x08\x00", b"\x86\xdd")
+_PPP = b"\x88\x0b"
 _ETHERNET = b"\x65\x58"
 _VLAN = b"\x81\x00"
 _CHECKSUM, _KEY, _SEQUENCE, _VERSION = 0x80, 0x20, 0x10, 0x07
@@ -42,3 +43,15 @@ def _in_ethernet(payload: bytes, offset: int) -> int | None:
     if payload[at : at + 2] == _VLAN:
         at += 4
     return at + 2 if payload[at : at + 2] in _IP else None
+
+
+def carrier(protocol: int, payload: bytes) -> str | None:
+    """Name of the tunnel whose IP protocol number is `protocol`; None when it is none.
+
+    ESP is RFC 4303, AH RFC 4302, PPTP's version of GRE RFC 2637.
+    """
+    if protocol == GRE:
+        if len(payload) < 4:
+            return None
+        return "pptp" if payload[1] & _VERSION == 1 and payload[2:4] == _PPP else "gre"
+    return {50: "esp", 51: "ah"}.get(protocol)

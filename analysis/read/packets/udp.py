@@ -1,108 +1,234 @@
-"""UDP datagrams that something here can read: DNS and its kin, and QUIC."""
+"""UDP datagrams that something here can read, and tunnels straight over IP."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
 
 from analysis.read.packets.address import Endpoints, sender_and_receiver
-from analysis.read.packets.block import Block, Ints, gather
-from analysis.read.packets.dns_rows import DnsRows, Peers
+from analysis.read.packets.block import Block, Ints, Mask, Words, gather, u16
+from analysis.read.packets.conversations import MAX_CONVERSATIONS, Conversations
+from analysis.read.packets.dns import HEADER
+from analysis.read.packets.dns_rows import DnsPackets, DnsRows, Peers
 from analysis.read.packets.ip import UDP, Datagrams
 from analysis.read.packets.quic import VERSIONS
 from analysis.read.packets.quic_flows import QuicFlows
 from analysis.read.packets.reassembly import Origin
+from analysis.read.packets.recognised import Recognised
+from analysis.read.packets.signatures import HEAD, carried, carrying, sign, telling
+from analysis.read.packets.tunnel import carrier
 
-MDNS, LLMNR = 5353, 5355
+_DNS, _MDNS, _LLMNR = range(3)
+_MDNS_PORT, _LLMNR_PORT, _HTTPS = 5353, 5355, 443
 _HEADER = np.dtype([("sport", ">u2"), ("dport", ">u2"), ("length", ">u2"), ("checksum", ">u2")])
-_LONG_HEADER = np.dtype([("first", "u1"), ("version", ">u4")])
-_HTTPS = 443
+_WORDS = np.dtype([("first", ">u4"), ("second", ">u4")])
+_ESP, _AH, _GRE = 50, 51, 47
 
 
-class Datagram:
-    """One UDP datagram: who sent it to whom, and its payload as far as captured."""
+@dataclass(slots=True)
+class UdpHeaders:
+    """The UDP datagrams of a block, one entry each.
 
-    __slots__ = ("packet", "payload", "peers")
+    `row` is the entry in `Datagrams`; the payload stands from `start` to `stop`
+    as far as it was captured, and is `length` octets long on the wire.
+    """
 
-    def __init__(self, payload: bytes, packet: Origin, peers: Peers) -> None:
-        self.payload = payload
-        self.packet = packet
-        self.peers = peers
+    row: Ints
+    sport: Ints
+    dport: Ints
+    start: Ints
+    stop: Ints
+    length: Ints
+
+    def only(self, which: Mask) -> UdpHeaders:
+        """Those that `which` marks."""
+        return UdpHeaders(*(getattr(self, name)[which] for name in UdpHeaders.__slots__))
+
+
+def udp_headers(found: Datagrams) -> UdpHeaders:
+    """The datagrams whose header was captured."""
+    row = found.of(UDP, _HEADER.itemsize)
+    header = gather(found.data, _HEADER, found.transport[row])
+    start = found.transport[row] + _HEADER.itemsize
+    stated = header["length"].astype(np.int64)
+    stop = np.where(stated >= _HEADER.itemsize, start - _HEADER.itemsize + stated, found.end[row])
+    return UdpHeaders(
+        row,
+        header["sport"].astype(np.int64),
+        header["dport"].astype(np.int64),
+        start,
+        np.minimum(stop, found.captured[row]),
+        stop - start,
+    )
 
 
 class Udp:
     """Sorts the datagrams of each block."""
 
-    def __init__(self, dns_ports: frozenset[int], dns: DnsRows, quic: QuicFlows) -> None:
-        self._named = dict.fromkeys(dns_ports, "dns") | {MDNS: "mdns", LLMNR: "llmnr"}
+    def __init__(self, dns_ports: frozenset[int], dns: DnsRows) -> None:
+        self._ports = np.full(1 << 16, -1, np.int64)
+        self._ports[list(dns_ports)] = _DNS
+        self._ports[[_MDNS_PORT, _LLMNR_PORT]] = _MDNS, _LLMNR
         self._dns = dns
-        self._quic = quic
+        self._conversations = Conversations()
+        self._quic = QuicFlows(self._conversations)
+        self._recognised = Recognised(self._conversations)
         self._endpoints = Endpoints()
 
+    def frames(self, source: str) -> dict[str, pd.DataFrame]:
+        """The tables ``quic`` and ``udp``, and the tunnels for ``host``."""
+        return {
+            "quic": self._quic.frame(source),
+            "udp": self._recognised.frame(source),
+            "host": self._recognised.tunnels(source),
+        }
+
+    @property
+    def problems(self) -> list[str]:
+        """What was left out, a sentence each."""
+        if not self._conversations.full:
+            return []
+        return [
+            f"Only the first {MAX_CONVERSATIONS} conversations over UDP are in the tables; "
+            "the capture has more."
+        ]
+
     def feed(self, block: Block, found: Datagrams) -> None:
-        """Take the UDP datagrams of a block."""
-        rows = found.of(UDP, _HEADER.itemsize)
-        if not len(rows):
+        """Take the UDP datagrams and the tunnel packets of a block."""
+        self._feed_carriers(block, found)
+        headers = udp_headers(found)
+        if not len(headers.row):
             return
-        header = gather(found.data, _HEADER, found.transport[rows])
-        sport, dport = header["sport"].astype(np.int64), header["dport"].astype(np.int64)
-        length = header["length"].astype(np.int64)
-        start = found.transport[rows] + 8
-        stop = np.where(length >= 8, start - 8 + length, found.end[rows])
-        stop = np.minimum(stop, found.captured[rows])
-        ports = list(self._named)
-        for index in np.flatnonzero(np.isin(sport, ports) | np.isin(dport, ports)).tolist():
-            self._take_dns(block, found, int(rows[index]), int(start[index]), int(stop[index]))
-        self._feed_quic(block, found, rows, sport=sport, dport=dport, start=start, stop=stop)
+        rest = headers.only(~self._take_dns(block, found, headers))
+        if not len(rest.row):
+            return
+        row = rest.row
+        source = self._endpoints.number(found.src_high[row], found.src_low[row], rest.sport)
+        target = self._endpoints.number(found.dst_high[row], found.dst_low[row], rest.dport)
+        flow = source + target
+        room = rest.stop - rest.start >= HEAD
+        # a gather inside the padding is harmless, and `room` leaves those out
+        words = gather(found.data, _WORDS, rest.start)
+        first, second = words["first"].astype(np.int64), words["second"].astype(np.int64)
+        long = room & _long_header(first, second, rest)
+        self._feed_quic(block, found, rest, long, flow=flow, source=source)
+        tells = room & ~long & telling(first, second, rest.length, rest.sport, rest.dport)
+        for index in np.flatnonzero(tells).tolist():
+            packet, peers, payload = self._datagram(block, found, rest, index)
+            known = sign(payload, int(rest.length[index]), (peers.src_port, peers.dst_port))
+            if known is not None:
+                self._recognised.hear(int(flow[index]), int(source[index]), known, packet, peers)
+        may = room & ~long & ~tells & carrying(first, rest.length, rest.sport, rest.dport)
+        for index in np.flatnonzero(may).tolist():
+            if self._recognised.undecided(int(flow[index]), int(source[index])):
+                packet, peers, payload = self._datagram(block, found, rest, index)
+                data = carried(payload)
+                if data is not None:
+                    self._recognised.suspect(
+                        int(flow[index]), int(source[index]), data, packet, peers
+                    )
+        self._conversations.count(flow, source, block.frame[row], block.ns[row], block.wirelen[row])
 
     def _datagram(
-        self, block: Block, found: Datagrams, row: int, start: int, stop: int
-    ) -> Datagram:
+        self, block: Block, found: Datagrams, headers: UdpHeaders, index: int
+    ) -> tuple[Origin, Peers, bytes]:
+        row = int(headers.row[index])
         source, target = sender_and_receiver(found, row)
-        data = found.data
-        sport = int.from_bytes(data[start - 8 : start - 6])
-        dport = int.from_bytes(data[start - 6 : start - 4])
-        packet = Origin(
-            int(block.frame[row]), int(block.ns[row]), int(found.ttl[row]), int(found.ip_id[row])
-        )
-        return Datagram(data[start:stop], packet, Peers(source, sport, target, dport))
+        peers = Peers(source, int(headers.sport[index]), target, int(headers.dport[index]))
+        payload = found.data[int(headers.start[index]) : int(headers.stop[index])]
+        return _origin(block, found, row), peers, payload
 
-    def _take_dns(self, block: Block, found: Datagrams, row: int, start: int, stop: int) -> None:
-        item = self._datagram(block, found, row, start, stop)
-        peers = item.peers
-        # a client may use any port: the server's port names the protocol
-        name = self._named.get(peers.dst_port) or self._named[peers.src_port]
-        self._dns.add(item.payload, item.packet, peers, name, "udp")
+    def _take_dns(self, block: Block, found: Datagrams, headers: UdpHeaders) -> Mask:
+        """Take the messages on ports of DNS and its kin; tells which datagrams these are."""
+        named = self._ports[np.minimum(headers.sport, headers.dport)]
+        # the lower port names the protocol, as in Wireshark; a client may use any port
+        named = np.where(named >= 0, named, self._ports[np.maximum(headers.sport, headers.dport)])
+        mine = named >= 0
+        index = np.flatnonzero(mine & (headers.stop - headers.start >= HEADER))
+        if not len(index):
+            return mine
+        rows, start, stop = (headers.row[index], headers.start[index], headers.stop[index])
+        data, number = found.data, self._dns.number
+        messages = [
+            number(data[begin:end])
+            for begin, end in zip((start + 2).tolist(), stop.tolist(), strict=True)
+        ]
+        self._dns.add_packets(
+            DnsPackets(
+                block.frame[rows],
+                block.ns[rows],
+                named[index],
+                np.zeros(len(rows), np.int64),
+                found.version[rows],
+                found.src_high[rows],
+                found.src_low[rows],
+                headers.sport[index],
+                found.dst_high[rows],
+                found.dst_low[rows],
+                headers.dport[index],
+                found.ttl[rows],
+                found.ip_id[rows],
+                np.array(messages, np.int64),
+                u16(data, start),
+                u16(data, start + 2),
+            )
+        )
+        return mine
 
     def _feed_quic(
         self,
         block: Block,
         found: Datagrams,
-        rows: Ints,
+        headers: UdpHeaders,
+        long: Mask,
         *,
-        sport: Ints,
-        dport: Ints,
-        start: Ints,
-        stop: Ints,
+        flow: Words,
+        source: Words,
     ) -> None:
-        """Long headers, and whatever comes back on a flow that is known."""
-        begin = gather(found.data, _LONG_HEADER, start)
-        version = begin["version"]
-        either = (sport == _HTTPS) | (dport == _HTTPS)
-        known = np.isin(version, (0, *VERSIONS)) | (either & (begin["first"] & 0x40 != 0))
-        long = (begin["first"] & 0x80 != 0) & known & (stop - start >= 7)
-        waiting = self._quic.waiting
-        if not long.any() and not waiting:
+        for index in np.flatnonzero(long).tolist():
+            packet, peers, payload = self._datagram(block, found, headers, index)
+            self._quic.add(int(flow[index]), int(source[index]), payload, packet, peers)
+
+    def _feed_carriers(self, block: Block, found: Datagrams) -> None:
+        """Tunnels that are IP protocols of their own: no ports, the address pair is the flow."""
+        rows = np.flatnonzero(np.isin(found.protocol, (_ESP, _AH, _GRE)))
+        if not len(rows):
             return
-        source = self._endpoints.number(found.src_high[rows], found.src_low[rows], sport)
-        target = self._endpoints.number(found.dst_high[rows], found.dst_low[rows], dport)
+        kind = 65_536 + found.protocol[rows]
+        source = self._endpoints.number(found.src_high[rows], found.src_low[rows], kind)
+        target = self._endpoints.number(found.dst_high[rows], found.dst_low[rows], kind)
         flow = source + target
-        wanted = long
-        if waiting:
-            wanted = long | np.isin(flow, np.array(sorted(waiting), np.uint64))
-        for index in np.flatnonzero(wanted).tolist():
-            item = self._datagram(
-                block, found, int(rows[index]), int(start[index]), int(stop[index])
-            )
-            self._quic.add(
-                int(flow[index]), int(source[index]), item.payload, item.packet, item.peers
-            )
+        _, firsts = np.unique(flow, return_index=True)
+        for index in np.sort(firsts).tolist():
+            row = int(rows[index])
+            at = int(found.transport[row])
+            name = carrier(int(found.protocol[row]), found.data[at : int(found.captured[row])])
+            if name is not None:
+                src, dst = sender_and_receiver(found, row)
+                self._recognised.carry(
+                    int(flow[index]),
+                    int(source[index]),
+                    name,
+                    _origin(block, found, row),
+                    Peers(src, -1, dst, -1),
+                )
+        self._conversations.count(
+            flow, source, block.frame[rows], block.ns[rows], block.wirelen[rows]
+        )
+
+
+def _origin(block: Block, found: Datagrams, row: int) -> Origin:
+    return Origin(
+        int(block.frame[row]), int(block.ns[row]), int(found.ttl[row]), int(found.ip_id[row])
+    )
+
+
+def _long_header(first: Ints, second: Ints, headers: UdpHeaders) -> Mask:
+    """QUIC long headers: a known version, none (version negotiation), or any on port 443."""
+    version = (first & 0xFFFFFF) << 8 | second >> 24
+    either = (headers.sport == _HTTPS) | (headers.dport == _HTTPS)
+    known = np.isin(version, (0, *VERSIONS)) | (either & (first >> 30 & 1 == 1))
+    result: Mask = (first >> 31 == 1) & known
+    return result
