@@ -21,8 +21,8 @@ SourcesArgument = Annotated[
     list[Path],
     typer.Argument(
         metavar="SOURCE",
-        help="A bundle (folder or zip), a pcap or pcapng, or a mitmproxy flow file; several are "
-        "read as one session.",
+        help="A bundle (folder or zip), a pcap or pcapng, a mitmproxy flow file, a HAR or a "
+        "NetLog; several are read as one session.",
         show_default=False,
     ),
 ]

@@ -27,7 +27,9 @@ def tables(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="SOURCE", help="A bundle, pcap, pcapng or flow file.", show_default=False
+            metavar="SOURCE",
+            help="A bundle, pcap, pcapng, flow file, HAR or NetLog.",
+            show_default=False,
         ),
     ],
     table: Annotated[TableName, typer.Option("--table", help="Which table.")],
