@@ -18,7 +18,7 @@ from analysis.read.packets.pcap import MAGICS, pcap_blocks
 from analysis.read.packets.pcapng import SECTION_HEADER, pcapng_blocks
 
 GZIP = b"\x1f\x8b"
-CHUNK = 4 << 20
+CHUNK = 8 << 20
 """Octets read at a time: the buffer that the whole reader's memory hangs on."""
 
 MAX_UNPACKED = 8 << 30

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.read.packets.block import PADDING, Block, gather
+from analysis.read.packets.block import PADDING, Block, Ints, gather
 
 MAX_PACKET = 262_144
 """Longest packet libpcap writes (MAXIMUM_SNAPLEN); more is damage."""
@@ -46,55 +46,56 @@ def pcap_blocks(head: bytes, read: Callable[[], bytes], problems: list[str]) -> 
     # the upper bits of the link type field carry the FCS length
     link = struct.unpack_from(layout.order + "I", head, 20)[0] & 0xFFFF
     length_at = struct.Struct(layout.order + "I")
-    buffer = head[_FILE_HEADER:]
+    data = head[_FILE_HEADER:] + PADDING
     first = 1
-    while buffer:
-        starts, used, damaged = _walk(buffer, layout.header, length_at)
-        if starts:
-            yield _block(buffer, starts, first, link, layout)
+    while len(data) > len(PADDING):
+        starts, used, damaged = _walk(data, layout, length_at)
+        if len(starts):
+            yield _block(data, starts, first, link, layout)
             first += len(starts)
         if damaged:
             problems.append(f"Packet {first} is damaged; the file was read up to there.")
             return
+        rest = data[used : -len(PADDING)]
         chunk = read()
         if not chunk:
-            if used < len(buffer):
+            if rest:
                 problems.append(f"The file ends within packet {first}; it was cut off.")
             return
-        buffer = buffer[used:] + chunk
+        data = b"".join((rest, chunk, PADDING))
 
 
-def _walk(buffer: bytes, header: int, length_at: struct.Struct) -> tuple[list[int], int, bool]:
+def _walk(data: bytes, layout: _Layout, length_at: struct.Struct) -> tuple[Ints, int, bool]:
     """Offsets of the whole records, octets they take, and whether damage stopped the walk."""
+    header, end = layout.header, len(data) - len(PADDING)
     starts: list[int] = []
-    append = starts.append
-    unpack = length_at.unpack_from
-    position, last = 0, len(buffer) - header
-    while position <= last:
-        caplen = unpack(buffer, position + 8)[0]
-        if caplen > MAX_PACKET:
-            return starts, position, True
-        following = position + header + caplen
-        if following > len(buffer):
-            break
+    append, unpack = starts.append, length_at.unpack_from
+    position = 0
+    # the one loop over every packet of a file: what it collects is checked behind it
+    while position < end:
         append(position)
-        position = following
-    return starts, position, False
-
-
-def _block(buffer: bytes, starts: list[int], first: int, link: int, layout: _Layout) -> Block:
-    data = buffer + PADDING
+        position += header + unpack(data, position + 8)[0]
     offsets = np.array(starts, np.int64)
+    caplen = gather(data, np.dtype([("caplen", layout.order + "u4")]), offsets + 8)["caplen"]
+    wrong = np.flatnonzero((caplen > MAX_PACKET) & (offsets + header <= end))
+    if len(wrong):
+        return offsets[: wrong[0]], int(offsets[wrong[0]]), True
+    if position > end:
+        return offsets[:-1], int(offsets[-1]), False
+    return offsets, end, False
+
+
+def _block(data: bytes, offsets: Ints, first: int, link: int, layout: _Layout) -> Block:
     word = layout.order + "u4"
     header = np.dtype([(name, word) for name in ("sec", "frac", "caplen", "wirelen")])
     records = gather(data, header, offsets)
     seconds = records["sec"].astype(np.int64)
     return Block(
         data,
-        np.arange(first, first + len(starts), dtype=np.int64),
+        np.arange(first, first + len(offsets), dtype=np.int64),
         seconds * 1_000_000_000 + records["frac"].astype(np.int64) * layout.unit,
         offsets + layout.header,
         records["caplen"].astype(np.int64),
         records["wirelen"].astype(np.int64),
-        np.full(len(starts), link, np.int64),
+        np.full(len(offsets), link, np.int64),
     )

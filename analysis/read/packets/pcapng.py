@@ -104,8 +104,17 @@ def _walk(
     pair = struct.Struct(section.order + "II")
     end = len(buffer)
     starts = found.starts
+    append, unpack = starts.append, pair.unpack_from
     while position + 12 <= end:
-        kind, total = pair.unpack_from(buffer, position)
+        kind, total = unpack(buffer, position)
+        # nearly every block of a file is one of these: the shortest way for them
+        if kind == _ENHANCED and 32 <= total <= _MAX_BLOCK and not total & 3:
+            following = position + total
+            if following > end:
+                break
+            append(position)
+            position = following
+            continue
         if kind == _SECTION:
             order = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}.get(
                 buffer[position + 8 : position + 12]
@@ -124,10 +133,8 @@ def _walk(
         if following > end:
             break
         if kind == _ENHANCED:
-            if total < 32:
-                raise _DamageError(position)
-            starts.append(position)
-        elif kind == _INTERFACE:
+            raise _DamageError(position)
+        if kind == _INTERFACE:
             if len(section.interfaces) >= _MAX_INTERFACES:
                 raise _DamageError(position)
             section.interfaces.append(_interface(buffer[position:following], section.order))
