@@ -70,7 +70,7 @@ def telling(first: Ints, second: Ints, length: Ints, sport: Ints, dport: Ints) -
     for kind, size in _WIREGUARD_LENGTHS.items():
         wireguard |= (top == kind) & (length == size)
     openvpn = np.isin(top, tuple(_RESET)) & (length >= 14) & (length <= 1300)
-    ike = on(_IKE, _IKE_NAT) & (length >= _IKE_HEADER)
+    ike = (on(_IKE) | (on(_IKE_NAT) & (first == 0))) & (length >= _IKE_HEADER)
     l2tp = on(_L2TP) & (first >> 16 & 0xC80F == 0xC802)
     ntp = on(_NTP) & (length >= 48)
     result: Mask = stun | dtls | wireguard | openvpn | ike | l2tp | ntp

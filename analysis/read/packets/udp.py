@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -45,6 +46,15 @@ class UdpHeaders:
     def only(self, which: Mask) -> UdpHeaders:
         """Those that `which` marks."""
         return UdpHeaders(*(getattr(self, name)[which] for name in UdpHeaders.__slots__))
+
+
+class _Seen(NamedTuple):
+    """Per datagram: its first two words, its flow's number and its sender's."""
+
+    first: Ints
+    second: Ints
+    flow: Words
+    source: Words
 
 
 def udp_headers(found: Datagrams) -> UdpHeaders:
@@ -112,15 +122,11 @@ class Udp:
         # a gather inside the padding is harmless, and `room` leaves those out
         words = gather(found.data, _WORDS, rest.start)
         first, second = words["first"].astype(np.int64), words["second"].astype(np.int64)
+        seen = _Seen(first, second, flow, source)
         long = room & _long_header(first, second, rest)
-        self._feed_quic(block, found, rest, long, flow=flow, source=source)
-        tells = room & ~long & telling(first, second, rest.length, rest.sport, rest.dport)
-        for index in np.flatnonzero(tells).tolist():
-            packet, peers, payload = self._datagram(block, found, rest, index)
-            known = sign(payload, int(rest.length[index]), (peers.src_port, peers.dst_port))
-            if known is not None:
-                self._recognised.hear(int(flow[index]), int(source[index]), known, packet, peers)
-        may = room & ~long & ~tells & carrying(first, rest.length, rest.sport, rest.dport)
+        self._feed_quic(block, found, rest, seen, among=long)
+        heard = self._hear(block, found, rest, seen, among=room & ~long)
+        may = room & ~long & ~heard & carrying(first, rest.length, rest.sport, rest.dport)
         for index in np.flatnonzero(may).tolist():
             if self._recognised.undecided(int(flow[index]), int(source[index])):
                 packet, peers, payload = self._datagram(block, found, rest, index)
@@ -130,6 +136,27 @@ class Udp:
                         int(flow[index]), int(source[index]), data, packet, peers
                     )
         self._conversations.count(flow, source, block.frame[row], block.ns[row], block.wirelen[row])
+
+    def _hear(
+        self,
+        block: Block,
+        found: Datagrams,
+        headers: UdpHeaders,
+        seen: _Seen,
+        *,
+        among: Mask,
+    ) -> Mask:
+        """Take the packets that say what they are; tells which these were."""
+        heard = np.zeros(len(among), np.bool_)
+        first, second, flow, source = seen
+        tells = telling(first, second, headers.length, headers.sport, headers.dport)
+        for index in np.flatnonzero(among & tells).tolist():
+            packet, peers, payload = self._datagram(block, found, headers, index)
+            known = sign(payload, int(headers.length[index]), (peers.src_port, peers.dst_port))
+            if known is not None:
+                heard[index] = True
+                self._recognised.hear(int(flow[index]), int(source[index]), known, packet, peers)
+        return heard
 
     def _datagram(
         self, block: Block, found: Datagrams, headers: UdpHeaders, index: int
@@ -182,12 +209,12 @@ class Udp:
         block: Block,
         found: Datagrams,
         headers: UdpHeaders,
-        long: Mask,
+        seen: _Seen,
         *,
-        flow: Words,
-        source: Words,
+        among: Mask,
     ) -> None:
-        for index in np.flatnonzero(long).tolist():
+        flow, source = seen.flow, seen.source
+        for index in np.flatnonzero(among).tolist():
             packet, peers, payload = self._datagram(block, found, headers, index)
             self._quic.add(int(flow[index]), int(source[index]), payload, packet, peers)
 
