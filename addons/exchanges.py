@@ -15,6 +15,8 @@ from addons.recording import Recording
 from addons.streams import BodyWatch
 from analysis.knowledge import hosts
 from analysis.knowledge.secrets import redact_text, redact_url
+from analysis.model.cookies import cookie_conflicts
+from analysis.model.trace_page import EgressNames
 
 # what is whole in a moment: less than a megabyte
 _SMALL = re.compile(r"[0-9]{1,6}\Z")
@@ -27,6 +29,7 @@ class ExchangeRecorder:
         self._recording = recording
         self._watches: dict[str, BodyWatch] = {}
         self._open: set[str] = set()
+        self._egress = EgressNames()
 
     def flush(self) -> None:
         """Write the chunk times that still wait for their batch to fill."""
@@ -46,6 +49,7 @@ class ExchangeRecorder:
             "http_version": request.http_version,
             "headers": _header_list(request.headers),
             "cookie_bytes": sum(len(value) for value in request.headers.get_all("cookie")),
+            "cookie_conflicts": cookie_conflicts(request.headers.get_all("cookie")),
             "header_bytes": sum(len(k) + len(v) + 4 for k, v in request.headers.fields),
         }
         self._recording.event("request", facts, request.timestamp_start)
@@ -101,7 +105,7 @@ class ExchangeRecorder:
         body = b""
         if watch is not None and watch.kept:
             full = ctx.options.chatpath_bodies == "full" and not watch.cut
-            body = watch.decoded() if full else mask_body(bytes(watch.kept), flow)
+            body = watch.decoded() if full else mask_body(bytes(watch.kept), flow, self._egress)
         self._recording.write_flow(masked_copy(flow, body))
 
     def websocket_end(self, flow: http.HTTPFlow) -> None:

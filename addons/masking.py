@@ -21,7 +21,11 @@ from analysis.knowledge.secrets import (
     secret_header,
 )
 from analysis.model.decoding import decode_body
+from analysis.model.error_header import ERROR_HEADERS, header_code
+from analysis.model.error_text import is_camel_word, without_quotations, xml_error
 from analysis.model.page import read_page, shows_text, skeleton
+from analysis.model.status_page import STATUS_HOSTS, status_lines
+from analysis.model.trace_page import TRACE_PATH, EgressNames, trace_lines
 
 MAX_TEXT = 2000
 MAX_NODES = 2000
@@ -37,19 +41,22 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,40}\Z")
 _ID_KEY = re.compile(r"[0-9a-fA-F]{8}-|[0-9A-Za-z_-]{20,}\Z")
 _WORD_KEYS = frozenset(
     {
-        *("type", "code", "error_code", "status", "state", "level", "kind"),
+        *("type", "code", "error_code", "errorCode", "status", "state", "level", "kind"),
+        *("param", "object"),
         *("indicator", "impact", "reason", "plan_type", "use_case"),
         *("resets_after", "resets_at", "expires"),
     }
 )
-_TEXT_KEYS = frozenset({"detail", "message", "error", "description", "error_description", "title"})
+_TEXT_KEYS = frozenset(
+    {"detail", "message", "error", "description", "error_description", "title", "msg"}
+)
 # where a name is a part or a state of the service; elsewhere it is a person's, or a file's
 _NAMED = frozenset({"blocked_features", "components", "incidents", "scheduled_maintenances"})
 _MAX_WORD = 80
 _MAX_NUMBER = 10**15
-_TRACE = re.compile(
-    r"(?:fl|h|ip|ts|visit_scheme|colo|sliver|http|loc|tls|sni|warp|gateway|rbi|kex)=\S{0,80}\Z"
-)
+# requests that announce an upload: the web client's, and the API's for large files
+_UPLOADS = ("/files", "/upload_reservations", "/uploads")
+MAX_ANNOUNCEMENT = 16 * 1024
 
 
 def mask_headers(headers: http.Headers) -> http.Headers:
@@ -57,7 +64,9 @@ def mask_headers(headers: http.Headers) -> http.Headers:
     fields = []
     for raw_name, raw_value in headers.fields:
         name = raw_name.decode("latin-1")
-        if secret_header(name):
+        if name.lower() in ERROR_HEADERS and (code := header_code(raw_value.decode("latin-1"))):
+            value = code.encode()
+        elif secret_header(name):
             value = _mask_cookie_names(name, raw_value)
         elif name.lower() in _URL_HEADERS:
             value = redact_url(raw_value.decode("utf-8", "replace")).encode()
@@ -124,14 +133,15 @@ def _mask_string(text: str, key: str) -> str:
     ):
         return redact_text(text, _MAX_WORD)
     if key.startswith("!") and (bare in _TEXT_KEYS or not bare):
-        return redact_text(text, MAX_TEXT)
+        return redact_text(without_quotations(text[: 4 * MAX_TEXT]), MAX_TEXT)
     return f"[{len(text)} characters]"
 
 
-def mask_body(data: bytes, flow: http.HTTPFlow) -> bytes:
+def mask_body(data: bytes, flow: http.HTTPFlow, names: EgressNames) -> bytes:
     """What may be written of the response body `data` (as it arrived, perhaps cut).
 
-    Anything but HTML, JSON and short error text gives b"".
+    Anything but HTML, JSON, short error text and Cloudflare's trace gives b"".
+    `names` are the recording's exit addresses, which stand for the addresses.
     """
     response = flow.response
     if response is None or not data:
@@ -150,16 +160,37 @@ def mask_body(data: bytes, flow: http.HTTPFlow) -> bytes:
                 if failed
                 else b""
             )
-        return json.dumps(mask_json(value, failed), separators=(",", ":")).encode()
+        shown: object = mask_json(value, failed)
+        if flow.request.pretty_host in STATUS_HOSTS:
+            # a public page; its components are named apart from their states
+            shown = {"status_page": [redact_text(line, 200) for line in status_lines(value)]}
+        return json.dumps(shown, separators=(",", ":")).encode()
     text = decoded.decode("utf-8", "replace")
     if content_type in {"text/html", "application/xhtml+xml"}:
-        return _mask_html(text, flow, failed)
-    if flow.request.path == "/cdn-cgi/trace" and len(text) < MAX_TEXT:
-        kept = [line for line in text.splitlines() if _TRACE.match(line)]
-        return "\n".join(kept).encode()
+        return _mask_html(names.mask_shown(text), flow, failed)
+    if flow.request.path.partition("?")[0] == TRACE_PATH:
+        egress, kept = trace_lines(text[:MAX_TEXT].splitlines(), names)
+        return "\n".join([*([f"ip={egress}"] if egress else []), *kept]).encode()
+    if failed and (parts := xml_error(text[: 4 * MAX_TEXT])):
+        return _mask_xml(parts).encode()
     if failed and content_type in {"text/plain", "application/xml", "text/xml", ""}:
-        return redact_text(text, MAX_TEXT).encode()
+        return redact_text(names.mask_shown(text), MAX_TEXT).encode()
     return b""
+
+
+def mask_request(flow: http.HTTPFlow) -> bytes:
+    """What may be written of a request's body: the size that an upload announces."""
+    body = flow.request.raw_content
+    path = flow.request.path.partition("?")[0]
+    if not body or len(body) > MAX_ANNOUNCEMENT or not path.endswith(_UPLOADS):
+        return b""
+    try:
+        payload = json.loads(body)
+    except (ValueError, RecursionError):
+        return b""
+    size = payload.get("file_size", payload.get("bytes")) if isinstance(payload, dict) else None
+    whole = isinstance(size, int) and not isinstance(size, bool) and 0 <= size < _MAX_NUMBER
+    return json.dumps({"file_size": size}).encode() if whole else b""
 
 
 def _mask_html(text: str, flow: http.HTTPFlow, failed: bool) -> bytes:
@@ -171,6 +202,16 @@ def _mask_html(text: str, flow: http.HTTPFlow, failed: bool) -> bytes:
     if shows_text(page, flow.request.pretty_host, 400 if failed else 200):
         html += _plain("title", page.title) + _plain("p", page.text)
     return html.encode()
+
+
+def _mask_xml(parts: dict[str, str]) -> str:
+    """The storage's error document; its code is a long word, which masking would take."""
+    shown = {
+        tag: text if is_camel_word(text) else redact_text(text, MAX_TEXT)
+        for tag, text in parts.items()
+    }
+    inner = "".join(f"<{tag}>{text}</{tag}>" for tag, text in shown.items())
+    return f"<Error>{inner}</Error>"
 
 
 def _plain(tag: str, text: str) -> str:
@@ -189,7 +230,7 @@ def masked_copy(flow: http.HTTPFlow, body: bytes) -> http.HTTPFlow:
     request.headers = mask_headers(flow.request.headers)
     request.path = redact_url(flow.request.path)
     request.authority = request.authority.rpartition("@")[2]
-    request.raw_content = b""
+    request.raw_content = mask_request(flow)
     request.trailers = None
     if copy.response is not None and flow.response is not None:
         response = copy.response

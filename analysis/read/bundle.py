@@ -27,6 +27,7 @@ from analysis.read.flows import FlowFile, load_flows
 from analysis.read.journal import Journal, read_journal
 from analysis.read.legs import with_legs
 from analysis.read.packets import read_packets
+from analysis.read.redirects import link_redirects
 from analysis.read.resources import resource_rows
 from analysis.read.sockets import socket_row
 from analysis.read.streams import StreamFacts, stream_row
@@ -128,6 +129,7 @@ class _Parts:
 def _read(folder: Path, name: str, prefix: str, problems: list[str]) -> Tables:
     parts = _load(folder, name, prefix, problems)
     exchanges = list(_merged(parts))
+    link_redirects(exchanges)
     journal = parts.journal
     captured = _capture_facts(parts, name)
     frames_of = _frames(parts)
@@ -247,8 +249,8 @@ def _merged(parts: _Parts) -> Iterator[Exchange]:
         stored = parts.flows.exchanges.get(flow)
         if stored is not None:
             exchange.source = stored.source
-            exchange.page, exchange.excerpt = stored.page, stored.excerpt
-            exchange.error_code = stored.error_code
+            exchange.facts = stored.facts
+            exchange.file_bytes, exchange.address = stored.file_bytes, stored.address
             if exchange.status is None:
                 # the journal is written in batches: its last half second may be lost
                 exchange.status = stored.status

@@ -8,29 +8,31 @@ others made still has its secrets.
 from __future__ import annotations
 
 import email.utils
-import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
-from analysis.knowledge.secrets import looks_secret, redact_text, redact_url, secret_header
+from analysis.knowledge.secrets import redact_text, redact_url, secret_header
 from analysis.model.decoding import decode_body
+from analysis.model.error_header import ERROR_HEADERS, header_code
 from analysis.model.frames import Row
-from analysis.model.page import Page, read_page, shows_text
+from analysis.model.page import Page
+from analysis.read.body_facts import HTML, BodyFacts, BodyReader, tells
+from analysis.read.signed_link import signed_until
 
-EXCERPT = 600
-_HTML = frozenset({"text/html", "application/xhtml+xml"})
-_PLAIN = frozenset({"application/json", "text/plain", "application/xml", "text/xml", None})
 _LENGTH = re.compile(r"[0-9]{1,15}\Z")
-_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,79}\Z")
-# response headers that name a product on the path or tell what a proxy did
+# response headers that name a product on the path or tell what a proxy or the service did
 _TELLING = re.compile(
-    r"(?:x-cache.*|x-squid.*|x-bluecoat.*|x-zscaler.*|x-forefront.*|x-fortinet.*|x-iboss.*|blocked-by"
-    r"|proxy-.*|cf-error-type|cf-error-origin|cf-cache-status|x-envoy-upstream-service-time"
-    r"|content-security-policy|x-frame-options|x-ms-error-code|x-ms-request-id|x-openai-.*"
-    r"|x-ratelimit-.*|x-chatpath-.*|content-encoding|age|alt-svc|sec-websocket-extensions"
-    r"|sec-websocket-accept|connection|upgrade|transfer-encoding|warning)\Z"
+    r"(?:x-cache.*|x-squid.*|x-bluecoat.*|x-zscaler.*|x-forefront.*|x-fortinet.*|x-iboss.*"
+    r"|x-netskope.*|x-mcafee.*|x-mwg.*|x-cisco.*|x-umbrella.*|x-websense.*|x-sophos.*|x-barracuda.*"
+    r"|x-checkpoint.*|x-ironport.*|x-proxy.*|x-varnish|blocked-by|proxy-.*|x-amz-cf-id|x-azure-ref"
+    r"|cf-error-type|cf-error-origin|cf-cache-status|x-envoy-upstream-service-time|x-accel-buffering"
+    r"|content-security-policy|x-frame-options|clear-site-data|x-ms-error-code|x-ms-request-id"
+    r"|x-openai-.*|openai-processing-ms|x-codex-.*|x-ratelimit-.*|x-chatpath-.*|content-encoding|age"
+    r"|alt-svc|sec-websocket-extensions|sec-websocket-accept|connection|upgrade|transfer-encoding"
+    r"|warning)\Z"
 )
 
 type Headers = Sequence[tuple[str, str]]
@@ -41,7 +43,7 @@ class Exchange:
     """What a capture tells of one exchange; None is "not seen".
 
     `url` is absolute; times are seconds since 1970. Of the response body only
-    `page`, `error_code` and `excerpt` are kept, see `look_at_body`.
+    the `facts` are kept, see `look_at_body`.
     """
 
     source: str
@@ -63,9 +65,12 @@ class Exchange:
     error: str | None = None
     connection: str | None = None
     from_cache: bool | None = None
-    page: Page | None = None
-    error_code: str | None = None
-    excerpt: str | None = None
+    cookie_conflicts: int | None = None
+    file_bytes: int | None = None
+    address: str | None = None
+    initiator: str | None = None
+    redirected_from: str | None = None
+    facts: BodyFacts = field(default_factory=BodyFacts)
 
     def header(self, name: str, *, request: bool = False) -> str | None:
         """The first header of that (lower-case) name."""
@@ -73,6 +78,11 @@ class Exchange:
             if key.lower() == name:
                 return value
         return None
+
+    @property
+    def page(self) -> Page | None:
+        """The document, where the response is one and its body was looked at."""
+        return self.facts.page
 
     @property
     def host(self) -> str:
@@ -92,7 +102,7 @@ class Exchange:
 
     @property
     def is_html(self) -> bool:
-        return self.media_type in _HTML
+        return self.media_type in HTML
 
     @property
     def is_websocket(self) -> bool:
@@ -106,26 +116,11 @@ class Exchange:
     @property
     def wants_body(self) -> bool:
         """The body can tell something: a page's scripts, an error's code or sentence."""
-        return self.is_html or self.is_json or (self.status or 0) >= 400
+        return tells(self.media_type, self.status, self.url)
 
-    @property
-    def is_json(self) -> bool:
-        return (self.media_type or "").endswith("json")
-
-    def look_at_body(self, body: bytes) -> None:
+    def look_at_body(self, body: bytes, reader: BodyReader) -> None:
         """Take what the response body (without its content coding) tells, and forget it."""
-        if not body:
-            return
-        if self.is_html:
-            page = read_page(body.decode("utf-8", "replace"), self.url)
-            if shows_text(page, self.host, self.status or 0):
-                self.excerpt = redact_text(f"{page.title} {page.text}", EXCERPT) or None
-            self.page = replace(page, text="")
-        elif self.is_json:
-            self.error_code = _error_code(body, failed=(self.status or 0) >= 400)
-        if (self.status or 0) >= 400 and self.media_type in _PLAIN:
-            text = body[: 8 * EXCERPT].decode("utf-8", "replace")
-            self.excerpt = redact_text(text, EXCERPT) or None
+        self.facts = reader.facts(self.media_type, self.status, self.url, self.host, body)
 
     def http_row(self) -> Row:
         """The exchange as a row of the http table."""
@@ -139,6 +134,7 @@ class Exchange:
         location = self.header("location")
         length = self.header("content-length")
         upgrade = self.header("upgrade", request=True)
+        facts = self.facts
         return {
             "source": self.source,
             "flow": self.flow,
@@ -177,35 +173,51 @@ class Exchange:
             "from_cache": self.from_cache,
             "headers": list(self._telling_headers()) or None,
             "date": _date(self.header("date")),
-            "error_code": self.error_code,
-            "body_excerpt": self.excerpt,
+            "error_code": facts.error_code or self._header_code(),
+            "error_type": facts.error_type,
+            "error_message": facts.error_message,
+            "error_param": facts.error_param,
+            "job_state": facts.job_state,
+            "file_bytes": self.file_bytes if self.file_bytes is not None else facts.file_bytes,
+            "signed_until": signed_until(self.url),
+            "cookie_conflicts": self.cookie_conflicts,
+            "set_cookies": (
+                None if self.status is None else _count(self.response_headers, "set-cookie")
+            ),
+            "authorized": (
+                bool(_count(self.request_headers, "authorization"))
+                if self.request_headers
+                else None
+            ),
+            "user_agent": _short(self.header("user-agent", request=True)),
+            "address": self.address,
+            "egress": facts.egress,
+            "trace": facts.trace,
+            "status_page": facts.status_page,
+            "initiator": self.initiator,
+            "redirected_from": self.redirected_from,
+            "body_excerpt": facts.excerpt,
         }
 
     def _telling_headers(self) -> Iterable[str]:
         for name, value in self.response_headers[:100]:
-            if _TELLING.match(name.lower()) and not secret_header(name):
-                yield f"{name.lower()}: {redact_text(value, 200)}"
+            key = name.lower()
+            if key in ERROR_HEADERS:
+                if code := header_code(value):
+                    yield f"{key}: {code}"
+            elif _TELLING.match(key) and not secret_header(key):
+                yield f"{key}: {redact_text(value, 200)}"
+
+    def _header_code(self) -> str | None:
+        """The code of an error that the service put into a header."""
+        if (self.status or 0) < 400:
+            return None
+        values = (value for name, value in self.response_headers if name.lower() in ERROR_HEADERS)
+        return next((code for value in values if (code := header_code(value))), None)
 
 
-def _error_code(body: bytes, *, failed: bool) -> str | None:
-    """The machine-readable code of an error body, as errors.tsv knows it."""
-    try:
-        payload = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(payload, dict):
-        return None
-    holders = [payload.get("error"), payload.get("detail"), *([payload] if failed else [])]
-    words = [
-        holder.get(key)
-        for holder in holders
-        if isinstance(holder, dict)
-        for key in ("code", "type")
-    ]
-    for word in (*words, payload.get("error_code")):
-        if isinstance(word, str) and _CODE.match(word) and not looks_secret(word, 16):
-            return word
-    return None
+def _count(headers: Headers, name: str) -> int:
+    return sum(key.lower() == name for key, _ in headers)
 
 
 def decoded(body: bytes | None, encoding: str | None) -> bytes:
@@ -213,6 +225,12 @@ def decoded(body: bytes | None, encoding: str | None) -> bytes:
     if not body:
         return b""
     return decode_body(body[: 4 * 1024 * 1024], encoding or "") or b""
+
+
+@lru_cache(maxsize=8192)
+def shown_url(url: str) -> str:
+    """The address without fragment as it may be shown; addresses are compared so."""
+    return redact_url(url.partition("#")[0])
 
 
 def _parses(url: str) -> bool:

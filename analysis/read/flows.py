@@ -15,16 +15,19 @@ from typing import BinaryIO
 from mitmproxy import dns, flow, http, io, websocket
 from mitmproxy.net.dns import types
 
-from analysis.knowledge.secrets import redact_text
+from analysis.knowledge.secrets import MASK, redact_text
 from analysis.model.connect_error import error_stage, never_opened, tries
+from analysis.model.cookies import cookie_conflicts
 from analysis.model.diagnosis import Source, SourceKind
 from analysis.model.errors import InputError
 from analysis.model.frames import Row, Tables, frame_of_rows
 from analysis.model.markup import sound
 from analysis.model.sse_events import SseScanner
 from analysis.model.ws_message import describe
+from analysis.read.body_facts import BodyReader, declared_bytes
 from analysis.read.exchange import Exchange, decoded
 from analysis.read.fields import moment, whole
+from analysis.read.redirects import link_redirects
 from analysis.read.resources import resource_rows
 from analysis.read.sockets import SocketEnd, frame_row, socket_row
 from analysis.read.streams import StreamFacts, stream_row
@@ -47,6 +50,7 @@ class FlowFile:
     lookups: list[Row] = field(default_factory=list)
     frames: dict[str, list[Row]] = field(default_factory=dict)
     messages: int = 0
+    bodies: BodyReader = field(default_factory=BodyReader)
     problems: list[str] = field(default_factory=list)
 
 
@@ -77,6 +81,7 @@ def read_flows(path: Path, name: str | None = None) -> Tables:
             "save it again with mitmproxy or mitmdump -w."
         )
     exchanges = list(content.exchanges.values())
+    link_redirects(exchanges)
     times = [item.started for item in exchanges if item.started is not None]
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -157,7 +162,7 @@ def _flows(file: BinaryIO, problems: list[str]) -> Iterator[flow.Flow]:
 
 
 def _take_http(content: FlowFile, item: http.HTTPFlow, name: str, key: bytes) -> None:
-    exchange = _exchange(item, name)
+    exchange = _exchange(item, name, content.bodies)
     connection = _connection_row(item, name)
     content.exchanges[exchange.flow] = exchange
     content.connections.setdefault(item.server_conn.id, connection)
@@ -201,7 +206,7 @@ def _message_row(message: websocket.WebSocketMessage, flow_id: str, name: str, k
     )
 
 
-def _exchange(item: http.HTTPFlow, name: str) -> Exchange:
+def _exchange(item: http.HTTPFlow, name: str, bodies: BodyReader) -> Exchange:
     request, response = item.request, item.response
     exchange = Exchange(
         source=name,
@@ -214,7 +219,10 @@ def _exchange(item: http.HTTPFlow, name: str) -> Exchange:
         request_headers=_pairs(request.headers),
         request_bytes=len(request.raw_content) if request.raw_content is not None else None,
         cookie_bytes=sum(len(value) for value in request.headers.get_all("cookie")),
+        cookie_conflicts=_cookie_conflicts(request.headers.get_all("cookie")),
         header_bytes=sum(len(k) + len(v) + 4 for k, v in request.headers.fields),
+        file_bytes=declared_bytes(request.raw_content or b""),
+        address=_address(item.server_conn.peername),
         connection=sound(item.server_conn.id)[:64],
         error=sound(item.error.msg) if item.error else None,
         ended=moment(item.error.timestamp) if item.error else None,
@@ -228,8 +236,14 @@ def _exchange(item: http.HTTPFlow, name: str) -> Exchange:
         raw = response.raw_content
         exchange.response_bytes = len(raw) if raw is not None else None
         if exchange.wants_body:
-            exchange.look_at_body(decoded(raw, exchange.header("content-encoding")))
+            exchange.look_at_body(decoded(raw, exchange.header("content-encoding")), bodies)
     return exchange
+
+
+def _cookie_conflicts(values: list[str]) -> int | None:
+    """Missing where the recorder has masked the cookies."""
+    masked = any(value.startswith(MASK) for value in values)
+    return None if masked else cookie_conflicts(values)
 
 
 def _url(request: http.Request) -> str:
@@ -254,7 +268,6 @@ def _connection_row(item: http.HTTPFlow, name: str) -> Row:
     address = server.address or ("", None)
     via = server.via[1] if server.via else None
     chain = server.certificate_list
-    peer = server.peername
     error = server.error or (
         item.error.msg if item.error and not server.timestamp_tcp_setup else None
     )
@@ -264,7 +277,7 @@ def _connection_row(item: http.HTTPFlow, name: str) -> Row:
         "started": moment(server.timestamp_start),
         "host": sound(server.sni or address[0] or item.request.pretty_host) or None,
         "port": whole({"": address[1]}, ""),
-        "address": sound(str(peer[0])) if peer else None,
+        "address": _address(server.peername),
         "via": sound(f"{via[0]}:{via[1]}") if via else None,
         "tcp_ms": _span(server.timestamp_start, server.timestamp_tcp_setup),
         "tls_ms": _span(server.timestamp_tcp_setup, server.timestamp_tls_setup),
@@ -287,6 +300,10 @@ def _connection_row(item: http.HTTPFlow, name: str) -> Row:
         row["not_before"] = leaf.notbefore.timestamp()
         row["not_after"] = leaf.notafter.timestamp()
     return row
+
+
+def _address(peer: tuple[object, ...] | None) -> str | None:
+    return sound(str(peer[0]))[:100] if peer else None
 
 
 def _failure(error: str, *, via: bool, at_tls: bool) -> dict[str, object]:

@@ -98,6 +98,7 @@ def _request(journal: Journal, record: Mapping[str, object], time: float | None,
         request_headers=fields.headers(record, "headers"),
         cookie_bytes=fields.whole(record, "cookie_bytes"),
         header_bytes=fields.whole(record, "header_bytes"),
+        cookie_conflicts=fields.whole(record, "cookie_conflicts"),
         connection=fields.text(record, "c", 64),
     )
 

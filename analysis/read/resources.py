@@ -9,10 +9,10 @@ from itertools import islice
 from math import inf
 
 from analysis.knowledge import hosts
-from analysis.knowledge.secrets import redact_text, redact_url
+from analysis.knowledge.secrets import redact_text
 from analysis.model.frames import Row
 from analysis.model.page import PageResource
-from analysis.read.exchange import Exchange
+from analysis.read.exchange import Exchange, shown_url
 
 _SCRIPT_TYPES = ("javascript", "ecmascript", "wasm", "json")
 _GONE = frozenset({404, 410})
@@ -47,16 +47,16 @@ class _Asked:
     def __init__(self, exchanges: Iterable[Exchange]) -> None:
         self._by_url: dict[str, list[Exchange]] = {}
         for exchange in exchanges:
-            self._by_url.setdefault(_key(exchange.url), []).append(exchange)
+            self._by_url.setdefault(shown_url(exchange.url), []).append(exchange)
         for listed in self._by_url.values():
             # a request of unknown time may have answered any page
             listed.sort(key=_start)
         self._best: dict[tuple[str, str], list[_Found]] = {}
 
     def best(self, page: Exchange, resource: PageResource) -> _Found | None:
-        key = _key(resource.url)
+        key = shown_url(resource.url)
         listed = self._by_url.get(key, [])
-        if key == _key(page.url):
+        if key == shown_url(page.url):
             return None  # a document is never its own script
         if (key, resource.kind) not in self._best:
             self._best[key, resource.kind] = _best_from(listed, resource.kind)
@@ -85,8 +85,8 @@ def _row(page: Exchange, resource: PageResource, found: _Found | None) -> Row:
     return {
         "source": page.source,
         "page": page.flow,
-        "page_url": _key(page.url)[:1000],
-        "url": _key(resource.url)[:1000],
+        "page_url": shown_url(page.url)[:1000],
+        "url": shown_url(resource.url)[:1000],
         "host": host,
         "kind": resource.kind,
         "needed": needed,
@@ -131,9 +131,3 @@ def _place(url: str) -> tuple[str, bool]:
     place = Exchange("", "", url=url)
     host, path = place.host, place.path
     return host, hosts().essential(host, path) and not hosts().harmless(host, path)
-
-
-@lru_cache(maxsize=CACHED)
-def _key(url: str) -> str:
-    """URLs are compared as they are shown: a bundle holds them masked already."""
-    return redact_url(url.partition("#")[0])

@@ -16,6 +16,7 @@ from mitmproxy.test import tflow
 from addons.masking import mask_body, mask_headers, mask_json, masked_copy, placeholder
 from addons.streams import BodyWatch
 from analysis.model.page import read_page
+from analysis.model.trace_page import EgressNames
 
 TOKEN = st.text(string.ascii_letters + string.digits, min_size=24, max_size=60).filter(
     lambda text: any(map(str.isdigit, text[:12])) and any(map(str.isalpha, text[:12]))
@@ -51,7 +52,7 @@ def made(
 
 
 def masked(body: bytes, kind: str = "text/html", status: int = 200, **how: str) -> bytes:
-    return mask_body(body, made(body, kind, status, **how))
+    return mask_body(body, made(body, kind, status, **how), EgressNames())
 
 
 def written(item: http.HTTPFlow, body: bytes) -> bytes:
@@ -262,7 +263,7 @@ def test_a_page_at_an_address_that_is_no_text() -> None:
     item = made(PAGE.format(secret="x").encode())
     item.request.data.path = b"/\xff\xfe"
     item.request.headers["host"] = "chatgpt.com"
-    mask_body(item.response.raw_content or b"", item).decode()  # type: ignore[union-attr]
+    mask_body(item.response.raw_content or b"", item, EgressNames()).decode()  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("kind", ["text/event-stream", "text/plain", "image/png", "text/x-unknown"])
@@ -273,7 +274,7 @@ def test_other_bodies_are_not_kept(kind: str) -> None:
 def test_the_trace_keeps_what_names_the_edge_and_no_more() -> None:
     body = b"h=chatgpt.com\nip=192.0.2.1\nuag=Mozilla/5.0\ncolo=AMS\nloc=NL\nfree words\nkey=zz\n"
     kept = masked(body, "text/plain", path="/cdn-cgi/trace")
-    assert kept == b"h=chatgpt.com\nip=192.0.2.1\ncolo=AMS\nloc=NL"
+    assert kept == b"ip=egress-1\nh=chatgpt.com\ncolo=AMS\nloc=NL"
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
@@ -293,7 +294,7 @@ def test_nothing_secret_reaches_the_disk_in_a_flow(secret: str) -> None:
     item.response.reason = f"OK {secret}"
     item.comment, item.metadata["note"] = secret, secret
     item.request.authority = f"user:{secret}@chatgpt.com"
-    body = mask_body(item.response.raw_content or b"", item)
+    body = mask_body(item.response.raw_content or b"", item, EgressNames())
     assert secret.encode() not in written(item, body)
 
 

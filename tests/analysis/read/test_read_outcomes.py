@@ -21,6 +21,7 @@ from read_made import (
 
 from analysis.model.page import Page, PageResource
 from analysis.read import read_source, resources
+from analysis.read.body_facts import BodyFacts
 from analysis.read.exchange import Exchange
 from analysis.read.flows import read_flows
 from analysis.read.resources import resource_rows
@@ -106,7 +107,7 @@ def test_the_number_of_rows_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
             url="https://chatgpt.com/",
             status=200,
             response_headers=[("content-type", "text/html")],
-            page=Page("", "b", named, ""),
+            facts=BodyFacts(page=Page("", "b", named, "")),
         )
         for n in range(3)
     ]
@@ -130,7 +131,8 @@ def test_work_grows_with_the_session_and_not_with_its_square(
     session: list[Exchange] = []
     for n in range(2000):
         loaded = Exchange("f", f"p{n}", url="https://chatgpt.com/", started=START + n, status=200)
-        loaded.response_headers, loaded.page = html, Page("", "b", named, "")
+        loaded.response_headers = html
+        loaded.facts = BodyFacts(page=Page("", "b", named, ""))
         asked = Exchange("f", f"s{n}", url=named[0].url, started=START + n + 0.5, status=200)
         asked.response_headers = script
         session += [loaded, asked]
