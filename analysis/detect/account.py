@@ -1,0 +1,70 @@
+"""account.session_expired and account.state: the sign-in or the account is the cause.
+
+A 401 that a later good answer follows, to the same request or to any other call
+of the signed-in kind, is the normal refresh of a token.  Source: errors.tsv;
+traffic notes 4; detection notes 12.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.error_answers import Told, about, claim, places, says, service_exchanges
+from analysis.detect.support import counted, earned, records
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding
+from analysis.model.frames import Tables
+
+_SIGNED_IN = ("/backend-api/", "/v1/")
+
+
+def _refreshed(tables: Tables, refused: list[Told]) -> set[str]:
+    """Hosts where a call of the signed-in kind was answered well after the last 401."""
+    http = service_exchanges(tables)
+    fine = http[http["status"].between(200, 299).fillna(False) & http["started"].notna()]
+    worked: dict[str, float] = {}
+    for row in records(fine[["host", "path", "started", "authorized"]]):
+        if (row["path"] or "").startswith(_SIGNED_IN) and row["authorized"] is not False:
+            worked[row["host"]] = max(worked.get(row["host"], 0.0), row["started"])
+    last: dict[str, float] = {}
+    for item in refused:
+        host = item.row["host"]
+        last[host] = max(last.get(host, 0.0), item.row["started"] or 0.0)
+    return {host for host, moment in last.items() if worked.get(host, -1.0) > moment}
+
+
+def find_account_session_expired(tables: Tables) -> Iterator[Finding]:
+    refused = about(tables, "account.session_expired")
+    refreshed = _refreshed(tables, refused)
+    lasting = [item for item in refused if not item.healed and item.row["host"] not in refreshed]
+    coded = [item for item in lasting if item.row["error_code"] or item.row["error_message"]]
+    # one 401 without a word may be a call that is not for this user
+    if not coded and len(lasting) < 2:
+        return
+    bare = [item for item in lasting if item.row["authorized"] is False]
+    yield claim(
+        "account.session_expired",
+        lasting,
+        f"{counted(len(lasting), 'request')} for {some(places(lasting))} got status 401 and no "
+        f"later one was accepted: {says(lasting)}."
+        + (" They carried no Authorization header." if len(bare) == len(lasting) else ""),
+        confidence=earned(0.75, (bool(coded), 0.5), (len(lasting) > 2, 0.3)),
+        in_short=says(lasting),
+        note="refused with 401",
+        measurements={"without_authorization": len(bare)},
+    )
+
+
+def find_account_state(tables: Tables) -> Iterator[Finding]:
+    items = [item for item in about(tables, "account.state") if not item.healed]
+    if not items:
+        return
+    codes = some(sorted({item.row["error_code"] for item in items if item.row["error_code"]}), 2)
+    yield claim(
+        "account.state",
+        items,
+        f"The service refuses {some(places(items))} because of the account or workspace: "
+        f"{says(items)}" + (f" ({codes})." if codes else "."),
+        confidence=earned(0.8, (bool(codes), 0.6)),
+        in_short=says(items),
+    )

@@ -1,0 +1,115 @@
+"""browser.stale_cache and browser.extension_interferes: what the browser adds of its own.
+
+From one capture only the plain cases can be told: an answer out of the cache or
+a service worker that is broken itself, and requests that the browser says an
+extension stopped, or that lost the Authorization header that their neighbours
+have.  That a private window works is for a comparison to show.  Source:
+detection notes 10 and 12; Chromium net_error_list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.error_answers import about, service_exchanges
+from analysis.detect.scripts import is_script, page_loads
+from analysis.detect.support import (
+    Record,
+    counted,
+    earned,
+    effect,
+    finding,
+    flow_evidence,
+    ranked,
+    records,
+)
+from analysis.knowledge import hosts
+from analysis.knowledge.error_rules import step
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding, Severity
+from analysis.model.frames import Tables
+
+
+def find_browser_stale_cache(tables: Tables) -> Iterator[Finding]:
+    broken = []
+    for page in page_loads(tables):
+        stored = page.document if page.document and page.document["from_cache"] else None
+        gone = [row for row in page.needed if row["outcome"] in ("gone", "replaced")]
+        if stored and gone:
+            broken.append((stored, gone))
+    if not broken:
+        return
+    rows = [document for document, _ in broken]
+    names = ranked(row["host"] for row in rows)
+    lost = sum(len(gone) for _, gone in broken)
+    yield finding(
+        "browser.stale_cache",
+        f"The page of {some(names)} came out of the browser's cache or a service worker and names "
+        f"{counted(lost, 'script')} that no longer exist.",
+        confidence=0.8,
+        subjects=names,
+        count=lost,
+        times=[row["started"] for row in rows],
+        evidence=flow_evidence(rows, "the page, not fetched from the network")
+        + flow_evidence([row for _, gone in broken for row in gone], "no longer there"),
+        in_short=counted(lost, "script"),
+    )
+
+
+def _stopped(tables: Tables) -> list[Record]:
+    """Calls that the user needs, which the browser says an extension stopped."""
+    http = service_exchanges(tables)
+    if http.empty:
+        return []
+    said = http["error"].fillna("").str.contains("ERR_BLOCKED_BY_CLIENT", regex=False)
+    return [
+        row
+        for row in records(http[said])
+        if not is_script(row)
+        and not hosts().harmless(row["host"], row["path"])
+        and (found := step(row["host"], row["path"] or "/"))
+        and found.needed
+    ]
+
+
+def _stripped(tables: Tables) -> list[Record]:
+    """Calls refused for a missing Authorization header while others had one and worked."""
+    http = service_exchanges(tables)
+    if http.empty:
+        return []
+    fine = http["authorized"].fillna(False) & http["status"].between(200, 299).fillna(False)
+    if not fine.any():
+        return []
+    begin = http[fine]["started"].min()
+    bare = [item.row for item in about(tables, "account.session_expired") if not item.healed]
+    return [
+        row
+        for row in bare
+        if row["authorized"] is False and row["started"] is not None and row["started"] > begin
+    ]
+
+
+def find_browser_extension_interferes(tables: Tables) -> Iterator[Finding]:
+    stopped, stripped = _stopped(tables), _stripped(tables)
+    rows = stopped + stripped
+    if not rows:
+        return
+    names = ranked(row["host"] for row in rows)
+    steps = [step(row["host"], row["path"] or "/") for row in rows]
+    what = some(tuple(dict.fromkeys(found.name for found in steps if found))) or some(names)
+    signs = []
+    if stopped:
+        signs.append(f"the browser says that it stopped {counted(len(stopped), 'request')}")
+    if stripped:
+        signs.append(f"{counted(len(stripped), 'request')} lost the Authorization header")
+    yield finding(
+        "browser.extension_interferes",
+        f"A browser extension interferes with {what}: {' and '.join(signs)}.",
+        confidence=earned(0.95 if stopped else 0.55, (len(rows) > 2, 0.2)),
+        subjects=names,
+        severity=effect(names[0], Severity.WARNING) if names else None,
+        count=len(rows),
+        times=[row["started"] for row in rows],
+        evidence=flow_evidence(rows, "stopped or changed in the browser"),
+        in_short=what,
+    )

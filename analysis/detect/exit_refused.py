@@ -1,0 +1,76 @@
+"""ip.reputation_block and geo.blocked: the edge or the service refuses the exit address.
+
+Told by Cloudflare's 1xxx codes in the body, the block pages' texts and the
+API's codes.  A refused browser signature (1010) behind chatpath's own proxy is
+the capture's.  Does not prove whose address it is: compare the one in the page
+with the machine's own.  Source: detection notes 11, errors.tsv.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.challenges import by_capture
+from analysis.detect.error_answers import Told, about, claim, says, statuses
+from analysis.detect.presence import tunnels
+from analysis.detect.support import earned, times_over
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding, Severity
+from analysis.model.frames import Tables
+
+
+def _worst(items: list[Told]) -> Severity:
+    return Severity.WARNING if all(item.healed for item in items) else Severity.CRITICAL
+
+
+def _tunnel(tables: Tables) -> str:
+    found = tunnels(tables)
+    return f" {found[0].name} carries the traffic." if found else ""
+
+
+def _exits(tables: Tables) -> list[str]:
+    return sorted(set(tables["http"]["egress"].dropna()))
+
+
+def _where(tables: Tables) -> list[str]:
+    """Country of the exit, as trace pages state it."""
+    lines = [line for found in tables["http"]["trace"].dropna() for line in found]
+    return sorted({line.partition("=")[2][:8] for line in lines if line.startswith("loc=")})
+
+
+def find_ip_reputation_block(tables: Tables) -> Iterator[Finding]:
+    refused = about(tables, "ip.reputation_block")
+    if not refused:
+        return
+    signature = all(item.rule.rule == "cf_1010" for item in refused)
+    made = claim(
+        "ip.reputation_block",
+        refused,
+        f"The edge refused this client {times_over(len(refused))} (status "
+        f"{some(statuses(refused))}): {says(refused)}.{_tunnel(tables)}",
+        confidence=earned(0.85, (len(refused) > 1, 0.4), (bool(_tunnel(tables)), 0.3)),
+        severity=_worst(refused),
+        in_short=says(refused),
+        note="refused by the edge",
+        measurements={"exits": _exits(tables)},
+    )
+    yield by_capture(tables, made) if signature else made
+
+
+def find_geo_blocked(tables: Tables) -> Iterator[Finding]:
+    refused = about(tables, "geo.blocked")
+    if not refused:
+        return
+    country = _where(tables)
+    yield claim(
+        "geo.blocked",
+        refused,
+        f"The service refused this client {times_over(len(refused))}: {says(refused)}"
+        + (f" (the exit is in {some(country)})." if country else ".")
+        + _tunnel(tables),
+        confidence=earned(0.9, (len(refused) > 1, 0.3), (bool(country), 0.3)),
+        severity=_worst(refused),
+        in_short=some(country) or says(refused),
+        note="refused for its country",
+        measurements={"exits": _exits(tables), "countries": country},
+    )

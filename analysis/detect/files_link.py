@@ -1,0 +1,109 @@
+"""file.link_expired, file.too_large, file.interpreter_unavailable: files and their links.
+
+A signed link's end is in its own parameters; refused before that end, the clock
+of the machine or something on the way is the likelier cause, and it says so.
+Limits are of the declared size against the service's own.  Source: traffic
+notes 7; detection notes 13; errors.tsv.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.error_answers import Told, about, claim, says, service_exchanges, statuses
+from analysis.detect.support import Record, counted, earned, finding, flow_evidence, ranked, records
+from analysis.knowledge import threshold
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding
+from analysis.model.frames import Tables
+
+_UPLOAD = "/backend-api/files"
+
+
+def _early(item: Told) -> bool:
+    """Refused although its own parameters say that the link was still good."""
+    end = item.row["signed_until"]
+    now = item.row["date"] or item.row["started"]
+    return end is not None and now is not None and now < end
+
+
+def _late(item: Told) -> bool:
+    end = item.row["signed_until"]
+    now = item.row["date"] or item.row["started"]
+    return end is not None and now is not None and now >= end
+
+
+def find_file_link_expired(tables: Tables) -> Iterator[Finding]:
+    refused = [item for item in about(tables, "file.link_expired") if not item.healed]
+    if not refused:
+        return
+    late = [item for item in refused if _late(item)]
+    early = [item for item in refused if _early(item)]
+    proof = ""
+    if late:
+        over = max((item.row["date"] or item.row["started"]) - _end(item) for item in late)
+        proof = f" The link's own end was {over / 60:.0f} minutes before."
+    elif early:
+        proof = " The link says that it is still good: check the clock and what is on the way."
+    yield claim(
+        "file.link_expired",
+        refused,
+        f"{counted(len(refused), 'request')} for a file got status {some(statuses(refused))}: "
+        f"{says(refused)}.{proof}",
+        confidence=earned(0.7, (bool(late), 0.8), (bool(refused[0].row["error_code"]), 0.3)),
+        in_short=says(refused),
+        note="the file was refused",
+        measurements={"before_its_end": len(early), "after_its_end": len(late)},
+    )
+
+
+def _end(item: Told) -> float:
+    return float(item.row["signed_until"] or 0.0)
+
+
+def _over(tables: Tables) -> list[Record]:
+    """Uploads whose declared size is over the limit and that were not taken."""
+    http = service_exchanges(tables)
+    if http.empty:
+        return []
+    large = http[(http["file_bytes"] > threshold("file_bytes")).fillna(False)]
+    return [
+        row
+        for row in records(large)
+        if (row["path"] or "").startswith(_UPLOAD) and row["method"] == "POST"
+    ]
+
+
+def find_file_too_large(tables: Tables) -> Iterator[Finding]:
+    said = [item for item in about(tables, "file.too_large") if not item.healed]
+    rows = {(row["source"], row["flow"]): row for row in _over(tables)}
+    rows |= {(item.row["source"], item.row["flow"]): item.row for item in said}
+    found = list(rows.values())
+    if not found:
+        return
+    size = max(row["file_bytes"] or 0 for row in found)
+    why = says(said) if said else "the declared size is over the upload limit"
+    yield finding(
+        "file.too_large",
+        f"{counted(len(found), 'upload')} over the service's limit: {why}"
+        + (f" ({size / 1e6:,.0f} MB)." if size else "."),
+        confidence=earned(0.8, (bool(said), 0.6), (size > threshold("file_bytes"), 0.5)),
+        subjects=ranked(row["host"] for row in found),
+        count=len(found),
+        times=[row["started"] for row in found],
+        evidence=flow_evidence(found, "the upload"),
+        in_short=f"{size / 1e6:,.0f} MB" if size else "",
+        measurements={"file_bytes": size},
+    )
+
+
+def find_file_interpreter_unavailable(tables: Tables) -> Iterator[Finding]:
+    items = about(tables, "file.interpreter_unavailable")
+    if items:
+        yield claim(
+            "file.interpreter_unavailable",
+            items,
+            f"A file was asked for {counted(len(items), 'time')}, but {says(items)}.",
+            confidence=0.95,
+            in_short=says(items),
+        )

@@ -1,0 +1,139 @@
+"""file.upload_host_blocked and file.download_cut: the bytes of a file do not get through.
+
+Upload: the files API gave an address, and the PUT to the storage host failed or
+was answered by something that is not the storage, or the client reported that
+it failed.  Download: a file came with fewer octets than its Content-Length.  A
+cancelled transfer and one that a retry completed are neither.  Source: traffic
+notes 7; detection notes 13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.error_answers import Told, about, key_of, service_exchanges, storage
+from analysis.detect.reach import cancelled
+from analysis.detect.sockets import ended_by_capture
+from analysis.detect.support import (
+    Record,
+    counted,
+    earned,
+    effect,
+    finding,
+    flow_evidence,
+    noted,
+    ranked,
+    records,
+    where,
+)
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding
+from analysis.model.frames import Tables
+
+_REPORTED = "/upload-failed"
+_DOWNLOADS = ("/backend-api/estuary/content", "/interpreter/download", "/v1/files/")
+
+
+def _failed_puts(tables: Tables) -> list[Record]:
+    """PUTs to the storage that got no answer, and none later."""
+    http = service_exchanges(tables)
+    puts = records(where(http[(http["method"] == "PUT").fillna(False)], "host", storage))
+    well = {row["host"] for row in puts if 200 <= (row["status"] or 0) < 300}
+    return [
+        row
+        for row in puts
+        if row["status"] is None
+        and row["error"]
+        and not cancelled(row["error"])
+        and row["host"] not in well
+        and not ended_by_capture(tables, row["ended"])
+    ]
+
+
+def _lost_connections(tables: Tables) -> list[Record]:
+    lost = where(tables["connections"], "host", storage)
+    return records(lost[lost["error_stage"].notna()]) if len(lost) else []
+
+
+def find_file_upload_host_blocked(tables: Tables) -> Iterator[Finding]:
+    http = service_exchanges(tables)
+    if http.empty:
+        return
+    said = [item for item in about(tables, "file.upload_host_blocked") if not item.healed]
+    puts = _failed_puts(tables)
+    reports = records(where(http, "path", lambda path: path.partition("?")[0].endswith(_REPORTED)))
+    lost = _lost_connections(tables) if puts or reports or said else []
+    if not puts and not said and not (reports and lost):
+        return
+    rows = puts + [item.row for item in said] + reports
+    away = [row["host"] for row in (*puts, *lost, *(i.row for i in said)) if storage(row["host"])]
+    names = ranked(away) or ranked(row["host"] for row in rows)
+    errors = tuple(dict.fromkeys(row["error"] for row in (*puts, *lost) if row["error"]))
+    why = some(errors, 2) or _words(said)
+    yield finding(
+        "file.upload_host_blocked",
+        f"{counted(len(puts) or len(said) or len(reports), 'upload')} to {some(names)} failed "
+        f"although the service had given an address for it: {why}.",
+        confidence=earned(
+            0.6, (bool(puts), 0.5), (bool(reports), 0.4), (bool(lost), 0.4), (bool(said), 0.3)
+        ),
+        subjects=names,
+        severity=effect(names[0]) if storage(names[0]) else None,
+        count=len(puts) or len(said) or len(reports),
+        times=[row["started"] for row in rows],
+        evidence=flow_evidence(rows, "the upload that failed")
+        + tuple(
+            noted(row["source"] or "", f"connection {row['connection']}: {row['error']}")
+            for row in lost[:5]
+        ),
+        in_short=why,
+    )
+
+
+def _words(said: list[Told]) -> str:
+    return some(tuple(dict.fromkeys(item.rule.says for item in said)), 2)
+
+
+def _short(row: Record) -> bool:
+    """Fewer octets than announced; a length without a body at hand says nothing."""
+    length, came = row["content_length"], row["response_bytes"]
+    if length is None or came is None or not row["error"]:
+        return False
+    return bool(came < length)
+
+
+def find_file_download_cut(tables: Tables) -> Iterator[Finding]:
+    http = service_exchanges(tables)
+    if http.empty:
+        return
+    began = http["status"].isin([200, 206]).fillna(False) & (http["method"] == "GET").fillna(False)
+    files = [
+        row
+        for row in records(http[began])
+        if storage(row["host"]) or any(part in (row["path"] or "") for part in _DOWNLOADS)
+    ]
+    whole = {key_of(row) for row in files if not row["error"]}
+    cut = [
+        row
+        for row in files
+        if (_short(row) or "CONTENT_LENGTH_MISMATCH" in (row["error"] or "").upper())
+        and not cancelled(row["error"])
+        and key_of(row) not in whole
+        and not ended_by_capture(tables, row["ended"])
+    ]
+    if not cut:
+        return
+    names = ranked(row["host"] for row in cut)
+    first = cut[0]
+    size = f"{first['response_bytes'] or 0:,} of {first['content_length'] or 0:,} octets"
+    yield finding(
+        "file.download_cut",
+        f"{counted(len(cut), 'download')} from {some(names)} ended early ({size}): "
+        f"{some(tuple(dict.fromkeys(row['error'] for row in cut)), 2)}.",
+        confidence=earned(0.85, (len(cut) > 1, 0.4)),
+        subjects=names,
+        count=len(cut),
+        times=[row["ended"] or row["started"] for row in cut],
+        evidence=flow_evidence(cut, "the download that ended early"),
+        in_short=size,
+    )

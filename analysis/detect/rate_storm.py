@@ -1,0 +1,147 @@
+"""rate.retry_storm: repeated tries make it worse.
+
+One kind of request that mostly fails and is tried again without growing pauses,
+or more than 30 times a minute.  A limit that came after the failures is of the
+storm's making, one that was there before is its cause.  Only answers of the
+service count: tries that reach nobody are a matter of the path.  Source:
+detection notes 11; traffic notes 6.4.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from analysis.detect.error_answers import (
+    Key,
+    about,
+    key_of,
+    of_the_service,
+    service_exchanges,
+    told,
+)
+from analysis.detect.support import (
+    Record,
+    counted,
+    earned,
+    finding,
+    flow_evidence,
+    ranked,
+    records,
+)
+from analysis.knowledge import hosts, threshold
+from analysis.model.diagnosis import Finding
+from analysis.model.frames import Tables
+
+_LIMITED = 429
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """Tries of one kind of request, in order of time."""
+
+    key: Key
+    rows: tuple[Record, ...]
+    failed: tuple[Record, ...]
+    rate: int
+    steady: bool
+
+
+def storms(tables: Tables) -> list[Storm]:
+    http = service_exchanges(tables)
+    if http.empty:
+        return []
+    timed = http[http["started"].notna()]
+    bad = (timed["status"] >= 400).fillna(False)
+    kinds = set(timed[bad]["path"].dropna().unique())
+    groups: dict[Key, list[Record]] = {}
+    for row in records(timed[timed["path"].isin(kinds).fillna(False)]):
+        if not hosts().harmless(row["host"], row["path"]):
+            groups.setdefault(key_of(row), []).append(row)
+    found = (_storm(key, rows) for key, rows in groups.items())
+    return [storm for storm in found if storm]
+
+
+def _storm(key: Key, rows: list[Record]) -> Storm | None:
+    rows.sort(key=lambda row: row["started"])
+    failed = [row for row in rows if (row["status"] or 0) >= 400 and of_the_service(row)]
+    if len(failed) < threshold("storm_tries"):
+        return None
+    if len(failed) <= threshold("storm_failed") * len(rows):
+        return None
+    times = [row["started"] for row in failed]
+    rate = max(bisect_right(times, moment + 60.0) - index for index, moment in enumerate(times))
+    steady = _steady(times)
+    if not steady and rate <= threshold("storm_rate"):
+        return None
+    return Storm(key, tuple(rows), tuple(failed), rate, steady)
+
+
+def _steady(times: list[float]) -> bool:
+    """As many tries as a storm takes in a row, whose pauses are short and don't grow."""
+    run = 0
+    gaps = [after - before for before, after in pairwise(times)]
+    for index, gap in enumerate(gaps):
+        grows = index > 0 and gap >= threshold("storm_growth") * max(gaps[index - 1], 0.05)
+        run = run + 1 if gap <= threshold("storm_gap_s") and not grows else 0
+        if run + 1 >= threshold("storm_tries"):
+            return True
+    return False
+
+
+def self_made(tables: Tables) -> bool:
+    """The tries came before the limit that they met, so that they drew it.
+
+    The client's own loop over one broken conversation counts as well: it is
+    known to draw the limit by itself.
+    """
+    found = storms(tables)
+    if not found:
+        return False
+    limits = [item for item in about(tables, "rate.limited") if item.row["started"] is not None]
+    looping = {storm.key for storm in found}
+    loop = any(item.rule.rule == "poll_storm" and item.key in looping for item in limits)
+    began = min(storm.failed[0]["started"] for storm in found)
+    return loop or (bool(limits) and limits[0].row["started"] > began)
+
+
+def find_rate_retry_storm(tables: Tables) -> Iterator[Finding]:
+    found = storms(tables)
+    if not found:
+        return
+    failed = [row for storm in found for row in storm.failed]
+    names = ranked(row["host"] for row in failed)
+    own = self_made(tables)
+    cause = None if own else _cause(tables, failed)
+    rate = max(storm.rate for storm in found)
+    how = "without growing pauses" if any(storm.steady for storm in found) else "in short time"
+    order = ""
+    if own:
+        order = " The limit came with these tries: they drew it."
+    elif cause == "rate.limited":
+        order = " The limit was there before: it is what fails."
+    yield finding(
+        "rate.retry_storm",
+        f"{len(failed)} failed tries of {counted(len(found), 'kind')} of request {how}, "
+        f"up to {rate} in a minute.{order}",
+        confidence=earned(
+            0.75, (rate > threshold("storm_rate"), 0.5), (own, 0.3), (len(failed) >= 10, 0.3)
+        ),
+        subjects=names,
+        count=len(failed),
+        times=[row["started"] for row in failed],
+        evidence=flow_evidence(failed, "tried again"),
+        explained_by=cause,
+        in_short=f"up to {rate} tries in a minute",
+        measurements={"per_minute": rate, "drew_the_limit": own},
+    )
+
+
+def _cause(tables: Tables, failed: list[Record]) -> str | None:
+    """What the tries met and did not get past, where that is a finding of its own."""
+    flows = {(row["source"], row["flow"]) for row in failed}
+    met = [item for item in told(tables) if (item.row["source"], item.row["flow"]) in flows]
+    causes = [item.rule.finding for item in met if not item.healed]
+    return max(causes, key=causes.count) if causes else None

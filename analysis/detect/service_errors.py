@@ -1,0 +1,106 @@
+"""service.overloaded, service.api_error, service.fine_tuning_failed: errors the service states.
+
+Told by error codes, texts and statuses of errors.tsv.  An error that a retry
+healed is information, and so is a single one for something that the user can do
+without.  What already shows an outage is told there.  A network-error sentence
+in a server's body is the server's.  Source: errors.tsv; traffic notes 6.4 and 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.error_answers import Told, about, claim, ids_for_support, places, says
+from analysis.detect.service_outage import outage, server_errors
+from analysis.detect.support import counted, earned
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding, Severity
+from analysis.model.frames import Tables
+
+RECOVERY = ("resume_404", "final_persisted")
+"""Rules of a broken answer that was to be taken up again: something else broke it."""
+_MILD = ("final_persisted",)
+
+
+def _loss(items: list[Told]) -> Severity:
+    """Warning when the user cannot have missed it."""
+    lasting = [item for item in items if not item.healed and item.rule.rule not in _MILD]
+    repeated = len(lasting) > len({item.key for item in lasting})
+    felt = any(item.needed for item in lasting) or repeated
+    return Severity.WARNING if felt else Severity.INFO
+
+
+def _detail(items: list[Told]) -> str:
+    return some(ids_for_support(item.row for item in items), 1) or says(items)
+
+
+def find_service_overloaded(tables: Tables) -> Iterator[Finding]:
+    down = {id(item) for item in outage(tables)}
+    busy = [item for item in about(tables, "service.overloaded") if id(item) not in down]
+    if not busy:
+        return
+    coded = [item for item in busy if item.row["error_code"] or item.row["error_type"]]
+    yield claim(
+        "service.overloaded",
+        busy,
+        f"The service says that it is overloaded: {says(busy)} ({counted(len(busy), 'answer')} for "
+        f"{some(places(busy))})." + _healed(busy),
+        confidence=earned(0.7, (bool(coded), 0.6), (len(busy) > 1, 0.3)),
+        severity=_loss(busy),
+        in_short=_detail(busy),
+    )
+
+
+def find_service_api_error(tables: Tables) -> Iterator[Finding]:
+    down = {id(item) for item in outage(tables)}
+    # where an outage is not shown, its answers are errors like others
+    single = [item for item in server_errors(tables) if item.rule.finding == "service.outage"]
+    wrong = [*about(tables, "service.api_error"), *single]
+    wrong = [item for item in wrong if id(item) not in down]
+    for part, recovery in (
+        ([item for item in wrong if item.rule.rule not in RECOVERY], False),
+        ([item for item in wrong if item.rule.rule in RECOVERY], True),
+    ):
+        if part:
+            yield _error(part, recovery=recovery)
+
+
+def _error(wrong: list[Told], *, recovery: bool) -> Finding:
+    codes = {item.row["error_code"] or item.row["error_type"] for item in wrong} - {None}
+    named = some(sorted(codes), 2)
+    return claim(
+        "service.api_error",
+        wrong,
+        f"The service answered {some(places(wrong))} with an error of its own: {says(wrong)}"
+        + (f" ({named})." if named else ".")
+        + _healed(wrong)
+        + (" The sentence about the network in it is the server's." if recovery else ""),
+        confidence=earned(0.7, (bool(codes), 0.5), (len(wrong) > 1, 0.3)),
+        severity=_loss(wrong),
+        in_short="recovery" if recovery else _detail(wrong),
+    )
+
+
+def _healed(items: list[Told]) -> str:
+    return " A retry was answered." if all(item.healed for item in items) else ""
+
+
+def find_service_fine_tuning_failed(tables: Tables) -> Iterator[Finding]:
+    failed = about(tables, "service.fine_tuning_failed")
+    # a job is polled: each is told once
+    jobs = list({item.key: item for item in failed}.values())
+    for part in (
+        [item for item in jobs if item.rule.rule == "ft_failed"],
+        [item for item in jobs if item.rule.rule != "ft_failed"],
+    ):
+        if part:
+            message = part[0].row["error_message"] or part[0].row["error_code"]
+            yield claim(
+                "service.fine_tuning_failed",
+                part,
+                f"{counted(len(part), 'fine-tuning job')} failed: {says(part)}"
+                + (f" ({message})." if message else "."),
+                confidence=earned(0.85, (bool(message), 0.4)),
+                in_short=_detail(part),
+                note="the job's state",
+            )

@@ -1,0 +1,119 @@
+"""service.outage: the service itself fails.
+
+Needs 5xx answers with the edge's mark on several kinds of request that no retry
+healed and that are a good part of what was asked from then on; or such answers
+and a status page in the capture that reports an incident.  The page alone counts
+when it failed again and again with an edge code.  Does not prove that others see
+it.  A response without cf-ray was made before the edge and never counts.
+Source: detection notes 11 and 16, errors.tsv.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.error_answers import (
+    Told,
+    claim,
+    key_of,
+    places,
+    says,
+    service_exchanges,
+    statuses,
+    told,
+)
+from analysis.detect.service_status import Incident, incidents
+from analysis.detect.support import Record, counted, earned, finding, flow_evidence, records
+from analysis.knowledge import threshold
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding, Severity
+from analysis.model.frames import Tables
+
+_STATIC = ("/cdn/", "/assets/", "/cdn-cgi/", "/_next/")
+
+
+def server_errors(tables: Tables) -> list[Told]:
+    """5xx answers that passed the edge, and 1xxx pages of an edge without an origin."""
+    return [
+        item
+        for item in told(tables)
+        if item.row["cf_ray"]
+        and (item.rule.finding == "service.outage" or (item.row["status"] or 0) >= 500)
+        and item.rule.finding.startswith("service.")
+    ]
+
+
+def outage(tables: Tables) -> list[Told]:
+    """The answers that show an outage; empty when they show less than that."""
+    lasting = [item for item in server_errors(tables) if not item.healed]
+    kinds = {item.key for item in lasting}
+    if not kinds:
+        return []
+    if any(incident.serious for incident in incidents(tables)):
+        return lasting
+    if len(kinds) >= threshold("outage_paths"):
+        share = len(kinds) / max(1, len(kinds | _asked_since(tables, lasting)))
+        return lasting if share >= threshold("outage_share") else []
+    tries = len(lasting) >= threshold("outage_tries")
+    page = all(item.needed and item.rule.finding == "service.outage" for item in lasting)
+    return lasting if tries and page and not _answered_since(tables, lasting) else []
+
+
+def _since(tables: Tables, lasting: list[Told]) -> list[Record]:
+    """What the service was asked for once it had begun to fail, without static files."""
+    begin = min(item.row["started"] or 0.0 for item in lasting)
+    http = service_exchanges(tables)
+    rows = records(http[(http["started"] >= begin).fillna(False)])
+    return [row for row in rows if not (row["path"] or "").startswith(_STATIC)]
+
+
+def _asked_since(tables: Tables, lasting: list[Told]) -> set[tuple[str, str, str]]:
+    return {key_of(row) for row in _since(tables, lasting)}
+
+
+def _answered_since(tables: Tables, lasting: list[Told]) -> bool:
+    return any((row["status"] or 999) < 400 for row in _since(tables, lasting))
+
+
+def find_service_outage(tables: Tables) -> Iterator[Finding]:
+    failed = outage(tables)
+    known = [incident for incident in incidents(tables) if incident.serious]
+    if not failed:
+        if known:
+            yield _only_announced(known)
+        return
+    kinds = {item.key for item in failed}
+    edge = [item for item in failed if item.rule.finding == "service.outage"]
+    named = f" The status page says: {some([incident.says for incident in known])}."
+    yield claim(
+        "service.outage",
+        failed,
+        f"{counted(len(failed), 'answer')} of the service with status {some(statuses(failed))} for "
+        f"{some(places(failed))}, and no retry was answered: {says(failed)}."
+        + (named if known else ""),
+        confidence=earned(
+            0.6,
+            (bool(known), 0.7),
+            (len(kinds) >= threshold("outage_paths"), 0.4),
+            (len(kinds) > threshold("outage_paths"), 0.3),
+            (bool(edge), 0.4),
+        ),
+        severity=Severity.CRITICAL if any(item.needed for item in failed) else Severity.WARNING,
+        in_short=f"status {some(statuses(failed))}",
+        note="the service or its edge answered with an error",
+        measurements={"kinds_of_request": len(kinds), "incidents": [i.says for i in known][:5]},
+    )
+
+
+def _only_announced(known: list[Incident]) -> Finding:
+    return finding(
+        "service.outage",
+        f"The status page reports an incident ({some([incident.says for incident in known])}), but "
+        "no request in this capture failed because of it.",
+        confidence=0.5,
+        severity=Severity.INFO,
+        subjects=("status.openai.com",),
+        count=len(known),
+        evidence=flow_evidence([incident.row for incident in known], "the status page"),
+        in_short="announced only",
+    )

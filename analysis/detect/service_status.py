@@ -1,0 +1,82 @@
+"""service.status_unknown: the status page was asked and gave no answer.
+
+Unknown is not ok: without it an outage is neither shown nor excluded by the
+status page.  Also what a status page that was read says.  Source: traffic
+notes 12.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from analysis.detect.error_answers import STATUS_HOST
+from analysis.detect.once import once
+from analysis.detect.reach import cancelled
+from analysis.detect.support import (
+    Record,
+    finding,
+    flow_evidence,
+    noted,
+    records,
+    times_over,
+    where,
+)
+from analysis.model.diagnosis import Finding
+from analysis.model.frames import Tables
+
+_SERIOUS = ("major", "critical", "outage")
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One line of a status page that reports trouble; `serious` for an outage."""
+
+    row: Record
+    says: str
+    serious: bool
+
+
+def _pages(tables: Tables) -> list[Record]:
+    return records(where(tables["http"], "host", lambda host: host == STATUS_HOST))
+
+
+@once
+def incidents(tables: Tables) -> list[Incident]:
+    """Lines of the status page that report trouble with ChatGPT or the whole."""
+    found: dict[str, Incident] = {}
+    for row in _pages(tables):
+        for line in row["status_page"] or ():
+            word = line.lower().replace("_", " ")
+            if "operational" in word or word.rpartition(" ")[2] in ("none", "ok", ""):
+                continue
+            found[line] = Incident(row, line[:120], any(mark in word for mark in _SERIOUS))
+    return list(found.values())
+
+
+def find_service_status_unknown(tables: Tables) -> Iterator[Finding]:
+    pages = _pages(tables)
+    unread = [
+        row
+        for row in pages
+        if not row["status_page"]
+        and ((row["status"] or 0) >= 400 or (row["error"] and not cancelled(row["error"])))
+    ]
+    lost = where(tables["connections"], "host", lambda host: host == STATUS_HOST)
+    refused = records(lost[lost["error_stage"].notna()]) if len(lost) else []
+    if any(row["status_page"] for row in pages) or not unread + refused:
+        return
+    yield finding(
+        "service.status_unknown",
+        f"The status page did not answer ({times_over(len(unread or refused))} tried), so it "
+        "neither shows nor excludes an outage.",
+        confidence=0.9,
+        subjects=(STATUS_HOST,),
+        count=len(unread or refused),
+        times=[row["started"] for row in unread or refused],
+        evidence=flow_evidence(unread, "the status page did not answer")
+        + tuple(
+            noted(row["source"] or "", f"connection {row['connection']}: {row['error']}")
+            for row in refused[:3]
+        ),
+    )

@@ -1,0 +1,114 @@
+"""sse.stalled: the streamed answer stops for long.
+
+A thinking model is silent by nature, so silence alone is no fault: it takes
+retransmissions or a closed window in the packets below, or a client that gave up
+during a silence that is long against the stream's own pace.  Source: detection
+notes 9; traffic notes 5.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.support import (
+    Record,
+    capture_end,
+    counted,
+    earned,
+    effect,
+    finding,
+    flow_evidence,
+    packet_evidence,
+    ranked,
+    records,
+    where,
+)
+from analysis.knowledge import hosts, threshold
+from analysis.model.diagnosis import Finding, Severity
+from analysis.model.frames import Tables
+
+
+def _silence_ms(row: Record, end: float | None) -> float:
+    """The longest silence: between chunks, or from the last one to the end."""
+    last = row["last_chunk"]
+    waited = (end - last) * 1000 if end is not None and last is not None else 0.0
+    return max(row["gap_max_ms"] or 0.0, waited)
+
+
+def _long(row: Record, end: float | None) -> bool:
+    pace = threshold("sse_stall_median") * (row["gap_p50_ms"] or 0.0)
+    return _silence_ms(row, end) > max(threshold("sse_stall_ms"), pace)
+
+
+def _below(row: Record, tables: Tables) -> list[Record]:
+    """TCP rows of the stream's connection that show trouble."""
+    http, connections, tcp = tables["http"], tables["connections"], tables["tcp"]
+    if http.empty or connections.empty or tcp.empty:
+        return []
+    own = http[(http["flow"] == row["flow"]).fillna(False)]["connection"].dropna()
+    used = connections[connections["connection"].isin(list(own)).fillna(False)]
+    ports = [int(port) for port in used["local_port"].dropna()]
+    below = records(tcp[tcp["client_port"].isin(ports).fillna(False)])
+    return [item for item in below if (item["retransmissions"] or 0) >= threshold("stall_resent")]
+
+
+def find_sse_stalled(tables: Tables) -> Iterator[Finding]:
+    streams = [
+        row
+        for row in records(where(tables["sse"], "host", hosts().essential))
+        if not hosts().harmless(row["host"], row["path"])
+    ]
+    stopped = capture_end(tables)
+    path: list[tuple[Record, list[Record]]] = []
+    left: list[Record] = []
+    for row in streams:
+        end = _end_of(row, tables, stopped)
+        if not _long(row, end):
+            continue
+        below = _below(row, tables)
+        if below:
+            path.append((row, below))
+        elif _given_up(row, end):
+            left.append(row)
+    rows = [row for row, _ in path] + left
+    if not rows:
+        return
+    names = ranked(row["host"] for row in rows)
+    worst = max(_silence_ms(row, _end_of(row, tables, stopped)) for row in rows) / 1000
+    packets = [item for _, below in path for item in below]
+    why = (
+        "packets were sent again below it, so the path held it up"
+        if path
+        else "the client gave up waiting; the packets below show no trouble or were not seen"
+    )
+    yield finding(
+        "sse.stalled",
+        f"{counted(len(rows), 'streamed answer')} stopped for up to {worst:.0f} s: {why}.",
+        confidence=earned(0.55, (bool(path), 0.6), (len(rows) > 1, 0.3)),
+        subjects=names,
+        severity=effect(names[0], Severity.WARNING),
+        count=len(rows),
+        times=[row["last_chunk"] or row["started"] for row in rows],
+        evidence=flow_evidence(rows, "the stream that stopped")
+        + packet_evidence(packets, "its connection", ("first_frame",)),
+        in_short=f"{worst:.0f} s",
+        measurements={"silence_s": round(worst), "with_packet_trouble": len(path)},
+    )
+
+
+def _end_of(row: Record, tables: Tables, stopped: float | None) -> float | None:
+    """When waiting for the next chunk ended, for a stream that did not end by itself."""
+    if row["end"] == "open":
+        return stopped
+    if row["end"] not in ("cancelled", "cut"):
+        return None
+    http = tables["http"]
+    own = http[(http["flow"] == row["flow"]).fillna(False)]["ended"].dropna() if len(http) else []
+    return float(max(own)) if len(own) else None
+
+
+def _given_up(row: Record, end: float | None) -> bool:
+    last = row["last_chunk"]
+    if row["end"] not in ("cancelled", "open") or end is None or last is None:
+        return False
+    return bool(end - last >= threshold("sse_silence_s"))
