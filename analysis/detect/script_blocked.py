@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from analysis.detect.dns_answers import answers
 from analysis.detect.reach import Reach, reach_of
-from analysis.detect.scripts import PageLoad, exchanges, gave_up, named, page_loads
+from analysis.detect.scripts import PageLoad, exchanges, gave_up, named, page_loads, unlisted
 from analysis.detect.support import (
     Record,
     counted,
@@ -45,11 +45,25 @@ def _says(row: Record, words: tuple[str, ...]) -> bool:
     return any(word in text for word in words)
 
 
-def _failed(page: PageLoad) -> list[Record]:
+def _asked_for(tables: Tables) -> list[Record]:
+    """Needed scripts: those that pages name, and those that only a request shows."""
+    return [row for page in page_loads(tables) for row in page.needed] + unlisted(tables)
+
+
+def _refused(tables: Tables, words: tuple[str, ...]) -> list[Record]:
+    """Needed scripts that did not load, with the browser's own word for it."""
+    return [
+        row
+        for row in _asked_for(tables)
+        if row["outcome"] not in ("loaded", "cached") and _says(row, words)
+    ]
+
+
+def _failed(tables: Tables) -> list[Record]:
     """Needed scripts whose request failed for a reason outside of the browser."""
     return [
         row
-        for row in page.needed
+        for row in _asked_for(tables)
         if row["outcome"] == "failed"
         and not gave_up(row)
         and not _says(row, _EXTENSION)
@@ -73,7 +87,7 @@ def _unreachable(tables: Tables, rows: list[Record]) -> dict[str, Reach]:
 
 def find_script_blocked_by_network(tables: Tables) -> Iterator[Finding]:
     pages = page_loads(tables)
-    asked = [row for page in pages for row in _failed(page)]
+    asked = _failed(tables)
     absent = [row for page in pages for row in page.awaited if row["outcome"] == "never_asked"]
     # the browser never got as far as a request where the name or the connection failed
     cut_off = _unreachable(tables, absent)
@@ -121,12 +135,7 @@ def _loaded_elsewhere(row: Record, pages: list[PageLoad]) -> bool:
 
 def find_script_blocked_by_extension(tables: Tables) -> Iterator[Finding]:
     pages = page_loads(tables)
-    said = [
-        row
-        for page in pages
-        for row in page.needed
-        if row["outcome"] not in ("loaded", "cached") and _says(row, _EXTENSION)
-    ]
+    said = _refused(tables, _EXTENSION)
     silent = _never_asked(tables, pages)
     if _policy_reports(tables):
         silent = []  # the page reports its own policy: script.blocked_by_policy
@@ -157,6 +166,7 @@ def find_script_blocked_by_extension(tables: Tables) -> Iterator[Finding]:
         count=len(missing),
         times=[page.document["started"] for page in around if page.document],
         evidence=flow_evidence(missing, "the page that names the script", "page")
+        + flow_evidence(said, "the request that the browser stopped")
         + flow_evidence(
             [row for page in around for row in page.arrived][:5], "a neighbour, loaded"
         ),
@@ -220,12 +230,7 @@ def _policy_reports(tables: Tables) -> list[Record]:
 
 def find_script_blocked_by_policy(tables: Tables) -> Iterator[Finding]:
     pages = page_loads(tables)
-    said = [
-        row
-        for page in pages
-        for row in page.needed
-        if row["outcome"] not in ("loaded", "cached") and _says(row, _POLICY)
-    ]
+    said = _refused(tables, _POLICY)
     reports = _policy_reports(tables)
     silent = _never_asked(tables, pages) if reports else []
     missing = said + [row for row in silent if row not in said]
@@ -244,6 +249,7 @@ def find_script_blocked_by_policy(tables: Tables) -> Iterator[Finding]:
         count=len(missing),
         times=[row["started"] for row in reports],
         evidence=flow_evidence(missing, "the page that names the script", "page")
+        + flow_evidence(said, "the request that was refused")
         + flow_evidence(reports, "the browser's policy report"),
         in_short=some(named(missing)),
     )

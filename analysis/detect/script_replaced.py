@@ -1,7 +1,8 @@
 """script.replaced and script.stale_build: a script came back as something else.
 
-HTML or a block page in place of a script is a gateway's work; 404 from the edge
-for a hashed file is an old page.  Source: detection notes 10; block_pages.tsv.
+HTML or a block page in place of a script is a gateway's work, and so is a 200
+without content; 404 from the edge for a hashed file is an old page.  Source: detection notes 10;
+block_pages.tsv.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ def _answered(tables: Tables) -> tuple[list[Pair], list[Pair]]:
             if flow is None or flow["cf_mitigated"]:
                 continue
             away = foreign(flow, page.document)
+            if row["outcome"] == "loaded" and _empty(flow) and _have_bodies(page.arrived, flows):
+                replaced.append((row, flow))
+                continue
             product = product_of(flow)
             if row["outcome"] == "gone":
                 (replaced if product else gone).append((row, flow))
@@ -38,6 +42,27 @@ def _answered(tables: Tables) -> tuple[list[Pair], list[Pair]]:
             ):
                 replaced.append((row, flow))
     return replaced, gone
+
+
+def _empty(flow: Record) -> bool:
+    """A 200 without an octet of script in it."""
+    return bool(
+        flow["status"] == 200
+        and flow["method"] == "GET"
+        and flow["response_bytes"] == 0
+        and not flow["content_length"]
+        and not flow["from_cache"]
+    )
+
+
+def _type(flow: Record) -> str:
+    return "an empty file" if _empty(flow) else flow["content_type"] or "no type"
+
+
+def _have_bodies(rows: list[Record], flows: dict[tuple[str, str], Record]) -> bool:
+    """Some neighbour has octets: the capture keeps what came."""
+    found = (flows.get((row["source"] or "", row["flow"] or "")) for row in rows)
+    return any(flow and (flow["response_bytes"] or 0) > 0 for flow in found)
 
 
 def product_of(flow: Record) -> str | None:
@@ -59,7 +84,7 @@ def find_script_replaced(tables: Tables) -> Iterator[Finding]:
     flows = [flow for _, flow in replaced]
     hosts = ranked(row["host"] for row in rows)
     vendor = next((found for found in map(product_of, flows) if found), None)
-    types = some(sorted({flow["content_type"] or "no type" for flow in flows}))
+    types = some(sorted({_type(flow) for flow in flows}))
     statuses = some(sorted({str(flow["status"]) for flow in flows if flow["status"] is not None}))
     no_edge = all(not flow["cf_ray"] for flow in flows)
     yield finding(

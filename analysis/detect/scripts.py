@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from analysis.detect.once import once
 from analysis.detect.reach import cancelled
-from analysis.detect.support import Record, records, rule_of
+from analysis.detect.support import Record, records, rule_of, where
+from analysis.knowledge import hosts
 from analysis.model.frames import Tables
 
 ARRIVED = ("loaded", "cached")
+_KINDS = {"script": "script", "style": "style", "worker": "script", "modulepreload": "preload"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,55 @@ def page_loads(tables: Tables) -> list[PageLoad]:
         for page, rows in pages.items()
         if any(rule_of(row["host"]) for row in rows)
     ]
+
+
+def is_script(row: Record) -> bool:
+    """The exchange is for a script or style, by what the browser says or by its name."""
+    path = (row["path"] or "").partition("?")[0]
+    return row["request_dest"] in _KINDS or path.endswith((".js", ".mjs", ".css"))
+
+
+@once
+def unlisted(tables: Tables) -> list[Record]:
+    """Needed scripts that were asked for in vain and that no page in the capture names.
+
+    A HAR without bodies and a NetLog hold no page to read, so their requests
+    stand for themselves, as rows like those of the resources table.  One that
+    came later is left out.
+    """
+    http = where(tables["http"], "host", hosts().essential)
+    if http.empty:
+        return []
+    listed = set(tables["resources"]["flow"].dropna())
+    failed = http[http["error"].notna() & ~http["flow"].isin(listed).fillna(False)]
+    lost = [
+        row
+        for row in records(failed)
+        if is_script(row) and (row["status"] is None or row["status"] < 100)
+        if not hosts().harmless(row["host"], row["path"])
+    ]
+    if not lost:
+        return []
+    came = http[http["status"].between(200, 399).fillna(False)]
+    arrived = set(zip(came["host"], came["path"], strict=True))
+    return [_as_resource(row) for row in lost if (row["host"], row["path"]) not in arrived]
+
+
+def _as_resource(row: Record) -> Record:
+    return {
+        "source": row["source"],
+        "page": None,
+        "page_url": row["referer"],
+        "url": f"{row['scheme'] or 'https'}://{row['host']}{row['path'] or '/'}",
+        "host": row["host"],
+        "kind": _KINDS.get(row["request_dest"] or "", "script"),
+        "needed": True,
+        "integrity": None,
+        "outcome": "failed",
+        "flow": row["flow"],
+        "status": row["status"],
+        "error": row["error"],
+    }
 
 
 def exchanges(tables: Tables, flows: set[str]) -> dict[tuple[str, str], Record]:
