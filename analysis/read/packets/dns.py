@@ -183,16 +183,26 @@ class _Parser:
         elif kind == AAAA and end - start == 16:
             message.answers.append(inet_ntop(AF_INET6, self._octets[start:end]))
         elif kind == CNAME:
-            target = self._decode(start)[0].lower()
-            message.answers.append(target)
-            message.cnames.append(target)
+            target = self._inner_name(start)
+            if target is not None:
+                message.answers.append(target)
+                message.cnames.append(target)
 
     def _soa(self, into: list[str], *, with_mname: bool) -> None:
         at = self._at
         kind, _, start, _ = self._record()
         if kind == SOA:
             owner = self._decode(at)[0].lower()
-            into.append(f"{owner} {self._decode(start)[0].lower()}" if with_mname else owner)
+            mname = self._inner_name(start) if with_mname else None
+            into.append(owner if mname is None else f"{owner} {mname}")
+
+    def _inner_name(self, start: int) -> str | None:
+        """A name in a record's data; None when it is broken, which spoils only that record."""
+        try:
+            return self._decode(start)[0].lower()
+        except _MalformedError:
+            self._message.whole = False
+            return None
 
     def _opt(self, ttl: int, start: int, end: int) -> None:
         """Extended rcode and Extended DNS Errors; the OPT record may stand in any section."""

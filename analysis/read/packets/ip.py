@@ -60,7 +60,8 @@ class Datagrams:
     packet ends by its own length, `captured` where the captured octets end
     (never past `end`). `protocol` is -1 for what is not IP and for a fragment
     that could not be put together. `ip_id` is -1 for IPv6. The address halves
-    identify an endpoint; IPv4 sits in the low half.
+    identify an endpoint; IPv4 sits in the low half. `carriers` are the tunnel
+    packets that the entries `carrying` came in, with the outer addresses.
     """
 
     data: bytes
@@ -77,6 +78,8 @@ class Datagrams:
     dst_high: Words
     dst_low: Words
     fragment: Mask
+    carriers: Datagrams | None = None
+    carrying: Ints | None = None
 
     def of(self, protocol: int, header: int) -> Ints:
         """Entries of `protocol` whose first `header` octets were captured."""
@@ -222,6 +225,8 @@ def _unwrapped(found: Datagrams, outer: Ints) -> None:
     if rows:
         which = np.array(rows, np.int64)
         start = np.array(starts, np.int64)
+        found.carriers = Datagrams(found.data, *(getattr(found, name)[which] for name in _COLUMNS))
+        found.carrying = which
         until, captured_end = found.end[which], found.captured[which]
         _decode_again(found, found.data, which, start=start, end=until, captured=captured_end)
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 IP_IN_IP, UDP, IPV6_IN_IP, GRE = 4, 17, 41, 47
 VXLAN_PORT = 4789
+ESP, AH = 50, 51
+CARRIERS = (IP_IN_IP, IPV6_IN_IP, GRE, ESP, AH)
+"""IP protocols that carry another packet."""
+
 TUNNELS = (IP_IN_IP, IPV6_IN_IP, GRE)
 
 _IP = (b"\x08\x00", b"\x86\xdd")
@@ -54,4 +58,4 @@ def carrier(protocol: int, payload: bytes) -> str | None:
         if len(payload) < 4:
             return None
         return "pptp" if payload[1] & _VERSION == 1 and payload[2:4] == _PPP else "gre"
-    return {50: "esp", 51: "ah"}.get(protocol)
+    return {ESP: "esp", AH: "ah", IP_IN_IP: "ipip", IPV6_IN_IP: "ipip"}.get(protocol)

@@ -19,13 +19,12 @@ from analysis.read.packets.quic_flows import QuicFlows
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.recognised import Recognised
 from analysis.read.packets.signatures import HEAD, carried, carrying, sign, telling
-from analysis.read.packets.tunnel import carrier
+from analysis.read.packets.tunnel import CARRIERS, carrier
 
 _DNS, _MDNS, _LLMNR = range(3)
 _MDNS_PORT, _LLMNR_PORT, _HTTPS = 5353, 5355, 443
 _HEADER = np.dtype([("sport", ">u2"), ("dport", ">u2"), ("length", ">u2"), ("checksum", ">u2")])
 _WORDS = np.dtype([("first", ">u4"), ("second", ">u4")])
-_ESP, _AH, _GRE = 50, 51, 47
 
 
 @dataclass(slots=True)
@@ -107,7 +106,9 @@ class Udp:
 
     def feed(self, block: Block, found: Datagrams) -> None:
         """Take the UDP datagrams and the tunnel packets of a block."""
-        self._feed_carriers(block, found)
+        self._feed_carriers(block, found, np.arange(len(block)))
+        if found.carriers is not None and found.carrying is not None:
+            self._feed_carriers(block, found.carriers, found.carrying)
         headers = udp_headers(found)
         if not len(headers.row):
             return
@@ -165,7 +166,7 @@ class Udp:
         source, target = sender_and_receiver(found, row)
         peers = Peers(source, int(headers.sport[index]), target, int(headers.dport[index]))
         payload = found.data[int(headers.start[index]) : int(headers.stop[index])]
-        return _origin(block, found, row), peers, payload
+        return _origin(block, found, row, row), peers, payload
 
     def _take_dns(self, block: Block, found: Datagrams, headers: UdpHeaders) -> Mask:
         """Take the messages on ports of DNS and its kin; tells which datagrams these are."""
@@ -218,9 +219,12 @@ class Udp:
             packet, peers, payload = self._datagram(block, found, headers, index)
             self._quic.add(int(flow[index]), int(source[index]), payload, packet, peers)
 
-    def _feed_carriers(self, block: Block, found: Datagrams) -> None:
-        """Tunnels that are IP protocols of their own: no ports, the address pair is the flow."""
-        rows = np.flatnonzero(np.isin(found.protocol, (_ESP, _AH, _GRE)))
+    def _feed_carriers(self, block: Block, found: Datagrams, place: Ints) -> None:
+        """Tunnels that are IP protocols of their own: no ports, the address pair is the flow.
+
+        `place` is where in the block each of `found` stands.
+        """
+        rows = np.flatnonzero(np.isin(found.protocol, CARRIERS))
         if not len(rows):
             return
         kind = 65_536 + found.protocol[rows]
@@ -238,17 +242,18 @@ class Udp:
                     int(flow[index]),
                     int(source[index]),
                     name,
-                    _origin(block, found, row),
+                    _origin(block, found, row, int(place[row])),
                     Peers(src, -1, dst, -1),
                 )
+        place = place[rows]
         self._conversations.count(
-            flow, source, block.frame[rows], block.ns[rows], block.wirelen[rows]
+            flow, source, block.frame[place], block.ns[place], block.wirelen[place]
         )
 
 
-def _origin(block: Block, found: Datagrams, row: int) -> Origin:
+def _origin(block: Block, found: Datagrams, row: int, place: int) -> Origin:
     return Origin(
-        int(block.frame[row]), int(block.ns[row]), int(found.ttl[row]), int(found.ip_id[row])
+        int(block.frame[place]), int(block.ns[place]), int(found.ttl[row]), int(found.ip_id[row])
     )
 
 

@@ -176,6 +176,14 @@ def test_a_message_of_pointers_to_pointers_takes_few_steps() -> None:
     assert not message.whole
 
 
+def test_a_broken_name_in_a_record_spoils_only_that_record() -> None:
+    broken = b"\0\0\5\0\1\0\0\0\5\0\2\xc0\x17"  # its target points at itself
+    address = b"\0\0\1\0\1\0\0\0\5\0\4\1\2\3\4"
+    message = parse(header(answers=2) + broken + address)
+    assert message is not None
+    assert (message.answers, message.whole) == (["1.2.3.4"], False)
+
+
 def test_too_short_for_a_header() -> None:
     assert parse(b"\0" * 11) is None
 

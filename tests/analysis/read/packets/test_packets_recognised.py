@@ -172,6 +172,19 @@ def test_tunnels_without_ports(
 
 
 @pytest.mark.parametrize(
+    ("protocol", "head", "name"),
+    [(4, b"", "ipip"), (47, b"\0\0\x08\0", "gre")],
+    ids=["ipip", "gre"],
+)
+def test_what_is_inside_and_what_carried_it(
+    tmp_path: Path, protocol: int, head: bytes, name: str
+) -> None:
+    frames = [ethernet(ipv4(protocol, head + udp(NTP_ASK, ports=(50000, 123))))] * 2
+    rows = tables(tmp_path, frames)["udp"].to_dict("records")
+    assert [(row["protocol"], row["client_packets"]) for row in rows] == [(name, 2), ("ntp", 2)]
+
+
+@pytest.mark.parametrize(
     "payload",
     [
         WG_ASK[:-1],
