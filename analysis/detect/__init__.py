@@ -26,12 +26,16 @@ from analysis.detect.dns_unanswered import (
     find_dns_timeout,
 )
 from analysis.detect.latency import find_proxy_latency, find_vpn_latency
+from analysis.detect.net_firewall import find_net_firewall_ip_block
+from analysis.detect.net_ipv6 import find_net_ipv6_broken
+from analysis.detect.net_offline import find_net_offline_gap
 from analysis.detect.presence import (
     find_proxy_detected,
     find_tls_intercepted,
     find_vpn_detected,
     find_vpn_fake_ip_dns,
 )
+from analysis.detect.quic import find_quic_blocked
 from analysis.detect.script_blocked import (
     find_script_blocked_by_extension,
     find_script_blocked_by_network,
@@ -41,6 +45,15 @@ from analysis.detect.script_host_reset import find_script_host_reset
 from analysis.detect.script_replaced import find_script_replaced, find_script_stale_build
 from analysis.detect.script_telemetry import find_script_telemetry_blocked
 from analysis.detect.sse import find_sse_buffered, find_sse_cut
+from analysis.detect.tcp_idle import find_tcp_reset_after_idle
+from analysis.detect.tcp_loss import find_tcp_loss
+from analysis.detect.tcp_mtu import find_tcp_mtu_blackhole
+from analysis.detect.tcp_reset import find_tcp_reset_injected
+from analysis.detect.tcp_unreachable import find_tcp_refused, find_tcp_unreachable
+from analysis.detect.tcp_zero_window import find_tcp_zero_window
+from analysis.detect.tls_alerts import find_tls_cert_refused, find_tls_handshake_failure
+from analysis.detect.tls_pq import find_tls_pq_hello_dropped
+from analysis.detect.tls_sni import find_tls_sni_blocked
 from analysis.detect.ws_closed import find_ws_closed_by_server
 from analysis.detect.ws_dropped import find_ws_dropped, find_ws_idle_timeout
 from analysis.detect.ws_frames import find_ws_frames_lost, find_ws_stalled
@@ -62,6 +75,21 @@ DETECTORS: tuple[Detector, ...] = (
     find_dns_resolver_failing,
     find_dns_timeout,
     find_dns_slow,
+    find_tcp_unreachable,
+    find_tcp_refused,
+    find_tcp_reset_injected,
+    find_tcp_reset_after_idle,
+    find_tcp_loss,
+    find_tcp_mtu_blackhole,
+    find_tcp_zero_window,
+    find_net_offline_gap,
+    find_net_ipv6_broken,
+    find_net_firewall_ip_block,
+    find_tls_sni_blocked,
+    find_tls_pq_hello_dropped,
+    find_tls_handshake_failure,
+    find_tls_cert_refused,
+    find_quic_blocked,
     find_vpn_detected,
     find_vpn_fake_ip_dns,
     find_vpn_latency,

@@ -25,6 +25,19 @@ _NAME_FAILED = (
 )
 
 
+_NOT_OPENED = ("net.firewall_ip_block", "tcp.unreachable", "tcp.refused", "net.offline_gap")
+"""TCP could not be opened, the likelier cause first."""
+
+_CUT = (
+    "tls.pq_hello_dropped",
+    "tls.sni_blocked",
+    "tcp.mtu_blackhole",
+    "tcp.reset_injected",
+    "tls.handshake_failure",
+)
+"""TCP was open, and something ended or starved the connection."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`follower` is explained by the first of `causes` that is there and about its hosts."""
@@ -64,6 +77,22 @@ RULES: tuple[Rule, ...] = (
         same_hosts=False,
         never_opened=True,
     ),
+    # the path below: what could not be opened, then what was cut
+    Rule("net.firewall_ip_block", _NAME_FAILED),
+    Rule("tcp.unreachable", (*_NAME_FAILED, "net.firewall_ip_block")),
+    Rule("tcp.refused", (*_NAME_FAILED, "net.firewall_ip_block", "proxy.dead_setting")),
+    Rule("tls.sni_blocked", (*_NAME_FAILED, "tls.pq_hello_dropped", "tcp.mtu_blackhole")),
+    Rule("tls.pq_hello_dropped", (*_NAME_FAILED, "tcp.mtu_blackhole")),
+    Rule("tls.handshake_failure", (*_NAME_FAILED, "tls.pq_hello_dropped", "tls.intercept_breaks")),
+    Rule("tcp.reset_injected", (*_NAME_FAILED, "tls.sni_blocked", "tls.pq_hello_dropped")),
+    Rule("tcp.loss", ("tcp.mtu_blackhole", "net.offline_gap")),
+    Rule("net.ipv6_broken", ("net.offline_gap",)),
+    Rule("ws.connect_failed", (*_NOT_OPENED, *_CUT)),
+    Rule("ws.dropped", ("tcp.reset_injected",)),
+    # sockets that fall with everything else on the machine
+    Rule("ws.dropped", ("net.offline_gap",)),
+    Rule("script.blocked_by_network", (*_NOT_OPENED, *_CUT)),
+    Rule("sse.cut", ("net.offline_gap", "tcp.reset_injected")),
     Rule("ws.frames_lost", ("ws.dropped",)),
     Rule("ws.stalled", ("ws.dropped", "ws.frames_lost")),
 )

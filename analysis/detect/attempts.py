@@ -1,0 +1,227 @@
+"""TCP connections tied to the names they were made for, and how each began.
+
+Shared by the detectors of the path.  A connection belongs to a listed host by
+its ClientHello, by CONNECT, or by an address that only listed names gave in
+this capture; all others serve as control.  An address that no public name
+should have is the matter of the name lookup and is not judged here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from analysis.detect.dns_answers import is_bogus
+from analysis.detect.once import once
+from analysis.detect.support import Record, matters, ranked, records, rule_of, without_own_leg
+from analysis.knowledge import threshold
+from analysis.knowledge.addresses import address, in_group, vendor_of_address
+from analysis.model.frames import Tables
+
+UNKNOWN = "ChatGPT"
+"""Stands for the name of a host that is known by its address range alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One TCP connection for listed hosts: its `tcp` row, its `tls` row, and whose it is.
+
+    `end` is when the last packet of its file was seen; `sampled` says that the
+    file holds no bulk data on purpose.
+    """
+
+    tcp: Record
+    hello: Record | None
+    hosts: tuple[str, ...]
+    end: float
+    sampled: bool
+
+    @property
+    def server(self) -> str:
+        return str(self.tcp["server"] or "")
+
+    @property
+    def six(self) -> bool:
+        return ":" in self.server
+
+    @property
+    def host(self) -> str:
+        return self.hosts[0]
+
+    @property
+    def began(self) -> float:
+        return float(self.tcp["first_time"] or 0.0)
+
+    @property
+    def answered(self) -> bool:
+        """TCP was opened."""
+        return self.tcp["synack_frame"] is not None or bool(self.tcp["server_payload"])
+
+    @property
+    def reset(self) -> bool:
+        """Reset with the server's address, before either side had said goodbye."""
+        row = self.tcp
+        if row["reset_by"] != "server":
+            return False
+        ended = row["fin_time"]
+        return ended is None or row["reset_time"] is None or row["reset_time"] < ended
+
+    @property
+    def dead(self) -> bool:
+        """SYNs resent and never answered, and the capture waited long enough for an answer."""
+        row = self.tcp
+        return (
+            row["syn_frame"] is not None
+            and not self.answered
+            and row["reset_by"] is None
+            and (row["syns"] or 0) >= threshold("syn_tries")
+            and self.end - self.began >= threshold("silence_s")
+        )
+
+    @property
+    def refused(self) -> bool:
+        """A reset in place of the SYN-ACK."""
+        row = self.tcp
+        return row["syn_frame"] is not None and not self.answered and row["reset_by"] == "server"
+
+    @property
+    def shook_hands(self) -> bool:
+        """TLS was answered."""
+        return self.hello is not None and self.hello["server_hello_ms"] is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """All connections of the packets: those of listed hosts, and what the others show.
+
+    `lowest_rtt_ms` and `ttls` are of every address, whoever it was reached for:
+    the lowest TCP handshake time, and the IP TTLs of its own packets.
+    """
+
+    attempts: tuple[Attempt, ...] = ()
+    others_answered: int = 0
+    lowest_rtt_ms: Mapping[str, float] = field(default_factory=dict)
+    ttls: Mapping[str, frozenset[int]] = field(default_factory=dict)
+
+    @property
+    def control(self) -> bool:
+        """Some destination that is not ChatGPT's was reached."""
+        return self.others_answered > 0
+
+
+@once
+def wire(tables: Tables) -> Wire:
+    """Connections of the packets by whom they were for; empty without packets."""
+    tcp = without_own_leg(tables["tcp"], tables)
+    if tcp.empty:
+        return Wire()
+    hellos = _hellos(tables)
+    names = names_of_addresses(tables)
+    ends = _ends(tables)
+    sampled = {facts.source for facts in tables.captures if facts.packets_sampled}
+    chosen: list[Attempt] = []
+    answered = 0
+    rtts: dict[str, float] = {}
+    ttls: dict[str, set[int]] = {}
+    for row in records(tcp):
+        place = row["server"] or ""
+        if row["syn_rtt_ms"] is not None:
+            rtts[place] = min(rtts.get(place, row["syn_rtt_ms"]), row["syn_rtt_ms"])
+        ttls.setdefault(place, set()).update({row["synack_ip_ttl"], row["server_ip_ttl"]} - {None})
+        hello = hellos.get((row["source"], row["stream"]))
+        hosts = _hosts(row, hello, names)
+        if hosts is None:
+            answered += row["synack_frame"] is not None
+        elif hosts:
+            end = ends.get(row["source"], row["last_time"] or 0.0)
+            chosen.append(
+                Attempt(row, hello, hosts, end, bool(sampled) or row["source"] in sampled)
+            )
+    return Wire(
+        tuple(chosen), answered, rtts, {place: frozenset(seen) for place, seen in ttls.items()}
+    )
+
+
+def _hellos(tables: Tables) -> dict[tuple[str | None, int], Record]:
+    frame = without_own_leg(tables["tls"], tables)
+    if frame.empty:
+        return {}
+    rows = records(frame[frame["stream"].notna()])
+    # the first ClientHello of a connection: a second one answers HelloRetryRequest
+    return {(row["source"], row["stream"]): row for row in reversed(rows)}
+
+
+def _ends(tables: Tables) -> dict[str | None, float]:
+    ends: dict[str | None, float] = {}
+    for table, column in (("tcp", "last_time"), ("dns", "time"), ("quic", "last_time")):
+        frame = tables[table]
+        if frame.empty:
+            continue
+        for source, moment in frame.groupby("source")[column].max().items():
+            if not pd.isna(moment):
+                key = str(source)
+                ends[key] = max(ends.get(key, float(moment)), float(moment))
+    return ends
+
+
+def _hosts(
+    row: Record, hello: Record | None, names: dict[str, frozenset[str]]
+) -> tuple[str, ...] | None:
+    """Listed hosts of a connection; empty: not to be judged, None: another's."""
+    if hello is not None and hello["sni"]:
+        return (hello["sni"],) if rule_of(hello["sni"]) else None
+    asked = (row["connect_host"] or "").rpartition(":")[0]
+    if asked:
+        return (asked,) if rule_of(asked) else None
+    place = address(row["server"] or "")
+    if place is None:
+        return ()
+    known = names.get(str(place), frozenset())
+    if known:
+        if not all(rule_of(name) for name in known):
+            return None  # an edge address serves many names: which was meant is not known
+        if is_bogus(place) or vendor_of_address(place):
+            return ()
+        return ranked(known)
+    return (UNKNOWN,) if in_group("openai", place) else None
+
+
+@once
+def names_of_addresses(tables: Tables) -> dict[str, frozenset[str]]:
+    """Names that each address was given for, by lookups and by the recorder."""
+    found: dict[str, set[str]] = {}
+
+    def note(text: str | None, name: str | None) -> None:
+        place = address(text or "")
+        if place is not None and name:
+            found.setdefault(str(place), set()).add(name)
+
+    dns = tables["dns"]
+    if len(dns):
+        kept = dns[dns["response"].fillna(False) & dns["answers"].notna()]
+        for row in records(kept[["qname", "answers"]]):
+            for text in row["answers"]:
+                note(text, row["qname"])
+    connections = tables["connections"]
+    if len(connections):
+        kept = connections[connections["via"].isna()]
+        for row in records(kept[["host", "address", "addresses"]]):
+            for text in (row["address"], *(row["addresses"] or ())):
+                note(text, row["host"])
+    return {place: frozenset(names) for place, names in found.items()}
+
+
+def by_host(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
+    """Attempts per host; one whose address several hosts share counts for each."""
+    found: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        for host in attempt.hosts:
+            found.setdefault(host, []).append(attempt)
+    return found
+
+
+def usable(host: str) -> bool:
+    """True for a host whose loss somebody notices."""
+    return host == UNKNOWN or matters(host)

@@ -1,0 +1,58 @@
+"""net.firewall_ip_block: the service's addresses are blocked while their names resolve.
+
+Several addresses that the lookups gave cannot be opened, none of the same hosts
+works, and destinations of others do; or an ICMP error says outright that a
+filter stands there.  Does not prove that the rule names ChatGPT: it may block
+the range of addresses for another reason.  Source: detection notes 16, RFC 1812.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.reachability import blocked
+from analysis.detect.support import counted, earned, finding, packet_evidence, ranked
+from analysis.detect.tcp_unreachable import severity_of
+from analysis.knowledge import threshold
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding
+from analysis.model.frames import Tables
+
+
+def find_net_firewall_ip_block(tables: Tables) -> Iterator[Finding]:
+    seen = blocked(tables)
+    lost = (*seen.dead, *seen.refused)
+    if not lost:
+        return
+    places, told = seen.addresses, seen.filtered
+    several = len(places) >= threshold("blocked_addresses")
+    if not told and not (several and seen.control):
+        return
+    hosts = ranked(host for item in lost for host in item.hosts)
+    senders = sorted({row["src"] for row in told if row["src"]})
+    signs = [f"{counted(len(places), 'address')} of it cannot be opened ({some(places)})"]
+    if told:
+        signs.append(f"{some(senders)} says by ICMP that a filter forbids it")
+    if seen.control:
+        signs.append("other destinations answer")
+    rows = [item.tcp for item in lost]
+    yield finding(
+        "net.firewall_ip_block",
+        f"The names of {some(hosts)} resolve, but {'; '.join(signs)}.",
+        confidence=earned(
+            0.7,
+            (bool(told), 0.6),
+            (len(places) > 2, 0.4),
+            (seen.control, 0.4),
+            (bool(seen.dead) != bool(seen.refused), 0.1),
+        ),
+        subjects=hosts,
+        severity=severity_of(hosts),
+        vendor=f"the device {senders[0]}" if senders else None,
+        count=len(rows),
+        times=[row["first_time"] for row in rows],
+        evidence=packet_evidence(rows, "SYN, and what came back", ("syn_frame", "reset_frame"))
+        + packet_evidence(told, "ICMP: administratively prohibited"),
+        in_short=some(places),
+        measurements={"addresses": places[:20], "signals": signs},
+    )

@@ -1,0 +1,71 @@
+"""net.ipv6_broken: IPv6 is tried first and fails, and IPv4 then works.
+
+SYNs resent over IPv6 without an answer, nothing of the service reached over
+IPv6, and the same hosts reached over IPv4.  A single lost race is normal
+(RFC 8305), so one SYN says nothing.  The cost is the wait from the first IPv6
+SYN to the first IPv4 SYN that won.  Source: detection notes 15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+
+from analysis.detect.attempts import Attempt, by_host, usable, wire
+from analysis.detect.support import earned, effect, finding, packet_evidence, ranked
+from analysis.knowledge import threshold
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding, Severity
+from analysis.model.frames import Tables
+
+
+def find_net_ipv6_broken(tables: Tables) -> Iterator[Finding]:
+    seen = wire(tables)
+    if any(item.six and item.answered for item in seen.attempts):
+        return
+    lost: list[Attempt] = []
+    waits: list[float] = []
+    hosts: set[str] = set()
+    for host, found in by_host(seen.attempts).items():
+        six = [item for item in found if item.six and (item.dead or _abandoned(item))]
+        four = [item for item in found if not item.six and item.answered]
+        if not six or not four or not usable(host):
+            continue
+        hosts.add(host)
+        lost += [item for item in six if item not in lost]
+        waits += [wait for item in six if (wait := _wait(item, four)) is not None]
+    if len(lost) < threshold("ipv6_tries") or not any(item.dead for item in lost):
+        return
+    names = ranked(hosts)
+    cost = 1000 * median(waits) if waits else None
+    slow = cost is not None and cost >= threshold("fallback_ms")
+    costs = f", {cost:.0f} ms lost each time (median)" if cost is not None else ""
+    rows = [item.tcp for item in lost]
+    yield finding(
+        "net.ipv6_broken",
+        f"IPv6 to {some(names)} gets no answer {len(lost)} times, then IPv4 works{costs}.",
+        confidence=earned(0.75, (len(lost) > 3, 0.4), (slow, 0.4)),
+        subjects=names,
+        severity=effect(names[0], Severity.WARNING) if slow else Severity.INFO,
+        count=len(lost),
+        times=[row["first_time"] for row in rows],
+        evidence=packet_evidence(rows, "IPv6 SYN without an answer", ("syn_frame",)),
+        in_short=f"{cost:.0f} ms" if cost is not None else "",
+        measurements={"fallback_ms": None if cost is None else round(cost), "n": len(waits)},
+    )
+
+
+def _abandoned(item: Attempt) -> bool:
+    """One SYN that nothing answered: the browser went on with IPv4 before it was resent."""
+    row = item.tcp
+    return row["syn_frame"] is not None and not item.answered and row["reset_by"] is None
+
+
+def _wait(item: Attempt, four: list[Attempt]) -> float | None:
+    """Seconds from the IPv6 SYN to the first IPv4 SYN after it that was answered."""
+    later = [
+        other.began - item.began
+        for other in four
+        if 0 <= other.began - item.began <= threshold("race_s")
+    ]
+    return min(later, default=None)

@@ -1,0 +1,73 @@
+"""tcp.reset_after_idle: connections die after a constant time of silence.
+
+Three or more resets at the same idle age within 5 % are a timer; a FIN is an
+orderly end and counts for nothing.  The websocket's own host is judged by
+ws.idle_timeout.  Does not prove which device has the timer: the one that fits
+is named as such.  Source: detection notes 8.2, RFC 5382.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+
+from analysis.detect.attempts import Attempt, usable, wire
+from analysis.detect.once import once
+from analysis.detect.sockets import SOCKET_HOSTS
+from analysis.detect.support import earned, effect, finding, packet_evidence, ranked
+from analysis.knowledge import threshold
+from analysis.knowledge.codes import idle_timer
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding, Severity
+from analysis.model.frames import Tables
+
+
+def _idle(attempt: Attempt) -> float | None:
+    end, last = attempt.tcp["reset_time"], attempt.tcp["last_payload_time"]
+    return None if end is None or last is None else float(end - last)
+
+
+@once
+def timed_out(tables: Tables) -> list[Attempt]:
+    """Connections reset at the idle age that most of them share; empty without a timer."""
+    aged: list[tuple[float, Attempt]] = []
+    for attempt in wire(tables).attempts:
+        idle = _idle(attempt) if attempt.reset and not attempt.sampled else None
+        # a sampler keeps no data, so its files do not show when the silence began
+        if idle is None or idle < threshold("ws_idle_least_s"):
+            continue
+        if not set(attempt.hosts) & set(SOCKET_HOSTS) and any(map(usable, attempt.hosts)):
+            aged.append((idle, attempt))
+    aged.sort(key=lambda pair: pair[0])
+    best: list[Attempt] = []
+    start = 0
+    for end, (idle, _) in enumerate(aged):
+        while aged[start][0] < idle * (1 - threshold("ws_idle_spread")):
+            start += 1
+        if end + 1 - start > len(best):
+            best = [attempt for _, attempt in aged[start : end + 1]]
+    return best if len(best) >= threshold("ws_idle_cuts") else []
+
+
+def find_tcp_reset_after_idle(tables: Tables) -> Iterator[Finding]:
+    members = timed_out(tables)
+    if not members:
+        return
+    age = median(idle for item in members if (idle := _idle(item)) is not None)
+    owner = idle_timer(age, threshold("ws_idle_spread"))
+    hosts = ranked(host for item in members for host in item.hosts)
+    rows = [item.tcp for item in members]
+    fits = f", which fits {owner[1]} ({owner[0]:.0f} s)" if owner else ""
+    yield finding(
+        "tcp.reset_after_idle",
+        f"{len(members)} connections to {some(hosts)} were reset after {age:.0f} s of silence, "
+        f"within 5 % of each other{fits}.",
+        confidence=earned(0.8, (len(members) > 3, 0.4), (owner is not None, 0.4)),
+        subjects=hosts,
+        severity=effect(hosts[0], Severity.WARNING),
+        count=len(members),
+        times=[row["reset_time"] for row in rows],
+        evidence=packet_evidence(rows, "the reset after the silence", ("reset_frame",)),
+        in_short=f"{age:.0f} s",
+        measurements={"timer_s": round(age, 1), "fits": owner[1] if owner else None},
+    )

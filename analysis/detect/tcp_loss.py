@@ -1,0 +1,90 @@
+"""tcp.loss: packet loss hurts the session.
+
+The share of data segments that had to be resent, per direction and over all
+connections to ChatGPT's hosts; spurious retransmissions are taken out of either
+direction, and connections with octets that the capture itself lacks are left
+out.  Bands: from 5 %, from 15 % severe.  Does not prove where the loss is.
+Source: detection notes 4 (bands of the W365 tool).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from analysis.detect.attempts import Attempt, usable, wire
+from analysis.detect.support import earned, effect, finding, packet_evidence, ranked
+from analysis.knowledge import threshold
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding, Severity
+from analysis.model.frames import Tables
+
+_SIDES = (("client", "sent"), ("server", "received"))
+
+
+def find_tcp_loss(tables: Tables) -> Iterator[Finding]:
+    attempts = [item for item in wire(tables).attempts if _counts(item)]
+    lossy = {}
+    for side, words in _SIDES:
+        share, lost, total = _share(attempts, side)
+        if lost >= threshold("loss_segments") and share >= threshold("loss_share"):
+            lossy[words] = (share, lost, total)
+    if not lossy:
+        return
+    hit = [item for item in attempts if any(_lost(item, side) for side, _ in _SIDES)]
+    hosts = ranked(host for item in hit for host in item.hosts if usable(host))
+    worst = max(share for share, _, _ in lossy.values())
+    severe = worst >= threshold("loss_severe_share")
+    parts = [
+        f"{share:.0%} of the segments {words} ({lost} of {total})"
+        for words, (share, lost, total) in lossy.items()
+    ]
+    rows = sorted(
+        (item.tcp for item in hit), key=lambda row: row["retransmissions"] or 0, reverse=True
+    )[:20]
+    yield finding(
+        "tcp.loss",
+        f"{'Severe packet' if severe else 'Packet'} loss on {len(hit)} of {len(attempts)} "
+        f"connections to {some(hosts)}: {some(parts)} had to be sent again.",
+        confidence=earned(
+            0.7,
+            (severe, 0.4),
+            (len(hit) > 2, 0.4),
+            (sum(lost for _, lost, _ in lossy.values()) > 50, 0.3),
+        ),
+        subjects=hosts,
+        severity=effect(hosts[0], Severity.WARNING),
+        count=sum(lost for _, lost, _ in lossy.values()),
+        times=[row["first_time"] for row in rows] + [row["last_time"] for row in rows],
+        evidence=packet_evidence(
+            rows, "first and last packet of a lossy connection", ("first_frame", "last_frame")
+        ),
+        in_short=some(parts),
+        measurements={words: round(share, 3) for words, (share, _, _) in lossy.items()},
+    )
+
+
+def _counts(item: Attempt) -> bool:
+    """An open connection of a host that matters, all of whose octets are in the capture."""
+    row = item.tcp
+    if item.sampled or not item.answered or not any(map(usable, item.hosts)):
+        return False
+    # acknowledged at once or after a while, every octet must have been seen at some time
+    return all(
+        row[f"{side}_sent"] is None or (row[f"{side}_payload"] or 0) >= row[f"{side}_sent"]
+        for side in ("client", "server")
+    )
+
+
+def _lost(item: Attempt, side: str) -> int:
+    row = item.tcp
+    resent = row[f"{side}_retransmissions"] or 0
+    # which side's were spurious is not known: the doubt is the network's
+    return int(max(resent - (row["spurious_retransmissions"] or 0), 0))
+
+
+def _share(attempts: Sequence[Attempt], side: str) -> tuple[float, int, int]:
+    total = sum(int(item.tcp[f"{side}_data_packets"] or 0) for item in attempts)
+    lost = sum(_lost(item, side) for item in attempts)
+    if total < threshold("loss_packets"):
+        return 0.0, 0, total
+    return min(lost / total, 1.0), lost, total

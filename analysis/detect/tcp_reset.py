@@ -1,0 +1,82 @@
+"""tcp.reset_injected: something on the path forged a reset.
+
+Claims it only where the reset itself shows it (see `forgery`): a reset alone is
+no proof, and a server may well close this way.  Resets of an idle timer are
+tcp.reset_after_idle.  Does not prove which device sent it, nor what drew it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.attempts import Attempt, usable, wire
+from analysis.detect.forgery import Mark, forged, marks_of
+from analysis.detect.signatures import signature_of
+from analysis.detect.support import (
+    earned,
+    effect,
+    finding,
+    packet_evidence,
+    ranked,
+    times_over,
+)
+from analysis.detect.tcp_idle import timed_out
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding, Severity
+from analysis.model.frames import Tables
+
+
+def find_tcp_reset_injected(tables: Tables) -> Iterator[Finding]:
+    seen = wire(tables)
+    timed = {id(item) for item in timed_out(tables)}
+    found: list[tuple[Attempt, list[Mark]]] = []
+    for attempt in seen.attempts:
+        if not attempt.reset or id(attempt) in timed or not any(map(usable, attempt.hosts)):
+            continue
+        marks = marks_of(attempt, seen)
+        if forged(marks):
+            found.append((attempt, marks))
+    if not found:
+        return
+    hosts = ranked(host for attempt, _ in found for host in attempt.hosts)
+    texts = list(dict.fromkeys(mark.text for _, marks in found for mark in marks))
+    shown = [signature_of(attempt) for attempt, _ in found]
+    names = list(dict.fromkeys(item.name for item in shown if item is not None))
+    kinds = max(len(marks) for _, marks in found)
+    rows = [attempt.tcp for attempt, _ in found]
+    summary = (
+        f"A device on the path forged the reset that ended {times_over(len(found))} a connection "
+        f"to {some(hosts)}: {'; '.join(texts[:4])}."
+    )
+    if names:
+        summary += f" Signature: {some(names)}."
+    yield finding(
+        "tcp.reset_injected",
+        summary,
+        confidence=earned(0.82, (kinds > 1, 0.5), (kinds > 2, 0.4), (len(found) > 1, 0.3)),
+        subjects=hosts,
+        severity=_severity(found, seen.attempts, hosts),
+        count=len(found),
+        times=[row["reset_time"] for row in rows],
+        evidence=packet_evidence(rows, "the forged reset", ("reset_frame",))
+        + packet_evidence(rows, "what the server itself sent", ("after_reset_frame",)),
+        in_short=texts[0],
+        measurements={"signatures": names, "marks": texts[:10]},
+    )
+
+
+def _severity(
+    found: list[tuple[Attempt, list[Mark]]],
+    attempts: tuple[Attempt, ...],
+    hosts: tuple[str, ...],
+) -> Severity:
+    """One cut that a second connection heals does little harm."""
+    cut = [attempt for attempt, _ in found]
+    later = max(item.began for item in cut)
+    healed = any(
+        item.shook_hands and not item.reset and item.began > later
+        for item in attempts
+        if set(item.hosts) & set(hosts)
+    )
+    worst = Severity.WARNING if len(cut) == 1 and healed else Severity.CRITICAL
+    return effect(hosts[0], worst)

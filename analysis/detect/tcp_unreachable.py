@@ -1,0 +1,203 @@
+"""tcp.unreachable and tcp.refused: TCP to a host of ChatGPT could not be opened.
+
+From packets (SYNs resent into silence, a reset in place of the SYN-ACK), else
+from the errors that recorder or browser noted.  A host that any other try
+reached is left out.  Does not prove that the service is down: a capture of one
+direction looks the same, and so does a filter (net.firewall_ip_block).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from analysis.detect.attempts import Attempt, usable, wire
+from analysis.detect.dns_answers import is_bogus
+from analysis.detect.once import once
+from analysis.detect.reach import reach_of
+from analysis.detect.reachability import Blocked, blocked
+from analysis.detect.support import (
+    Record,
+    counted,
+    earned,
+    effect,
+    finding,
+    flow_evidence,
+    noted,
+    packet_evidence,
+    ranked,
+    where,
+)
+from analysis.knowledge.addresses import address
+from analysis.knowledge.wording import some
+from analysis.model.connect_error import tries
+from analysis.model.diagnosis import Evidence, Finding, Severity
+from analysis.model.frames import Tables
+
+_REFUSED = ("refused", "errno 111", "errno 61]", "10061")
+_SILENT = (
+    "timed out",
+    "timed_out",
+    "timeout",
+    "errno 110",
+    "errno 113",
+    "errno 101]",
+    "10060",
+    "10065",
+    "unreachable",
+    "no route",
+    "err_connection_failed",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What one finding rests on: hosts, addresses, how many tries, proof, and the control."""
+
+    hosts: tuple[str, ...]
+    places: tuple[str, ...]
+    count: int
+    times: tuple[float | None, ...]
+    evidence: tuple[Evidence, ...]
+    control: bool
+    told: tuple[str, ...] = ()
+
+
+def find_tcp_unreachable(tables: Tables) -> Iterator[Finding]:
+    seen = blocked(tables)
+    failure = _of_packets(seen.dead, seen, "SYN that nothing answered") or _of_errors(
+        tables, _SILENT
+    )
+    if failure:
+        yield _finding("tcp.unreachable", failure, "gets no answer")
+
+
+def find_tcp_refused(tables: Tables) -> Iterator[Finding]:
+    seen = blocked(tables)
+    failure = _of_packets(seen.refused, seen, "SYN, and the reset in place of the SYN-ACK")
+    failure = failure or _of_errors(tables, _REFUSED)
+    if failure:
+        yield _finding("tcp.refused", failure, "is refused")
+
+
+def _finding(finding_id: str, failure: Failure, how: str) -> Finding:
+    at = f" ({some(failure.places)})" if failure.places else ""
+    others = (
+        ", while other destinations answer" if failure.control else "; nothing else was reached"
+    )
+    told = f" {some(failure.told)}." if failure.told else ""
+    silent = finding_id == "tcp.unreachable"
+    return finding(
+        finding_id,
+        f"TCP to {some(failure.hosts)}{at} {how}: {counted(failure.count, 'attempt')} in vain"
+        f"{others}.{told}",
+        confidence=earned(
+            0.6 if silent else 0.7,
+            (failure.control, 0.5),
+            (failure.count > 1, 0.3),
+            (bool(failure.told), 0.4),
+        ),
+        subjects=failure.hosts,
+        severity=severity_of(failure.hosts),
+        count=failure.count,
+        times=failure.times,
+        evidence=failure.evidence,
+        in_short=some(failure.places) or "TCP port 443",
+        measurements={"addresses": list(failure.places[:20]), "signature": _SIGNATURE[silent]},
+    )
+
+
+_SIGNATURE = {True: "⟨SYN → ∅⟩", False: "⟨SYN → RST+ACK⟩"}
+
+
+def severity_of(hosts: Sequence[str]) -> Severity:
+    """By the host that matters most; a range without a name is at most a warning."""
+    return effect(hosts[0]) if usable(hosts[0]) and "." in hosts[0] else Severity.WARNING
+
+
+def _of_packets(attempts: Sequence[Attempt], seen: Blocked, note: str) -> Failure | None:
+    if not attempts:
+        return None
+    rows = [item.tcp for item in attempts]
+    servers = {item.server for item in attempts}
+    told = [row for row in seen.told if row["server"] in servers]
+    words = tuple(
+        dict.fromkeys(
+            f"{row['src']} reports ICMP type {row['type']} code {row['code']}" for row in told
+        )
+    )
+    return Failure(
+        hosts=ranked(host for item in attempts for host in item.hosts if usable(host)),
+        places=tuple(sorted(servers)),
+        count=len(rows),
+        times=tuple(row["first_time"] for row in rows),
+        evidence=packet_evidence(rows, note, ("syn_frame", "reset_frame"))
+        + packet_evidence(told, "ICMP error about it"),
+        control=seen.control or seen.service_answered,
+        told=words[:2],
+    )
+
+
+@once
+def _errors(tables: Tables) -> dict[str, list[Record]]:
+    """Failures that recorder or browser noted, of hosts that packets do not show at all."""
+    shown = {host for item in wire(tables).attempts for host in item.hosts}
+    names: set[str] = set()
+    for table in ("connections", "http"):
+        frame = tables[table]
+        if len(frame):
+            kept = where(frame[frame["error"].notna()], "host", lambda name: name not in shown)
+            names |= {name for name in kept["host"].dropna().unique() if usable(name)}
+    reach = reach_of(tables, frozenset(names))
+    return {name: found.failed for name, found in reach.items() if not found.worked}
+
+
+def _of_errors(tables: Tables, words: tuple[str, ...]) -> Failure | None:
+    rows = [
+        row
+        for failed in _errors(tables).values()
+        for row in failed
+        if _speaks(row, words) and not _nowhere(row)
+    ]
+    if not rows:
+        return None
+    places = {row.get("address") for row in rows} | {
+        place for row in rows for place in tries(row["error"])
+    }
+    return Failure(
+        hosts=ranked(row["host"] for row in rows),
+        places=tuple(sorted(place for place in places if place)),
+        count=len(rows),
+        times=tuple(row["started"] for row in rows),
+        evidence=flow_evidence([row for row in rows if row.get("flow")], "the failed request")
+        + tuple(
+            noted(row["source"] or "", f"connection {row['connection']}: {row['error']}")
+            for row in rows[:10]
+            if not row.get("flow")
+        ),
+        control=_others_worked(tables),
+    )
+
+
+def _speaks(row: Record, words: tuple[str, ...]) -> bool:
+    """The error is TCP's own, not TLS's, a proxy's or a slow answer's."""
+    text = str(row.get("error") or "").lower()
+    if row.get("via") or row.get("error_stage") not in (None, "tcp"):
+        return False
+    if row.get("flow") and not ("net::err_" in text or tries(row["error"]) or "errno" in text):
+        return False
+    return any(word in text for word in words)
+
+
+def _nowhere(row: Record) -> bool:
+    """The name lookup gave an address that leads nowhere: its matter, not TCP's."""
+    given = [row.get("address"), *tries(row["error"])]
+    known = [place for place in (address(text or "") for text in given) if place is not None]
+    return bool(known) and all(is_bogus(place) for place in known)
+
+
+def _others_worked(tables: Tables) -> bool:
+    http, connections = tables["http"], tables["connections"]
+    return bool(len(http) and http["status"].notna().any()) or bool(
+        len(connections) and connections["tls_ms"].notna().any()
+    )

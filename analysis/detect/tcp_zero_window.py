@@ -1,0 +1,65 @@
+"""tcp.zero_window: the receiver stops the flow.
+
+A window of zero that stays shut for a second and more while data waits: on the
+client's side the program does not read (a busy or suspended browser, a security
+agent), on the other the far end, which may be a proxy.  A moment of zero window
+is flow control at work.  Source: RFC 9293 section 3.8.6, detection notes 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from analysis.detect.attempts import Attempt, usable, wire
+from analysis.detect.support import (
+    counted,
+    earned,
+    effect,
+    finding,
+    packet_evidence,
+    ranked,
+)
+from analysis.knowledge import threshold
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding, Locus, Severity
+from analysis.model.frames import Tables
+
+_WHO = {"client": "this machine", "server": "the far end (service or proxy)"}
+
+
+def find_tcp_zero_window(tables: Tables) -> Iterator[Finding]:
+    attempts = [item for item in wire(tables).attempts if any(map(usable, item.hosts))]
+    for side in _WHO:
+        shut = [item for item in attempts if _shut_ms(item, side) >= threshold("zero_window_ms")]
+        if shut:
+            found = _finding(shut, side)
+            yield found if side == "client" else replace(found, locus=Locus.UNKNOWN)
+
+
+def _shut_ms(item: Attempt, side: str) -> float:
+    return float(item.tcp[f"{side}_zero_window_ms"] or 0.0)
+
+
+def _finding(shut: list[Attempt], side: str) -> Finding:
+    hosts = ranked(host for item in shut for host in item.hosts)
+    total = sum(_shut_ms(item, side) for item in shut)
+    rows = [item.tcp for item in shut]
+    return finding(
+        "tcp.zero_window",
+        f"On {counted(len(shut), 'connection')} with {some(hosts)}, {_WHO[side]} took no more data "
+        f"for {total / 1000:.1f} s in all (zero window).",
+        confidence=earned(
+            0.8,
+            (len(shut) > 1, 0.3),
+            (total > 5 * threshold("zero_window_ms"), 0.3),
+            (any(row["window_full"] for row in rows), 0.3),
+        ),
+        subjects=hosts,
+        severity=effect(hosts[0], Severity.WARNING),
+        count=sum(int(row[f"{side}_zero_window"] or 1) for row in rows),
+        times=[row["first_time"] for row in rows] + [row["last_time"] for row in rows],
+        evidence=packet_evidence(rows, "first and last packet", ("first_frame", "last_frame")),
+        in_short=f"{_WHO[side]}, {total / 1000:.1f} s",
+        measurements={"side": side, "shut_ms": round(total)},
+    )

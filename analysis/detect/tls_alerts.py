@@ -1,0 +1,122 @@
+"""tls.handshake_failure and, from packets, tls.cert_invalid: a handshake ended by an alert.
+
+An alert in clear says why and which side sent it.  Alerts of the certificate
+group by the client mean that it refuses the certificate; visible dates (TLS 1.2)
+tell whether the validity is why.  A host that any other handshake reached is
+left out, and so are orderly ends.  Does not prove that the sender's address is
+the sender.  Source: RFC 8446 section 6, detection notes 5.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.attempts import Attempt, by_host, usable, wire
+from analysis.detect.support import (
+    counted,
+    earned,
+    effect,
+    finding,
+    packet_evidence,
+    ranked,
+)
+from analysis.knowledge.alerts import Alert, alert
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding, utc
+from analysis.model.frames import Tables
+
+
+def _alert_of(attempt: Attempt) -> Alert | None:
+    hello = attempt.hello
+    if hello is None or hello["alert"] is None or hello["alert_by"] is None:
+        return None
+    found = alert(int(hello["alert"]))
+    return None if found.group == "none" else found
+
+
+def _of_certificate(attempt: Attempt) -> bool:
+    found = _alert_of(attempt)
+    by_client = attempt.hello is not None and attempt.hello["alert_by"] == "client"
+    return found is not None and found.group == "certificate" and by_client
+
+
+def _failed(tables: Tables) -> list[Attempt]:
+    """Handshakes ended by an alert, of hosts that no handshake reached."""
+    lost: list[Attempt] = []
+    for host, found in by_host(item for item in wire(tables).attempts if item.hello).items():
+        fine = [item for item in found if item.shook_hands and _alert_of(item) is None]
+        if usable(host) and not fine:
+            lost += [item for item in found if _alert_of(item) is not None]
+    return lost
+
+
+def find_tls_handshake_failure(tables: Tables) -> Iterator[Finding]:
+    found = [item for item in _failed(tables) if not _of_certificate(item)]
+    for side in ("server", "client"):
+        own = [item for item in found if item.hello and item.hello["alert_by"] == side]
+        if own:
+            yield _handshake(own, side)
+
+
+def _handshake(found: list[Attempt], side: str) -> Finding:
+    hosts = ranked(item.host for item in found)
+    alerts = {shown.code: shown for item in found if (shown := _alert_of(item))}
+    words = some([f"{shown.name} ({code}: {shown.reading})" for code, shown in alerts.items()])
+    who = "the server's side" if side == "server" else "the client"
+    rows = [item.hello for item in found if item.hello]
+    return finding(
+        "tls.handshake_failure",
+        f"{counted(len(found), 'TLS handshake')} with {some(hosts)} ended by an alert of {who}: "
+        f"{words}.",
+        confidence=earned(0.8, (len(found) > 1, 0.4), (len(alerts) == 1, 0.2)),
+        subjects=hosts,
+        severity=effect(hosts[0]),
+        count=len(found),
+        times=[row["time"] for row in rows],
+        evidence=packet_evidence(rows, "ClientHello, and the alert", ("frame", "alert_frame")),
+        in_short=f"alert {some([str(code) for code in alerts])} by {who}",
+        measurements={"alerts": sorted(alerts), "alert_by": side},
+    )
+
+
+def find_tls_cert_refused(tables: Tables) -> Iterator[Finding]:
+    """tls.cert_invalid by the client's alert."""
+    found = [item for item in _failed(tables) if _of_certificate(item)]
+    if not found:
+        return
+    hosts = ranked(item.host for item in found)
+    rows = [item.hello for item in found if item.hello]
+    words = {shown.code: shown for item in found if (shown := _alert_of(item))}
+    dates = list(dict.fromkeys(text for item in found if (text := _validity(item))))
+    issuers = sorted({row["issuer"] for row in rows if row["issuer"]})
+    signs = [f"{shown.name} ({code}: {shown.reading})" for code, shown in words.items()] + dates
+    if issuers:
+        signs.append(f"it was issued by {some(issuers)}")
+    yield finding(
+        "tls.cert_invalid",
+        f"The client refuses the certificate for {some(hosts)}: {'; '.join(signs)}.",
+        confidence=earned(0.8, (len(found) > 1, 0.3), (bool(dates), 0.5)),
+        subjects=hosts,
+        severity=effect(hosts[0]),
+        count=len(found),
+        times=[row["time"] for row in rows],
+        evidence=packet_evidence(rows, "ClientHello, and the alert", ("frame", "alert_frame")),
+        in_short=dates[0]
+        if dates
+        else f"not accepted ({some([shown.name for shown in words.values()])})",
+        measurements={"alerts": sorted(words), "issuers": issuers[:5]},
+    )
+
+
+def _validity(attempt: Attempt) -> str | None:
+    """What the dates of a visible certificate say at the time of the handshake."""
+    hello = attempt.hello
+    assert hello is not None
+    seen = hello["time"]
+    if seen is None:
+        return None
+    if hello["not_after"] is not None and hello["not_after"] < seen:
+        return f"no longer valid since {utc(hello['not_after'])}"
+    if hello["not_before"] is not None and hello["not_before"] > seen:
+        return f"not valid before {utc(hello['not_before'])}"
+    return None
