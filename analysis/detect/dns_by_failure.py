@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analysis.detect.dns_answers import answers, is_bogus
+from analysis.detect.dns_hosts_file import misled_hosts
 from analysis.detect.support import (
     Record,
     counted,
@@ -34,7 +35,8 @@ from analysis.model.frames import Tables
 
 def _unlooked(tables: Tables) -> list[Record]:
     """Failed connections to hosts that matter and whose lookup was not captured."""
-    looked_up = {answer.host for answer in answers(tables)}
+    # where other lookups were captured and this one was not, it is a hosts file
+    looked_up = {answer.host for answer in answers(tables)} | misled_hosts(tables)
     rows = records(where(tables["connections"], "host", matters))
     return [row for row in rows if row["error_stage"] and row["host"] not in looked_up]
 

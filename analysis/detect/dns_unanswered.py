@@ -14,6 +14,7 @@ from analysis.detect.dns_answers import (
     answers,
     good_by_host,
 )
+from analysis.detect.dns_dnssec import unvalidated
 from analysis.detect.dns_sinkhole import dns_evidence
 from analysis.detect.reach import reach_of
 from analysis.detect.support import (
@@ -46,6 +47,7 @@ def find_dns_resolver_failing(tables: Tables) -> Iterator[Finding]:
         for answer in found
         if answer.rcode in (SERVFAIL, REFUSED)
         and not answer.filter_codes
+        and not unvalidated(answer)
         and answer.host not in good
         and _essential(answer.host)
     ]

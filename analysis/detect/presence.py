@@ -1,4 +1,4 @@
-"""vpn.detected, vpn.fake_ip_dns, proxy.detected, tls.intercepted: inventory, not faults."""
+"""vpn.detected, vpn.fake_ip_dns and proxy.detected: inventory, not faults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from analysis.detect.support import (
     without_own_leg,
 )
 from analysis.knowledge import threshold
-from analysis.knowledge.products import vendor_of_issuer
 from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
@@ -31,9 +30,18 @@ from analysis.model.frames import Tables
 _TUNNEL_INTERFACE = re.compile(
     r"\b(?:u?tun|tap|wg|ppp|ipsec|gpd|cscotun|tailscale|nordlynx|cloudflarewarp)\d*\b", re.I
 )
+_PROTOCOLS = {
+    "wireguard": "WireGuard",
+    "openvpn": "OpenVPN",
+    "ike": "IPsec",
+    "esp": "IPsec",
+    "ah": "IPsec",
+    "l2tp": "L2TP",
+    "pptp": "PPTP",
+}
+"""Tunnel protocols of the udp table; GRE carries too much else to be one by itself."""
 _NO_TUNNEL = ("crowdstrike", "sentinelone", "kaspersky", "avast", "eset", "umbrella")
 """Agents that inspect or answer on the machine, but carry no traffic away."""
-_OWN_ISSUERS = ("mitmproxy", "chatpath")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +53,13 @@ class Tunnel:
 
 
 def tunnels(tables: Tables) -> list[Tunnel]:
-    """Tunnels from the host table, each named once.
+    """Tunnels from packets and the host table, each named once.
 
-    Rows of section ``tunnel`` come from tunnel protocols in packets, ``route``
-    (the default routes) and ``agent`` (programs that run) from the snapshot.
+    Protocols on the wire come first; rows of section ``tunnel`` come from packets
+    too, ``route`` (the default routes) and ``agent`` (programs that run) from the
+    snapshot.
     """
-    found: dict[str, Tunnel] = {}
+    found = _on_the_wire(tables)
     for row in records(where(tables["host"], "section", _telling)):
         name, value = row["name"] or "", row["value"] or ""
         interface = _TUNNEL_INTERFACE.search(f"{name} {value}")
@@ -67,6 +76,21 @@ def tunnels(tables: Tables) -> list[Tunnel]:
         if what:
             found.setdefault(what, Tunnel(what, noted(row["source"] or "", f"{name}: {value}")))
     return list(found.values())
+
+
+def _on_the_wire(tables: Tables) -> dict[str, Tunnel]:
+    """Tunnels whose both ends were heard, by the protocol's name."""
+    udp = tables["udp"]
+    if udp.empty:
+        return {}
+    rows = records(where(udp[udp["answered"].fillna(False)], "protocol", _PROTOCOLS.__contains__))
+    found: dict[str, Tunnel] = {}
+    for row in rows:
+        name = _PROTOCOLS[row["protocol"]]
+        note = f"{name} between {row['client']} and {row['server']}"
+        for piece in packet_evidence([row], note):
+            found.setdefault(name, Tunnel(name, piece))
+    return found
 
 
 def _telling(section: str) -> bool:
@@ -179,42 +203,3 @@ def _via(tables: Tables) -> dict[str, list[Evidence]]:
         if len(found) < 10:
             found.setdefault(name, []).extend(flow_evidence([row], "names itself in Via"))
     return found
-
-
-def find_tls_intercepted(tables: Tables) -> Iterator[Finding]:
-    groups: dict[str, list[tuple[str, Evidence]]] = {}
-    connections = tables["connections"]
-    if len(connections):
-        for row in records(where(connections[connections["issuer"].notna()], "host", matters)):
-            issuer = f"{row['issuer']} {row['root'] or ''}"
-            vendor = _inspector(issuer)
-            if vendor:
-                note = f"connection {row['connection']}: certificate issued by {row['issuer']}"
-                groups.setdefault(vendor, []).append(
-                    (row["host"], noted(row["source"] or "", note))
-                )
-    hellos = without_own_leg(tables["tls"], tables)
-    if len(hellos):
-        for row in records(where(hellos[hellos["issuer"].notna()], "sni", matters)):
-            vendor = _inspector(row["issuer"])
-            if vendor:
-                for piece in packet_evidence([row], f"certificate issued by {row['issuer']}"):
-                    groups.setdefault(vendor, []).append((row["sni"], piece))
-    for vendor, found in groups.items():
-        hosts = ranked(host for host, _ in found)
-        yield finding(
-            "tls.intercepted",
-            f"TLS to {some(hosts)} is signed by {vendor}, not by a public authority. That alone "
-            "is not a fault.",
-            confidence=0.95,
-            subjects=hosts,
-            vendor=vendor,
-            count=len(found),
-            evidence=[piece for _, piece in found[:5]],
-        )
-
-
-def _inspector(issuer: str) -> str | None:
-    if any(own in issuer.lower() for own in _OWN_ISSUERS):
-        return None
-    return vendor_of_issuer(issuer)

@@ -22,7 +22,19 @@ _NAME_FAILED = (
     "dns.ede_filtered",
     "dns.timeout",
     "dns.resolver_failing",
+    "dns.dnssec_failure",
+    "dns.hosts_file",
 )
+
+_PATH_REFUSED = (
+    "net.captive_portal",
+    "proxy.dead_setting",
+    "proxy.auth_required",
+    "proxy.denied",
+    "tls.intercept_breaks",
+    "tls.cert_invalid",
+)
+"""Above the names: what keeps every request to a host from the service."""
 
 
 _NOT_OPENED = ("net.firewall_ip_block", "tcp.unreachable", "tcp.refused", "net.offline_gap")
@@ -40,12 +52,15 @@ _CUT = (
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`follower` is explained by the first of `causes` that is there and about its hosts."""
+    """`follower` is explained by the first of `causes` that is there and about its hosts.
+
+    `in_short` narrows the rule to followers whose headline says just that.
+    """
 
     follower: str
     causes: tuple[str, ...]
     same_hosts: bool = True
-    never_opened: bool = False
+    in_short: str = ""
 
 
 RULES: tuple[Rule, ...] = (
@@ -58,6 +73,17 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("dns.resolver_failing", ("dns.sinkhole", "dns.nxdomain_filter", "dns.ede_filtered")),
     Rule("dns.timeout", ("dns.resolver_failing",)),
+    Rule("dns.sinkhole", ("net.captive_portal",)),
+    Rule("dns.dnssec_failure", ("device.clock_skew",)),
+    Rule("tls.cert_invalid", ("device.clock_skew", "net.captive_portal", "tls.intercept_breaks")),
+    Rule("tls.cert_invalid", _NAME_FAILED),
+    Rule("tls.intercept_breaks", ("net.captive_portal", *_NAME_FAILED)),
+    Rule("proxy.denied", ("net.captive_portal", "proxy.auth_required")),
+    Rule("ws.connect_failed", ("proxy.bypassed_by_websocket", *_PATH_REFUSED)),
+    Rule("ws.upgrade_stripped", _PATH_REFUSED),
+    Rule("script.blocked_by_network", _PATH_REFUSED),
+    Rule("script.replaced", _PATH_REFUSED),
+    Rule("sse.cut", _PATH_REFUSED),
     Rule("script.blocked_by_network", _NAME_FAILED),
     # an error page of the capturing proxy itself stands for the name that failed
     Rule("script.replaced", _NAME_FAILED),
@@ -75,7 +101,68 @@ RULES: tuple[Rule, ...] = (
             "script.stale_build",
         ),
         same_hosts=False,
-        never_opened=True,
+        in_short="never opened",
+    ),
+    # what is blocked has a cause of its own; the list only says that it should not be
+    Rule("allowlist.missing_entry", (*_NAME_FAILED, *_PATH_REFUSED)),
+    Rule(
+        "allowlist.missing_entry",
+        (
+            "net.firewall_ip_block",
+            "tcp.unreachable",
+            "tcp.refused",
+            "tcp.reset_injected",
+            "tls.sni_blocked",
+            "tls.handshake_failure",
+            "tls.pq_hello_dropped",
+            "script.blocked_by_network",
+            "script.telemetry_blocked",
+            "ws.connect_failed",
+        ),
+    ),
+    # whoever is refused or meets a broken service never gets as far as the socket
+    Rule(
+        "ws.connect_failed",
+        (
+            "bot.challenge",
+            "ip.reputation_block",
+            "geo.blocked",
+            "service.outage",
+            "account.session_expired",
+        ),
+        same_hosts=False,
+        in_short="never opened",
+    ),
+    Rule("ws.connect_failed", ("service.outage",)),
+    Rule("service.overloaded", ("service.outage",)),
+    Rule("service.api_error", ("service.outage",)),
+    # the answer that could not be taken up again was broken by something else
+    Rule(
+        "service.api_error",
+        ("ws.connect_failed", "ws.upgrade_stripped", "ws.dropped", "ws.idle_timeout", "sse.cut"),
+        same_hosts=False,
+        in_short="recovery",
+    ),
+    Rule("sse.server_error", ("service.outage", "service.overloaded")),
+    # its subject is the host of the check where that is what fails
+    Rule("bot.challenge", _NAME_FAILED),
+    Rule("account.session_expired", ("device.clock_skew",), same_hosts=False),
+    Rule("account.session_expired", ("browser.cookie_conflict", "browser.extension_interferes")),
+    Rule("browser.stale_cache", ("script.stale_build",), same_hosts=False),
+    Rule("browser.extension_interferes", ("script.blocked_by_extension",), same_hosts=False),
+    Rule("file.link_expired", ("device.clock_skew",), same_hosts=False),
+    Rule(
+        "file.upload_host_blocked",
+        (
+            *_NAME_FAILED,
+            "net.firewall_ip_block",
+            "tcp.unreachable",
+            "tcp.refused",
+            "tls.sni_blocked",
+            "tcp.reset_injected",
+            "tls.intercept_breaks",
+            "proxy.denied",
+        ),
     ),
     # the path below: what could not be opened, then what was cut
     Rule("net.firewall_ip_block", _NAME_FAILED),
@@ -107,7 +194,7 @@ def _cause(found: Finding, findings: Sequence[Finding]) -> str | None:
     for rule in RULES:
         if rule.follower != found.id:
             continue
-        if rule.never_opened and found.measurements.get("in_short") != "never opened":
+        if rule.in_short and found.measurements.get("in_short") != rule.in_short:
             continue
         for cause_id in rule.causes:
             # a lesser finding cannot account for the whole effect

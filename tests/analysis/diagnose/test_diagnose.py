@@ -54,6 +54,7 @@ def test_a_sinkhole_explains_the_script_that_did_not_arrive() -> None:
     assert explained(diagnosis) == {
         "dns.sinkhole": None,
         "script.blocked_by_network": "dns.sinkhole",
+        "allowlist.missing_entry": "dns.sinkhole",
     }
     assert diagnosis.verdict.primary == "dns.sinkhole"
     assert diagnosis.verdict.status is Status.BLOCKED

@@ -1,0 +1,90 @@
+"""allowlist.missing_entry: a host of OpenAI's published list is blocked here.
+
+What blocks it is another finding's matter (a DNS filter, a firewall, a proxy);
+this one says which entries of the list are missing, so that all of them can be
+put right at once.  A host that was not seen is not claimed.  See requirements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.dns_answers import answers, telemetry_answers
+from analysis.detect.dns_sinkhole import dns_evidence
+from analysis.detect.requirements import BLOCKED, OK, VOICE, requirements
+from analysis.detect.support import (
+    earned,
+    effect,
+    finding,
+    matters,
+    noted,
+    packet_evidence,
+    ranked,
+    records,
+    where,
+)
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Evidence, Finding, Severity
+from analysis.model.frames import Tables
+
+
+def find_allowlist_missing_entry(tables: Tables) -> Iterator[Finding]:
+    scored = requirements(tables)
+    # telemetry alone is script.telemetry_blocked, and voice a finding of its own
+    missing = [
+        item
+        for item in scored
+        if item.status == BLOCKED and item.rule.pattern != VOICE and any(map(matters, item.blocked))
+    ]
+    hosts = ranked(host for item in missing for host in item.blocked)
+    evidence = _evidence(tables, hosts)
+    if not missing or not evidence:
+        return
+    entries = tuple(item.rule.pattern for item in missing)
+    working = {host for item in scored if item.status == OK for host in item.seen}
+    trapped = [
+        item.rule.pattern
+        for item in missing
+        if item.apex and any(host.endswith(f".{item.rule.pattern}") for host in working)
+    ]
+    trap = (
+        f" Names below {some(trapped)} work: the list's wildcard was taken, but it does not cover "
+        f"{some(trapped)} itself."
+        if trapped
+        else ""
+    )
+    yield finding(
+        "allowlist.missing_entry",
+        f"Of OpenAI's published host list, {some(entries)} "
+        f"{'is' if len(entries) == 1 else 'are'} blocked here ({some(hosts)}).{trap}",
+        confidence=earned(0.7, (len(hosts) > 1, 0.2), (bool(trapped), 0.3)),
+        subjects=hosts,
+        severity=min((effect(host, Severity.WARNING) for host in hosts), key=lambda s: s.rank),
+        count=len(entries),
+        evidence=evidence,
+        in_short=some(entries),
+        measurements={"entries": list(entries), "apex_trap": trapped},
+    )
+
+
+def _evidence(tables: Tables, hosts: tuple[str, ...]) -> tuple[Evidence, ...]:
+    """What shows the block: answers, failed connections, or hellos that were cut."""
+    named = set(hosts)
+    found = [a for a in (*answers(tables), *telemetry_answers(tables)) if a.host in named]
+    pieces = dns_evidence([answer for answer in found if answer.failed], "the name is not given")
+    connections = tables["connections"]
+    lost = connections[connections["error"].notna()] if len(connections) else connections
+    pieces += tuple(
+        noted(row["source"] or "", f"connection to {row['host']}: {row['error']}")
+        for row in records(where(lost, "host", lambda name: name in named).head(10))
+    )
+    hellos = tables["tls"]
+    silent = hellos[hellos["server_hello_ms"].isna()] if len(hellos) else hellos
+    cut = records(where(silent, "sni", lambda name: name in named))
+    pieces += packet_evidence(cut, "ClientHello without an answer")
+    http = tables["http"]
+    failed = http[http["error"].notna()] if len(http) else http
+    rows = records(where(failed, "host", lambda name: name in named).head(10))
+    return pieces + tuple(
+        Evidence.flow(row["source"] or "", row["flow"], row["error"]) for row in rows if row["flow"]
+    )

@@ -1,0 +1,196 @@
+"""Certificates that somebody refused, with what is known of who made them.
+
+The ground of tls.cert_invalid and tls.intercept_breaks.  From the words of
+OpenSSL (which mitmproxy quotes), from the browser's own codes, and in packets
+from an alert beside a certificate in clear (TLS 1.2).  Under TLS 1.3 a client that
+refuses the certificate says one encrypted alert, a record of 19 octets, where its
+Finished should be, and leaves; why, only the keys would tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.detect.once import once
+from analysis.detect.path_answers import net_error
+from analysis.detect.reach import Reach, reach_of
+from analysis.detect.support import (
+    Record,
+    flow_evidence,
+    matters,
+    noted,
+    packet_evidence,
+    records,
+    where,
+    without_own_leg,
+)
+from analysis.knowledge.products import public_authority, vendor_of_issuer
+from analysis.model.diagnosis import Evidence
+from analysis.model.frames import Tables
+
+OWN_ISSUERS = ("mitmproxy", "chatpath")
+
+_WORDS = (
+    ("name", ("hostname mismatch", "ip address mismatch", "err_cert_common_name_invalid")),
+    ("date", ("has expired", "not yet valid", "err_cert_date_invalid")),
+    (
+        "authority",
+        (
+            "self-signed",
+            "self signed",
+            "unable to get local issuer",
+            "unable to get issuer",
+            "unable to verify the first",
+            "unknown ca",
+            "err_cert_authority_invalid",
+            "err_cert_known_interception_blocked",
+            "err_ssl_pinned_key_not_in_cert_chain",
+            "err_quic_cert_root_not_known",
+        ),
+    ),
+    ("revoked", ("revoked",)),
+    ("other", ("certificate verify failed", "err_cert_", "err_ssl_obsolete_version_or_cert")),
+)
+_ALERT_RECORD = 19
+"""Alert of 2 octets, its inner type and the tag of 16 (RFC 8446 section 5.2)."""
+_ALERT_SENT = 60
+"""Beyond the hello: record headers, change_cipher_spec and the alert, but no Finished."""
+_ALERTS = {45: "date", 44: "revoked", 48: "authority"}
+"""certificate_expired, certificate_revoked, unknown_ca (RFC 8446 section 6.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One handshake that ended because the certificate was not accepted.
+
+    `reason` is name, date, authority, revoked, other, or hidden where the alert
+    was encrypted; `inspector` the product
+    whose issuer is known; `foreign` tells that the issuer was seen and is of no
+    public authority.
+    """
+
+    host: str
+    reason: str
+    issuer: str | None
+    inspector: str | None
+    foreign: bool
+    not_before: float | None
+    not_after: float | None
+    time: float | None
+    evidence: tuple[Evidence, ...]
+
+
+def inspector_of(issuer: str | None) -> str | None:
+    """The product that signs with this issuer; chatpath's own is none."""
+    text = (issuer or "").lower()
+    if not text or any(own in text for own in OWN_ISSUERS):
+        return None
+    return vendor_of_issuer(text)
+
+
+def foreign_issuer(issuer: str | None) -> bool:
+    """True for an issuer that is neither a public authority's nor chatpath's own."""
+    text = (issuer or "").lower()
+    return bool(text) and not any(own in text for own in OWN_ISSUERS) and not public_authority(text)
+
+
+def reason_of(text: str | None) -> str | None:
+    """Why a certificate was refused, in one of five words; None when that was not the reason."""
+    low = (text or "").lower()
+    return next((reason for reason, words in _WORDS if any(word in low for word in words)), None)
+
+
+@once
+def refused_certificates(tables: Tables) -> list[Refused]:
+    """All of them to hosts that matter, hosts that worked later left out."""
+    hidden = _by_hidden_alert(tables)
+    found = [*_by_recorder(tables), *_by_browser(tables), *_by_alert(tables), *hidden]
+    reach = reach_of(tables, frozenset(item.host for item in found))
+    return [item for item in found if not _worked_after(reach[item.host], item)]
+
+
+def _worked_after(reach: Reach, item: Refused) -> bool:
+    """A host that works beside the refusal has its fault in one client, not on the way."""
+    known = item.inspector is not None or item.foreign or item.reason == "hidden"
+    return reach.worked and not known
+
+
+def _by_recorder(tables: Tables) -> list[Refused]:
+    frame = tables["connections"]
+    if frame.empty:
+        return []
+    found = []
+    for row in records(where(frame[frame["error"].notna()], "host", matters)):
+        reason = reason_of(row["error"])
+        if reason and row["error_stage"] in ("tls", None):
+            note = f"connection {row['connection']} to {row['host']}: {row['error']}"
+            found.append(_refused(row, row["host"], reason, (noted(row["source"] or "", note),)))
+    return found
+
+
+def _by_browser(tables: Tables) -> list[Refused]:
+    http = tables["http"]
+    if http.empty:
+        return []
+    connections = {
+        (row["source"], row["connection"]): row
+        for row in records(where(tables["connections"], "host", matters))
+    }
+    found = []
+    for row in records(where(http[http["error"].notna()], "host", matters)):
+        reason = reason_of(net_error(row))
+        if reason:
+            leaf = connections.get((row["source"], row["connection"]), {})
+            leaf = leaf | {"started": row["started"]}
+            found.append(_refused(leaf, row["host"], reason, flow_evidence([row], row["error"])))
+    return found
+
+
+def _by_alert(tables: Tables) -> list[Refused]:
+    hellos = without_own_leg(tables["tls"], tables)
+    if hellos.empty:
+        return []
+    sent = hellos[(hellos["alert_by"] == "client").fillna(False) & hellos["issuer"].notna()]
+    found = []
+    for row in records(where(sent, "sni", matters)):
+        if row["alert"] in (*_ALERTS, 42, 43, 46):
+            note = f"the client refuses the certificate of {row['issuer']} (alert {row['alert']})"
+            evidence = packet_evidence([row], note, ("frame", "alert_frame"))
+            reason = _ALERTS.get(row["alert"], "other")
+            found.append(_refused(row, row["sni"], reason, evidence))
+    return found
+
+
+def _by_hidden_alert(tables: Tables) -> list[Refused]:
+    hellos, tcp = without_own_leg(tables["tls"], tables), tables["tcp"]
+    if hellos.empty or tcp.empty:
+        return []
+    last = tcp["client_last_record"] == _ALERT_RECORD
+    left = (tcp["client_fin"].fillna(0) > 0) | (tcp["client_rst"].fillna(0) > 0)
+    quiet = tcp[(last & left).fillna(False)][["source", "stream", "client_sent", "last_frame"]]
+    if quiet.empty:
+        return []
+    answered = where(hellos[hellos["server_hello_ms"].notna()], "sni", matters)
+    joined = answered.merge(quiet, on=["source", "stream"])
+    # a Finished before the alert would make it the close_notify of a session that was fine
+    joined = joined[(joined["client_sent"] - joined["hello_bytes"] <= _ALERT_SENT).fillna(False)]
+    note = "the client's only word after the ServerHello is an alert (19 octets), then it leaves"
+    return [
+        _refused(row, row["sni"], "hidden", packet_evidence([row], note, ("frame", "last_frame")))
+        for row in records(joined)
+    ]
+
+
+def _refused(leaf: Record, host: str, reason: str, evidence: tuple[Evidence, ...]) -> Refused:
+    issuer = leaf.get("issuer")
+    return Refused(
+        host=host,
+        reason=reason,
+        issuer=issuer,
+        inspector=inspector_of(f"{issuer} {leaf.get('root') or ''}") if issuer else None,
+        foreign=foreign_issuer(issuer),
+        not_before=leaf.get("not_before"),
+        not_after=leaf.get("not_after"),
+        time=leaf.get("started") or leaf.get("time"),
+        evidence=evidence,
+    )

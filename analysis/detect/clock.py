@@ -1,0 +1,134 @@
+"""device.clock_skew: the machine's clock is wrong.
+
+The Date header of clean answers against the machine's own time of their arrival:
+several answers, all off by the same, on a clock that ticks.  Only answers with
+the edge's mark count: a cache or a portal may send any Date.  The clock facts
+that the capture took itself count as well.
+Source: RFC 9110 section 6.6.1; detection notes 12 and 15.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+
+from analysis.detect.once import once
+from analysis.detect.support import (
+    MAX_EVIDENCE,
+    Record,
+    counted,
+    earned,
+    finding,
+    flow_evidence,
+    matters,
+    noted,
+    ranked,
+    records,
+    where,
+)
+from analysis.knowledge import threshold
+from analysis.model.diagnosis import Evidence, Finding
+from analysis.model.frames import Tables
+
+_COLUMNS = [
+    *("source", "flow", "host", "status", "started"),
+    *("date", "response_start", "from_cache", "headers"),
+]
+_MOST = 2000
+"""Answers looked at: a clock is known after a few."""
+_LEAST = 3
+"""Answers that must agree: one may be old or from another server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skew:
+    """`ahead_s` is how far the machine's clock is ahead of the service's (negative: behind)."""
+
+    ahead_s: float
+    rows: tuple[Record, ...]
+    evidence: tuple[Evidence, ...]
+
+
+@once
+def clock_skew(tables: Tables) -> Skew | None:
+    """How wrong the clock is; None when it is right or cannot be told."""
+    return _from_answers(tables) or _from_snapshot(tables)
+
+
+def _from_answers(tables: Tables) -> Skew | None:
+    http = tables["http"]
+    if http.empty:
+        return None
+    dated = http[http["date"].notna() & http["cf_ray"].notna() & http["response_start"].notna()]
+    rows = [
+        row
+        for row in records(where(dated, "host", matters)[_COLUMNS].head(_MOST))
+        if not row["from_cache"] and not _aged(row) and (row["status"] or 0) < 500
+    ]
+    ticks = {row["date"] for row in rows}
+    if len(rows) < _LEAST or len(ticks) < 2:
+        return None  # a Date that never changes is not a clock
+    ahead = [row["response_start"] - row["date"] for row in rows]
+    middle = median(ahead)
+    agree = [
+        (row, value)
+        for row, value in zip(rows, ahead, strict=True)
+        if abs(value - middle) <= threshold("clock_agree_s")
+    ]
+    if abs(middle) < threshold("clock_skew_s") or len(agree) < 0.75 * len(rows):
+        return None
+    chosen = tuple(row for row, _ in agree)
+    return Skew(middle, chosen, flow_evidence(chosen[:MAX_EVIDENCE], "Date against arrival"))
+
+
+def _aged(row: Record) -> bool:
+    """The answer lay in a cache: its Date is that of its making."""
+    return any(text.lower().startswith("age:") for text in row["headers"] or ())
+
+
+def _from_snapshot(tables: Tables) -> Skew | None:
+    """Host rows of section clock, ``offset_s``: local time minus the time of a time server."""
+    for row in records(where(tables["host"], "section", lambda name: name == "clock")):
+        if row["name"] != "offset_s":
+            continue
+        try:
+            ahead = float(row["value"] or "")
+        except ValueError:
+            continue
+        if math.isfinite(ahead) and abs(ahead) >= threshold("clock_skew_s"):
+            note = f"clock {row['value'][:20]} s ahead of its time server"
+            return Skew(ahead, (), (noted(row["source"] or "", note),))
+    return None
+
+
+def find_device_clock_skew(tables: Tables) -> Iterator[Finding]:
+    skew = clock_skew(tables)
+    if skew is None:
+        return
+    hosts = ranked(row["host"] for row in skew.rows)
+    amount = _span(abs(skew.ahead_s))
+    where_to = "ahead of" if skew.ahead_s > 0 else "behind"
+    yield finding(
+        "device.clock_skew",
+        f"This machine's clock is {amount} {where_to} the time that the service's own answers "
+        f"carry ({counted(len(skew.rows), 'answer')})."
+        if skew.rows
+        else f"This machine's clock is {amount} {where_to} its time server.",
+        confidence=earned(0.8, (len(skew.rows) >= 6, 0.4), (abs(skew.ahead_s) > 3600, 0.5)),
+        subjects=hosts,
+        count=max(len(skew.rows), 1),
+        times=[row["started"] for row in skew.rows],
+        evidence=skew.evidence,
+        in_short=f"{amount} {'ahead' if skew.ahead_s > 0 else 'behind'}",
+        measurements={"ahead_s": round(skew.ahead_s, 1), "n": len(skew.rows)},
+    )
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= 2 * size or (unit != "minute" and seconds >= size):
+            number = round(seconds / size)
+            return f"{number} {unit}" + ("" if number == 1 else "s")
+    return f"{seconds:.0f} seconds"

@@ -1,0 +1,136 @@
+"""dns.hosts_file: a name was reached without a lookup, at an address that is not the service's.
+
+The capture shows lookups of other names of ChatGPT, but none for this one, and
+the connection goes to a private or null address, or to a public one outside the
+service's published ranges, and fails there.  An address that works is split DNS
+or a local service; one looked up before the capture began is possible and said.
+Source: detection notes 15; Cloudflare errors 1003 and 1034.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from analysis.detect.dns_answers import is_bogus, working_addresses
+from analysis.detect.path_answers import fronted
+from analysis.detect.support import (
+    MAX_EVIDENCE,
+    counted,
+    earned,
+    effect,
+    finding,
+    matters,
+    noted,
+    packet_evidence,
+    ranked,
+    records,
+    rule_of,
+    where,
+    without_own_leg,
+)
+from analysis.knowledge.addresses import Address, address, in_group, vendor_of_address
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Evidence, Finding
+from analysis.model.frames import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Misled:
+    """One connection to a host at an address that no lookup in the capture gave."""
+
+    host: str
+    place: Address
+    time: float | None
+    evidence: tuple[Evidence, ...]
+
+
+def _looked_up(tables: Tables) -> tuple[set[str], set[str]]:
+    """Names of ChatGPT asked for in the capture, and all addresses that any answer gave."""
+    dns = tables["dns"]
+    if dns.empty:
+        return set(), set()
+    names = set(where(dns, "qname", matters)["qname"])
+    given = {text for found in dns["answers"].dropna() for text in found}
+    return names, given
+
+
+def misled(tables: Tables) -> list[Misled]:
+    """Failed connections that only a hosts file, or an older lookup, explains."""
+    names, given = _looked_up(tables)
+    if not names:
+        return []  # the capture shows no lookups at all: nothing follows from a missing one
+    found = [*_by_packets(tables), *_by_recorder(tables)]
+    return [
+        item
+        for item in found
+        if item.host not in names
+        and str(item.place) not in given
+        and item.place not in working_addresses(tables)
+        and not vendor_of_address(item.place)
+        and _foreign(item)
+    ]
+
+
+def _foreign(item: Misled) -> bool:
+    rule = rule_of(item.host)
+    if rule is None or rule.wildcard:
+        return False
+    if is_bogus(item.place):
+        return True
+    groups = ("cloudflare", "openai", "voice", "fake-ip", "documentation")
+    return fronted(item.host) and not any(in_group(group, item.place) for group in groups)
+
+
+def _by_packets(tables: Tables) -> list[Misled]:
+    hellos, tcp = without_own_leg(tables["tls"], tables), tables["tcp"]
+    if hellos.empty or tcp.empty:
+        return []
+    failed = hellos[hellos["server_hello_ms"].isna() | hellos["alert"].notna()]
+    failed = where(failed, "sni", matters)
+    plain = tcp[tcp["connect_host"].isna()][["source", "stream"]]
+    rows = records(failed.merge(plain, on=["source", "stream"]))
+    return [
+        Misled(row["sni"], place, row["time"], packet_evidence([row], "ClientHello to that place"))
+        for row in rows
+        if (place := address(row["server"] or "")) is not None
+    ]
+
+
+def _by_recorder(tables: Tables) -> list[Misled]:
+    found = []
+    for row in records(where(tables["connections"], "host", matters)):
+        place = address(row["address"] or "")
+        if row["error_stage"] in ("tcp", "tls") and row["via"] is None and place is not None:
+            note = f"connection {row['connection']} to {row['host']} at {place}: {row['error']}"
+            piece = noted(row["source"] or "", note)
+            found.append(Misled(row["host"], place, row["started"], (piece,)))
+    return found
+
+
+def misled_hosts(tables: Tables) -> frozenset[str]:
+    return frozenset(item.host for item in misled(tables))
+
+
+def find_dns_hosts_file(tables: Tables) -> Iterator[Finding]:
+    found = misled(tables)
+    if not found:
+        return
+    hosts = ranked(item.host for item in found)
+    places = tuple(dict.fromkeys(str(item.place) for item in found))
+    bogus = all(is_bogus(item.place) for item in found)
+    local = all(item.place.is_loopback or item.place.is_unspecified for item in found)
+    yield finding(
+        "dns.hosts_file",
+        f"{counted(len(found), 'connection')} to {some(hosts)} went to {some(places)}, "
+        f"{'not an address of the service' if bogus else 'outside its published ranges'}, and "
+        "failed. Other names were looked up, this one was not: a hosts file most likely names it.",
+        confidence=earned(0.5, (bogus, 0.3), (local, 0.4), (len(found) > 1, 0.3)),
+        subjects=hosts,
+        severity=effect(hosts[0]),
+        count=len(found),
+        times=[item.time for item in found],
+        evidence=[piece for item in found[:MAX_EVIDENCE] for piece in item.evidence],
+        in_short=some(places),
+        measurements={"addresses": list(places)},
+    )

@@ -1,0 +1,243 @@
+"""proxy.denied and proxy.auth_required: the proxy itself turns the request away.
+
+From CONNECT answered with an error (in clear, or in the words of whoever asked),
+from an error or block page without the edge's mark that names a product or comes
+from a known proxy, and from the browser's own error codes.  A refusal that a
+later try heals is nothing: a login takes one 407.  A refusal by the service's
+edge carries cf-ray and is none of it.
+Source: RFC 9110 sections 9.3.6 and 15.5.8; detection notes 10 and 16; errors table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from analysis.detect.once import once
+from analysis.detect.path_answers import (
+    before_the_edge,
+    block_page,
+    judged_elsewhere,
+    named_product,
+    net_error,
+)
+from analysis.detect.support import (
+    MAX_EVIDENCE,
+    Record,
+    counted,
+    earned,
+    effect,
+    finding,
+    flow_evidence,
+    matters,
+    noted,
+    packet_evidence,
+    ranked,
+    records,
+    where,
+    without_own_leg,
+)
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Evidence, Finding
+from analysis.model.frames import Tables
+
+LOGIN = 407
+_REFUSALS = (403, 502, 503, 504)
+_CONNECT_REFUSED = re.compile(r"refused HTTP CONNECT request: (\d{3})")
+_LOGIN_ERRORS = ("ERR_PROXY_AUTH_UNSUPPORTED", "ERR_PROXY_AUTH_REQUESTED")
+_DENIED_ERRORS = ("ERR_TUNNEL_CONNECTION_FAILED",)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One request that a proxy turned away: by which status, and who says so."""
+
+    host: str
+    status: int | None
+    vendor: str | None
+    surely: bool
+    time: float | None
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def login(self) -> bool:
+        return self.status == LOGIN
+
+
+@once
+def refusals(tables: Tables) -> list[Refusal]:
+    """All of them, of any status; what a later try healed is left out."""
+    found = [*_in_packets(tables), *_in_connections(tables), *_in_exchanges(tables)]
+    return [refusal for refusal in found if matters(refusal.host)]
+
+
+def _in_packets(tables: Tables) -> Iterator[Refusal]:
+    tcp = without_own_leg(tables["tcp"], tables)
+    if tcp.empty:
+        return
+    asked = records(tcp[tcp["connect_host"].notna() & tcp["connect_status"].notna()])
+    granted: dict[tuple[str, str], float] = {}
+    for row in asked:
+        if 200 <= row["connect_status"] < 300:
+            key = (row["client"] or "", row["connect_host"])
+            granted[key] = max(granted.get(key, 0.0), row["first_time"] or 0.0)
+    for row in asked:
+        later = granted.get((row["client"] or "", row["connect_host"]), -1.0)
+        if row["connect_status"] < 400 or later >= (row["first_time"] or 0.0):
+            continue
+        note = f"CONNECT {row['connect_host']} answered with {row['connect_status']}"
+        pieces = packet_evidence([row], note, ("first_frame", "last_frame"))
+        host = row["connect_host"].rpartition(":")[0]
+        yield Refusal(host, row["connect_status"], None, True, row["first_time"], pieces)
+
+
+def _in_connections(tables: Tables) -> Iterator[Refusal]:
+    """CONNECT refused to chatpath or mitmproxy itself, which then went on through that proxy."""
+    rows = records(where(tables["connections"], "host", matters))
+    worked: dict[str, float] = {}
+    for row in rows:
+        if row["tls_ms"] is not None and row["error"] is None:
+            worked[row["host"]] = max(worked.get(row["host"], 0.0), row["started"] or 0.0)
+    for row in rows:
+        status = _CONNECT_REFUSED.search(row["error"] or "")
+        if status and worked.get(row["host"], -1.0) < (row["started"] or 0.0):
+            note = f"connection {row['connection']}: {row['error']}"
+            piece = noted(row["source"] or "", note)
+            yield Refusal(row["host"], int(status[1]), None, True, row["started"], (piece,))
+
+
+def _in_exchanges(tables: Tables) -> Iterator[Refusal]:
+    http = where(tables["http"], "host", matters)
+    # the edge's own answers cannot be a proxy's: most exchanges need no second look
+    odd = http["error"].notna() | (http["cf_ray"].isna() & http["status"].notna())
+    rows = records(http[odd])
+    if not rows:
+        return
+    elsewhere = judged_elsewhere(tables)
+    through = _proxied(tables)
+    worked: dict[tuple[str, str, str], float] = {}
+    fine = http[(http["status"] < 400).fillna(False) & http["cf_ray"].notna()]
+    for row in records(fine[["method", "host", "path", "started"]]):
+        worked[_what(row)] = max(worked.get(_what(row), 0.0), row["started"] or 0.0)
+    reached = {host for _, host, _ in worked}
+    for row in rows:
+        if (row["source"] or "", row["flow"]) in elsewhere or row["upgrade"] == "websocket":
+            continue
+        if worked.get(_what(row), -1.0) >= (row["started"] or 0.0):
+            continue
+        refusal = _answered(row, through, reached) or _failed(row, reached)
+        if refusal:
+            yield refusal
+
+
+def _what(row: Record) -> tuple[str, str, str]:
+    return row["method"] or "", row["host"], (row["path"] or "").partition("?")[0]
+
+
+def _answered(row: Record, through: set[str], reached: set[str]) -> Refusal | None:
+    status, vendor = row["status"], None
+    if status in _REFUSALS:
+        vendor = named_product(row)
+        known = (row["connection"] or "") in through or bool(row["via"])
+        surely = vendor is not None or known
+        if not (vendor or (before_the_edge(row) and (known or row["host"] in reached))):
+            return None
+    elif status == LOGIN:
+        vendor, surely = named_product(row), True
+    elif status is not None and status < 400 and before_the_edge(row):
+        vendor, surely = block_page(row), True
+        if vendor is None:
+            return None
+    else:
+        return None
+    pieces = flow_evidence([row], f"answered with {status}, not by the service")
+    return Refusal(row["host"], status, vendor, surely, row["started"], pieces)
+
+
+def _failed(row: Record, reached: set[str]) -> Refusal | None:
+    """What the browser, or mitmproxy in front of a proxy, says of an exchange without answer."""
+    code = net_error(row)
+    told = _CONNECT_REFUSED.search(row["error"] or "")
+    if told:
+        status: int | None = int(told[1])
+    elif code in _LOGIN_ERRORS:
+        status = LOGIN
+    elif code in _DENIED_ERRORS and row["host"] not in reached:
+        status = None
+    else:
+        return None
+    pieces = flow_evidence([row], row["error"])
+    return Refusal(row["host"], status, None, told is not None, row["started"], pieces)
+
+
+def _proxied(tables: Tables) -> set[str]:
+    """Ids of connections that go through a proxy of the network."""
+    frame = tables["connections"]
+    through = frame[frame["via"].notna()] if len(frame) else frame
+    return set(through["connection"].dropna())
+
+
+def find_proxy_denied(tables: Tables) -> Iterator[Finding]:
+    groups: dict[str | None, list[Refusal]] = {}
+    for refusal in refusals(tables):
+        if not refusal.login:
+            groups.setdefault(refusal.vendor, []).append(refusal)
+    if len(groups) > 1 and None in groups:
+        # what does not name itself beside what does is the same proxy
+        rest = groups.pop(None)
+        groups[next(iter(groups))] += rest
+    for vendor, found in groups.items():
+        hosts = ranked(refusal.host for refusal in found)
+        statuses = _statuses(found)
+        by = f" by {vendor}" if vendor else " by a proxy on the path"
+        yield finding(
+            "proxy.denied",
+            f"{counted(len(found), 'request')} for {some(hosts)} turned away{by}"
+            + (f" with {statuses}" if statuses else "")
+            + ", not by the service: its edge left no mark on the answer.",
+            confidence=earned(
+                0.6,
+                (vendor is not None, 0.6),
+                (any(refusal.surely for refusal in found), 0.5),
+                (len(found) > 1, 0.2),
+            ),
+            subjects=hosts,
+            severity=effect(hosts[0]),
+            vendor=vendor,
+            count=len(found),
+            times=[refusal.time for refusal in found],
+            evidence=_evidence(found),
+            in_short=f"answered with {statuses}" if statuses else "tunnel refused",
+            measurements={"statuses": sorted({r.status for r in found if r.status is not None})},
+        )
+
+
+def find_proxy_auth_required(tables: Tables) -> Iterator[Finding]:
+    found = [refusal for refusal in refusals(tables) if refusal.login]
+    if not found:
+        return
+    hosts = ranked(refusal.host for refusal in found)
+    yield finding(
+        "proxy.auth_required",
+        f"The proxy asks for a login (407) before it lets anything through to {some(hosts)}, "
+        f"{counted(len(found), 'time')}, and no later request gave one.",
+        confidence=earned(
+            0.8, (len(found) > 1, 0.4), (any(refusal.surely for refusal in found), 0.4)
+        ),
+        subjects=hosts,
+        severity=effect(hosts[0]),
+        vendor=next((refusal.vendor for refusal in found if refusal.vendor), None),
+        count=len(found),
+        times=[refusal.time for refusal in found],
+        evidence=_evidence(found),
+        in_short="407 Proxy Authentication Required",
+    )
+
+
+def _statuses(found: list[Refusal]) -> str:
+    return some(sorted({str(refusal.status) for refusal in found if refusal.status is not None}))
+
+
+def _evidence(found: list[Refusal]) -> list[Evidence]:
+    return [piece for refusal in found[:MAX_EVIDENCE] for piece in refusal.evidence]

@@ -1,0 +1,132 @@
+"""tls.cert_invalid and tls.intercept_breaks: a certificate was refused, and by whose doing.
+
+Where the issuer is an inspection product's, or of no public authority while the
+refusal is about the authority, TLS inspection is what breaks; expiry, a wrong
+name or revocation of a certificate nobody re-signed is tls.cert_invalid.  A
+refusal of chatpath's own CA is neither.  An encrypted alert in place of the
+client's Finished says that the certificate was refused, not why; inspection is
+the usual reason, and another client that works to the same host (a pinned app
+beside a browser) makes it likelier.  Alerts in clear beside a certificate that
+nobody re-signed are judged with the other alerts, in packets.
+Source: detection notes 5.1 and 5.3, RFC 8446 section 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.detect.certificates import Refused, refused_certificates
+from analysis.detect.clock import clock_skew
+from analysis.detect.support import (
+    MAX_EVIDENCE,
+    counted,
+    earned,
+    effect,
+    finding,
+    ranked,
+)
+from analysis.knowledge.wording import some
+from analysis.model.diagnosis import Finding
+from analysis.model.frames import Tables
+
+_READING = {
+    "name": "made for another name",
+    "date": "outside its validity",
+    "authority": "of an authority that the client does not know",
+    "revoked": "revoked",
+    "other": "not accepted",
+}
+
+
+_LEAST_HIDDEN = 2
+"""Refusals that say nothing but their length must repeat."""
+
+
+def _inspected(item: Refused) -> bool:
+    if item.reason == "hidden":
+        return True
+    return item.inspector is not None or (item.foreign and item.reason in ("authority", "other"))
+
+
+def find_tls_intercept_breaks(tables: Tables) -> Iterator[Finding]:
+    groups: dict[str | None, list[Refused]] = {}
+    for item in refused_certificates(tables):
+        if _inspected(item):
+            groups.setdefault(item.inspector, []).append(item)
+    for vendor, found in groups.items():
+        hosts = ranked(item.host for item in found)
+        issuers = tuple(dict.fromkeys(item.issuer for item in found if item.issuer))
+        hidden = all(item.reason == "hidden" for item in found)
+        if hidden and len(found) < _LEAST_HIDDEN:
+            continue
+        yield finding(
+            "tls.intercept_breaks",
+            _summary(found, hosts, vendor, issuers),
+            confidence=earned(
+                0.5 if hidden else 0.7,
+                (vendor is not None, 0.6),
+                (any(item.reason == "authority" for item in found), 0.4),
+                (len(found) > 1, 0.2),
+            ),
+            subjects=hosts,
+            severity=effect(hosts[0]),
+            vendor=vendor,
+            count=len(found),
+            times=[item.time for item in found],
+            evidence=[piece for item in found[:MAX_EVIDENCE] for piece in item.evidence],
+            in_short=some(issuers, 2),
+            measurements={"issuers": list(issuers[:10])},
+        )
+
+
+def _summary(
+    found: list[Refused], hosts: tuple[str, ...], vendor: str | None, issuers: tuple[str, ...]
+) -> str:
+    failed = f"{counted(len(found), 'connection')} to {some(hosts)}"
+    if vendor or issuers:
+        who = vendor or f"an authority that is not public ({some(issuers)})"
+        return (
+            f"{failed} failed because the certificate is signed by {who}: TLS inspection is on the "
+            "path, and the client refuses its certificate."
+        )
+    return (
+        f"{failed} ended with an encrypted alert of the client in place of its Finished, each "
+        "time: it refuses the certificate, most likely one that TLS inspection made."
+    )
+
+
+def find_tls_cert_invalid(tables: Tables) -> Iterator[Finding]:
+    groups: dict[str, list[Refused]] = {}
+    for item in refused_certificates(tables):
+        if not _inspected(item):
+            groups.setdefault(item.reason, []).append(item)
+    for reason, found in groups.items():
+        hosts = ranked(item.host for item in found)
+        skewed = reason == "date" and clock_skew(tables) is not None
+        dates = reason == "date" and any(map(_outside, found))
+        issuers = tuple(dict.fromkeys(item.issuer for item in found if item.issuer))
+        signed = f" (signed by {some(issuers, 2)})" if issuers else ""
+        yield finding(
+            "tls.cert_invalid",
+            f"{counted(len(found), 'connection')} to {some(hosts)} failed because the certificate"
+            f"{signed} is {_READING[reason]}.",
+            confidence=earned(
+                0.75, (len(found) > 1, 0.3), (skewed or dates, 0.5), (bool(issuers), 0.2)
+            ),
+            subjects=hosts,
+            severity=effect(hosts[0]),
+            count=len(found),
+            times=[item.time for item in found],
+            evidence=[piece for item in found[:MAX_EVIDENCE] for piece in item.evidence],
+            explained_by="device.clock_skew" if skewed else None,
+            in_short=_READING[reason],
+            measurements={"reason": reason, "issuers": list(issuers[:10])},
+        )
+
+
+def _outside(item: Refused) -> bool:
+    """The capture's own clock says that the certificate is not valid."""
+    if item.time is None:
+        return False
+    early = item.not_before is not None and item.time < item.not_before
+    return early or (item.not_after is not None and item.time > item.not_after)
