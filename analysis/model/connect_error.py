@@ -1,7 +1,8 @@
-"""What mitmproxy's words say of a connection that could not be opened.
+"""What the words of mitmproxy and of Chromium say of a connection that could not be opened.
 
-They are those of asyncio and of the system's resolver (EAI codes: -2 no such
-name, -3 try again, -5 no address; 11001 on Windows).
+mitmproxy's are those of asyncio and of the system's resolver (EAI codes: -2 no
+such name, -3 try again, -5 no address; 11001 on Windows).  Chromium's are the
+names of its net_error_list.h (``net::ERR_NAME_NOT_RESOLVED``).
 """
 
 from __future__ import annotations
@@ -18,9 +19,25 @@ _DNS_WORDS = (
     "Errno -5",
     "Errno 11001",
     "name resolution",
+    "ERR_NAME_",
+    "ERR_DNS_",
+    "ERR_ICANN_NAME_COLLISION",
 )
-_DNS_AGAIN = ("Errno -3", "Temporary failure", "Errno 11002")
+_DNS_AGAIN = (
+    *("Errno -3", "Temporary failure", "Errno 11002"),
+    *("ERR_NAME_RESOLUTION_FAILED", "ERR_DNS_TIMED_OUT", "ERR_DNS_SERVER_FAILED"),
+)
 _PROXY_WORDS = ("upstream", "proxy", "407")
+# errors that a browser gives only before a request was sent; a reset or a close says no stage
+_NET_STAGES = {
+    "dns": ("ERR_NAME_", "ERR_DNS_", "ERR_ICANN_NAME_COLLISION"),
+    "proxy": ("ERR_PROXY_", "ERR_TUNNEL_", "ERR_SOCKS_", "ERR_MANDATORY_PROXY_"),
+    "tls": ("ERR_SSL_", "ERR_CERT_", "ERR_TLS", "ERR_ECH_", "ERR_INSECURE_RESPONSE"),
+    "tcp": (
+        *("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_FAILED", "ERR_CONNECTION_TIMED_OUT"),
+        *("ERR_ADDRESS_UNREACHABLE", "ERR_ADDRESS_INVALID"),
+    ),
+}
 
 
 def tries(error: str) -> list[str]:
@@ -35,6 +52,14 @@ def error_stage(error: str, *, via: bool) -> str:
     if via and any(word in error.lower() for word in _PROXY_WORDS):
         return "proxy"
     return "tcp"
+
+
+def net_error_stage(error: str) -> str | None:
+    """dns, tcp, tls or proxy for an error that only opening a connection gives; else None."""
+    for stage, names in _NET_STAGES.items():
+        if any(name in error for name in names):
+            return stage
+    return error_stage(error, via=False) if never_opened(error) else None
 
 
 def never_opened(error: str) -> bool:

@@ -9,6 +9,7 @@ from analysis.model.errors import InputError
 from analysis.model.frames import Tables, concat
 from analysis.read.bundle import is_bundle, read_bundle
 from analysis.read.flows import looks_like_flows, read_flows
+from analysis.read.har import looks_like_har, read_har
 from analysis.read.packets import looks_like_packets, read_packets
 
 _ZIP = b"PK\x03\x04"
@@ -61,6 +62,8 @@ def read_source(path: Path, *, shared: bool = False) -> Tables:
 def _read_file(path: Path, first: bytes, prefix: str) -> Tables:
     if not first:
         raise InputError(f"{path} is empty; save the capture again.")
+    if looks_like_har(first):
+        return read_har(path)
     if looks_like_packets(first):
         return read_packets(path)
     if first.startswith(_ZIP):
