@@ -16,6 +16,8 @@ from analysis.knowledge.secrets import looks_secret, redact_text
 from analysis.model.error_text import is_camel_word, without_quotations
 
 MAX_MESSAGE = 300
+_RESETS = ("clears_in", "resets_in_seconds", "resets_at", "resets_after")
+_MOMENT = re.compile(r"[0-9][0-9T:.Z+-]{0,40}\Z")  # seconds, or a moment of RFC 3339
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,79}\Z")
 
 
@@ -39,7 +41,7 @@ def json_error(payload: dict[str, object], *, failed: bool) -> JsonError:
         or kind
         or _bare_code(payload.get("error")),
         kind,
-        next(_sentences(payload, holders, failed=failed), None),
+        _with_reset(next(_sentences(payload, holders, failed=failed), None), holders),
         _first_code(holders, "param"),
     )
 
@@ -58,6 +60,16 @@ def _error_holders(payload: dict[str, object], *, failed: bool) -> Iterator[dict
 def _first_code(holders: list[dict[str, object]], *keys: str) -> str | None:
     words = (code_word(holder.get(key)) for holder in holders for key in keys)
     return next((word for word in words if word), None)
+
+
+def _with_reset(said: str | None, holders: list[dict[str, object]]) -> str | None:
+    """The sentence with the end of a limit, which the service gives beside it."""
+    for holder in holders:
+        for key in _RESETS:
+            value = holder.get(key)
+            if isinstance(value, (int, float, str)) and _MOMENT.match(str(value)):
+                return f"{said or ''} ({key} {value})".strip()[: MAX_MESSAGE + 60]
+    return said
 
 
 def code_word(value: object) -> str | None:
