@@ -28,8 +28,8 @@ from analysis.knowledge.error_rules import Answer, ErrorRule, Step, meaning, ste
 from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Severity, utc
 from analysis.model.frames import Tables
+from analysis.model.status_page import STATUS_HOSTS
 
-STATUS_HOST = "status.openai.com"
 _STORAGE = (".oaiusercontent.com", ".blob.core.windows.net")
 _TELLING = ("error_code", "error_type", "error_message", "job_state", "cf_mitigated")
 MAX_ANSWERS = 50_000
@@ -69,7 +69,7 @@ def storage(host: str) -> bool:
 
 
 def _concerns(host: str) -> bool:
-    return (of_service(host) or storage(host)) and host != STATUS_HOST
+    return (of_service(host) or storage(host)) and host not in STATUS_HOSTS
 
 
 @once

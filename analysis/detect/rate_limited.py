@@ -16,13 +16,13 @@ from analysis.detect.error_answers import Told, about, claim, says, statuses
 from analysis.detect.rate_storm import self_made
 from analysis.detect.support import earned, times_over
 from analysis.knowledge.wording import some
-from analysis.model.diagnosis import Finding, Severity
+from analysis.model.diagnosis import Finding, Severity, utc
 from analysis.model.frames import Tables
 
 _EDGE = ("cf_1015",)
 _API = ("api_429_quota", "api_429_rate", "api_429_slow")
 _RESET = re.compile(
-    r"(?:clears_in|resets_in_seconds|resets_at|resets_after)\W{0,4}([0-9][0-9T:.Z+-]{0,40})"
+    r"(?:clears_in|resets_in_seconds|resets_at|resets_after|until)\W{1,4}([0-9][0-9T:.Z+-]{0,40})"
 )
 
 
@@ -40,8 +40,10 @@ def _reset(items: list[Told]) -> str:
             return f"after {after} s" if after.isdigit() else f"at {after}"
         found = _RESET.search(item.row["error_message"] or "")
         if found:
-            plain = found[1].isdigit() and len(found[1]) < 9
-            return f"after {found[1]} s" if plain else f"at {found[1]}"
+            moment = found[1].rstrip(".")
+            if moment.isdigit() and len(moment) < 9:
+                return f"after {moment} s"
+            return f"at {utc(float(moment)) if moment.isdigit() else moment}"
     return ""
 
 

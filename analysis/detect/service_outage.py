@@ -55,8 +55,17 @@ def outage(tables: Tables) -> list[Told]:
         share = len(kinds) / max(1, len(kinds | _asked_since(tables, lasting)))
         return lasting if share >= threshold("outage_share") else []
     tries = len(lasting) >= threshold("outage_tries")
-    page = all(item.needed and item.rule.finding == "service.outage" for item in lasting)
-    return lasting if tries and page and not _answered_since(tables, lasting) else []
+    return (
+        lasting
+        if tries and all(map(_stops_all, lasting)) and not _answered_since(tables, lasting)
+        else []
+    )
+
+
+def _stops_all(item: Told) -> bool:
+    """The edge finds no origin for what is needed, or the page itself fails."""
+    edge = item.needed and item.rule.finding == "service.outage"
+    return edge or (item.step is not None and item.step.name == "page")
 
 
 def _since(tables: Tables, lasting: list[Told]) -> list[Record]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from analysis.detect.error_answers import STATUS_HOST
 from analysis.detect.once import once
 from analysis.detect.reach import cancelled
 from analysis.detect.support import (
@@ -24,8 +23,11 @@ from analysis.detect.support import (
 )
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.status_page import STATUS_HOSTS
 
-_SERIOUS = ("major", "critical", "outage")
+_SERIOUS = ("indicator major", "indicator critical", "(major)", "(critical)")
+_PARTS = ("chatgpt", "conversations", "login", "responses")
+"""Components without which ChatGPT does not answer; others may fail beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Incident:
 
 
 def _pages(tables: Tables) -> list[Record]:
-    return records(where(tables["http"], "host", lambda host: host == STATUS_HOST))
+    return records(where(tables["http"], "host", STATUS_HOSTS.__contains__))
 
 
 @once
@@ -50,8 +52,13 @@ def incidents(tables: Tables) -> list[Incident]:
             word = line.lower().replace("_", " ")
             if "operational" in word or word.rpartition(" ")[2] in ("none", "ok", ""):
                 continue
-            found[line] = Incident(row, line[:120], any(mark in word for mark in _SERIOUS))
+            found[line] = Incident(row, line[:120], _is_serious(word))
     return list(found.values())
+
+
+def _is_serious(line: str) -> bool:
+    part, _, state = line.rpartition(": ")
+    return any(mark in line for mark in _SERIOUS) or (part in _PARTS and "outage" in state)
 
 
 def find_service_status_unknown(tables: Tables) -> Iterator[Finding]:
@@ -62,7 +69,7 @@ def find_service_status_unknown(tables: Tables) -> Iterator[Finding]:
         if not row["status_page"]
         and ((row["status"] or 0) >= 400 or (row["error"] and not cancelled(row["error"])))
     ]
-    lost = where(tables["connections"], "host", lambda host: host == STATUS_HOST)
+    lost = where(tables["connections"], "host", STATUS_HOSTS.__contains__)
     refused = records(lost[lost["error_stage"].notna()]) if len(lost) else []
     if any(row["status_page"] for row in pages) or not unread + refused:
         return
@@ -71,7 +78,7 @@ def find_service_status_unknown(tables: Tables) -> Iterator[Finding]:
         f"The status page did not answer ({times_over(len(unread or refused))} tried), so it "
         "neither shows nor excludes an outage.",
         confidence=0.9,
-        subjects=(STATUS_HOST,),
+        subjects=tuple(sorted(STATUS_HOSTS)),
         count=len(unread or refused),
         times=[row["started"] for row in unread or refused],
         evidence=flow_evidence(unread, "the status page did not answer")
