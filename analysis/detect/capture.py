@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analysis.detect.error_answers import about
 from analysis.detect.support import (
     counted,
     finding,
@@ -74,6 +75,13 @@ def find_capture_own_effect(tables: Tables) -> Iterator[Finding]:
             notes.append(f"{counted(len(challenged), 'request')} met a bot challenge")
             evidence += flow_evidence(challenged, "challenged behind the capturing proxy")
             hosts += [row["host"] for row in challenged]
+    signature = [
+        item.row for item in about(tables, "ip.reputation_block") if item.rule.rule == "cf_1010"
+    ]
+    if signature:
+        notes.append(f"{counted(len(signature), 'request')} met a refused signature")
+        evidence += flow_evidence(signature, "refused behind the capturing proxy")
+        hosts += [row["host"] for row in signature]
     connections = tables["connections"]
     if len(connections):
         refused = connections[connections["client_error"].notna()]
