@@ -15,7 +15,16 @@ from analysis.model.diagnosis import Finding, Locus, Severity, Status, Verdict
 
 _LAYERS = ("dns", "device", "tcp", "net", "tls", "quic", "vpn", "proxy", "script", "ws", "sse")
 
-_PARTIAL = frozenset({"ws.dropped", "ws.frames_lost", "ws.stalled", "sse.cut", "sse.buffered"})
+_PARTIAL = frozenset(
+    {
+        "ws.dropped",
+        "ws.frames_lost",
+        "ws.stalled",
+        "sse.cut",
+        "sse.buffered",
+        "file.upload_host_blocked",
+    }
+)
 """Critical, but other parts of ChatGPT go on working: impaired, not blocked."""
 
 _NO_EFFECT = frozenset({"capture.lossy"})
