@@ -6,6 +6,7 @@ import scenes_dns
 import scenes_healthy
 import scenes_latency
 import scenes_scripts
+import scenes_service
 import scenes_ws
 from scene import SCENES, Scene
 
@@ -16,5 +17,6 @@ __all__ = [
     "scenes_healthy",
     "scenes_latency",
     "scenes_scripts",
+    "scenes_service",
     "scenes_ws",
 ]
