@@ -157,7 +157,12 @@ TCP = _schema(
         "octets",
         "longest payload that the client resent and that was never acknowledged",
     ),
-    ("server_ack_ms_min", "float", "ms", "lowest time the server took to acknowledge client data"),
+    (
+        "server_ack_ms_min",
+        "float",
+        "ms",
+        "lowest time the server took to acknowledge client data, of the first 32 that were timed",
+    ),
     ("server_ack_ms_p50", "float", "ms", "median of these; resent data left out"),
     ("server_ack_ms_p95", "float", "ms", "95th percentile of these"),
     (
@@ -188,7 +193,12 @@ TCP = _schema(
         "",
         "frames of the first 8 resets from the sender of the first one",
     ),
-    ("reset_kinds", "list[str]", "", "of these: R or RA, with 0 behind it when the number is 0"),
+    (
+        "reset_kinds",
+        "list[str]",
+        "",
+        "of these: R or RA, with 0 behind it when the sequence number is 0",
+    ),
     ("reset_seqs", "list[int]", "", "of these: sequence numbers as on the wire"),
     ("reset_ip_ttls", "list[int]", "", "of these: IP TTL"),
     (

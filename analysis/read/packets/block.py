@@ -25,7 +25,8 @@ class Block:
 
     `data` ends in `PADDING`. Per packet: `frame` number, `ns` since 1970 (0 when
     the file gives no time), `offset` of its first octet in `data`, `caplen`
-    octets captured, `wirelen` octets on the wire, `link` type (LINKTYPE_ number).
+    octets captured, `wirelen` octets on the wire, `link` type (LINKTYPE_ number),
+    `interface` (pcapng's number within its section, -1 in other files).
     """
 
     data: bytes
@@ -35,6 +36,7 @@ class Block:
     caplen: Ints
     wirelen: Ints
     link: Ints
+    interface: Ints
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -98,4 +98,5 @@ def _block(data: bytes, offsets: Ints, first: int, link: int, layout: _Layout) -
         records["caplen"].astype(np.int64),
         records["wirelen"].astype(np.int64),
         np.full(len(offsets), link, np.int64),
+        np.full(len(offsets), -1, np.int64),
     )

@@ -213,4 +213,4 @@ def _block(buffer: bytes, found: _Found, section: _Section, first: int) -> Block
             timed = mine & common
             ns[timed] = interface.all_ns(ticks[timed])
     frame = np.arange(first, first + len(starts), dtype=np.int64)
-    return Block(data, frame, ns, offset, caplen, wirelen, link)
+    return Block(data, frame, ns, offset, caplen, wirelen, link, number)

@@ -64,6 +64,7 @@ class Segments:
     ns: Ints
     wire: Ints
     ttl: Ints
+    ip_id: Ints
 
 
 def segments_of(block: Block, found: Datagrams, endpoints: Endpoints) -> Segments | None:
@@ -100,6 +101,7 @@ def segments_of(block: Block, found: Datagrams, endpoints: Endpoints) -> Segment
         block.ns[rows],
         block.wirelen[rows],
         found.ttl[rows],
+        found.ip_id[rows],
     )
 
 
@@ -110,7 +112,10 @@ class Runs:
     `latest[d][i]` is the last segment at or before `i` sent in direction `d` (0:
     the lower endpoint), `latest_data` the last of these with payload, -1 for
     none, `latest_renewed` the last that changed its acknowledgement number;
-    `payload[d]` and `wire` sum up octets of payload and on the wire.
+    `payload[d]` and `wire` sum up octets of payload and on the wire, `packets[d]`
+    segments with payload. `longest` is the longest payload of each run, per direction;
+    `data[d]` lists the segments with payload, `renewed[d]` those that changed their
+    acknowledgement number.
     """
 
     begin: list[int]
@@ -120,7 +125,11 @@ class Runs:
     latest_data: tuple[Ints, Ints]
     latest_renewed: tuple[Ints, Ints]
     payload: tuple[Ints, Ints]
+    packets: tuple[Ints, Ints]
     wire: Ints
+    longest: list[tuple[int, int]]
+    data: tuple[Ints, Ints]
+    renewed: tuple[Ints, Ints]
 
 
 def quiet_runs(segments: Segments) -> Runs:
@@ -132,7 +141,7 @@ def quiet_runs(segments: Segments) -> Runs:
     sides = (~segments.upper, segments.upper)
     latest = (_latest(sides[0], index), _latest(sides[1], index))
     finish = segments.seq + segments.length & _WHOLE
-    before = (np.r_[-1, latest[0][:-1]], np.r_[-1, latest[1][:-1]])
+    before: tuple[Ints, Ints] = (np.r_[-1, latest[0][:-1]], np.r_[-1, latest[1][:-1]])
     own = np.where(segments.upper, before[1], before[0])
     other = np.where(segments.upper, before[0], before[1])
     paired = (own >= group) & (other >= group)
@@ -154,23 +163,50 @@ def quiet_runs(segments: Segments) -> Runs:
         & (segments.ack - segments.ack[own] & _WHOLE < _HALF)
         # it acknowledges nothing that was not seen, and nothing of it was acknowledged before
         & (finish[other] - segments.ack & _WHOLE < _HALF)
+        & ~_fills_window(segments, finish, other)
         & ((segments.length == 0) | (finish - segments.ack[other] - 1 & _WHOLE < _HALF - 1))
     )
     edges = np.flatnonzero(np.diff(np.r_[False, quiet, False].astype(np.int8)))
     begin, end = edges[::2], edges[1::2]
     long = end - begin >= MIN_RUN
+    begin, end = begin[long], end[long]
     data = segments.length > 0
     length = np.where(data, segments.length, 0)
+    up, down = np.where(sides[0], length, 0), np.where(sides[1], length, 0)
     return Runs(
-        begin[long].tolist(),
-        end[long].tolist(),
+        begin.tolist(),
+        end.tolist(),
         finish,
         latest,
         (_latest(sides[0] & data, index), _latest(sides[1] & data, index)),
         (_latest(sides[0] & ~again, index), _latest(sides[1] & ~again, index)),
-        (np.cumsum(np.where(sides[0], length, 0)), np.cumsum(np.where(sides[1], length, 0))),
+        (np.cumsum(up), np.cumsum(down)),
+        (np.cumsum(up > 0), np.cumsum(down > 0)),
         np.cumsum(segments.wire),
+        list(zip(_longest(up, begin, end), _longest(down, begin, end), strict=True)),
+        (np.flatnonzero(up), np.flatnonzero(down)),
+        (np.flatnonzero(sides[0] & ~again), np.flatnonzero(sides[1] & ~again)),
     )
+
+
+def _fills_window(segments: Segments, finish: Ints, other: Ints) -> Mask:
+    """Whether a segment may end just where the other side's window does, at any window scale."""
+    flight = finish - segments.ack[other] & _WHOLE
+    window = np.maximum(segments.window[other], 1)
+    times = flight // window
+    power: Mask = (times & (times - 1) == 0) & (times > 0)
+    full: Mask = power & (times * window == flight) & (segments.length > 0)
+    return full
+
+
+def _longest(length: Ints, begin: Ints, end: Ints) -> list[int]:
+    """The highest of each [begin, end), which do not overlap."""
+    if not len(begin):
+        return []
+    edges = np.stack((begin, end), 1).ravel()
+    # the last run may end with the block, where there is nothing to start a slice at
+    found: list[int] = np.maximum.reduceat(np.r_[length, 0], edges)[::2].tolist()
+    return found
 
 
 def _latest(which: Mask, index: Ints) -> Ints:

@@ -13,6 +13,7 @@ _ENDS = SYN | FIN | RST
 
 RETRANSMISSION, OUT_OF_ORDER, LOST_SEGMENT = 1, 2, 4
 DUPLICATE_ACK, ZERO_WINDOW, KEEP_ALIVE, WINDOW_PROBE = 8, 16, 32, 64
+WINDOW_FULL, FAST, SPURIOUS = 128, 256, 512
 
 _FAST_NS = 20_000_000
 """A retransmission this soon after duplicate ACKs is a fast one."""
@@ -38,6 +39,7 @@ class Side:
         "max_acked",
         "next_seq",
         "next_seq_ns",
+        "scale",
         "window",
     )
 
@@ -49,6 +51,8 @@ class Side:
         self.last_ack = 0
         self.last_ack_ns = 0
         self.window = -1
+        self.scale: int | None = None
+        """Shift of the window field (RFC 7323), -1 without the option; None while no SYN told."""
         self.dup_acks = 0
         self.last_marks = 0
 
@@ -103,6 +107,12 @@ def _control(fwd: Side, rev: Side, segment: Segment) -> int:
         marks = ZERO_WINDOW
     if fwd.next_seq and not ends & RST and after(seq, fwd.next_seq):
         marks |= LOST_SEGMENT
+    if length and not ends and rev.scale is not None:
+        # a window is scaled only where both SYNs carried the option (RFC 7323 section 2.2)
+        shift = 0 if -1 in (fwd.scale, rev.scale) else rev.scale
+        edge = rev.last_ack + (rev.window << shift)
+        if (seq + length - edge) & 0xFFFFFFFF == 0:
+            marks |= WINDOW_FULL
     if ends or length > 1:
         return marks
     if seq == (fwd.next_seq - 1 & 0xFFFFFFFF):
@@ -130,11 +140,11 @@ def _repeated(fwd: Side, rev: Side, segment: Segment, reorder_ns: int) -> int:
     if length > 1 and seq == (fwd.next_seq - 1 & 0xFFFFFFFF):
         behind = False  # new data after what may have been a window probe
     if length and rev.last_ack and not after(end, rev.last_ack):
-        return RETRANSMISSION  # spurious: it was acknowledged already
+        return RETRANSMISSION | SPURIOUS
     if not behind:
         return 0
     if rev.dup_acks >= 2 and rev.last_ack == seq and ns - rev.last_ack_ns < _FAST_NS:
-        return RETRANSMISSION  # fast
+        return RETRANSMISSION | FAST
     finish = end + (1 if flags & (SYN | FIN) else 0) & 0xFFFFFFFF
     if ns - fwd.next_seq_ns < reorder_ns and fwd.next_seq != finish:
         return OUT_OF_ORDER

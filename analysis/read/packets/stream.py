@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
+from analysis.read.packets.acks import Acks
 from analysis.read.packets.reassembly import Origin
+from analysis.read.packets.resets import Resets
 from analysis.read.packets.sequence import (
     ACK,
     DUPLICATE_ACK,
+    FAST,
     FIN,
+    KEEP_ALIVE,
     LOST_SEGMENT,
     OUT_OF_ORDER,
     RETRANSMISSION,
     RST,
+    SPURIOUS,
     SYN,
+    WINDOW_FULL,
     ZERO_WINDOW,
+    Segment,
     Side,
 )
 from analysis.read.packets.talk import Direction, Talk
+
+_MSS, _WINDOW_SCALE, _TIMESTAMPS = 2, 3, 8
+_MAX_SCALE = 14  # RFC 7323 section 2.3
 
 
 class Party:
     """One end of a connection."""
 
     __slots__ = (
+        "acks",
         "address",
+        "data_packets",
         "direction",
         "fins",
+        "ip_id",
+        "max_payload",
         "mss",
         "number",
         "payload",
         "payload_ns",
         "port",
         "resets",
+        "retransmissions",
+        "shut_ns",
+        "shut_since",
         "side",
         "synchronised",
+        "timestamps",
         "ttls",
+        "zero_window",
     )
 
     def __init__(self, number: int, address: str, port: int, direction: Direction) -> None:
@@ -49,6 +68,15 @@ class Party:
         self.synchronised = False
         self.mss: int | None = None
         self.ttls: dict[int, int] = {}
+        self.acks = Acks()
+        self.data_packets = 0
+        self.max_payload = 0
+        self.retransmissions = 0
+        self.zero_window = 0
+        self.shut_ns = 0
+        self.shut_since: int | None = None
+        self.ip_id: int | None = None
+        self.timestamps = False
 
     @property
     def sent(self) -> int | None:
@@ -58,6 +86,30 @@ class Party:
         ends = 2 if self.fins else 1  # SYN and FIN take a number each
         octets = (self.side.next_seq - self.side.base_seq & 0xFFFFFFFF) - ends
         return octets if 0 <= octets < 0x80000000 else None
+
+    @property
+    def unacked(self) -> int | None:
+        """Octets of data sent and not acknowledged; None while nothing was acknowledged."""
+        if self.acks.highest is None or not self.side.next_seq:
+            return None
+        octets = self.side.next_seq - self.acks.highest & 0xFFFFFFFF
+        if octets and self.fins:
+            octets -= 1
+        return octets if octets < 0x80000000 else 0
+
+    def opened_window(self, window: int, ns: int, *, shut: bool) -> None:
+        """Note whether this end can take data now; times of a shut window are summed up."""
+        if shut:
+            if self.shut_since is None:
+                self.shut_since = ns
+        elif window and self.shut_since is not None:
+            self.shut_ns += max(0, ns - self.shut_since)
+            self.shut_since = None
+
+    def shut_until(self, ns: int) -> int:
+        """Time its window was shut, in ns; one still shut counts until `ns`."""
+        open_end = 0 if self.shut_since is None else max(0, ns - self.shut_since)
+        return self.shut_ns + open_end
 
     @property
     def usual_ttl(self) -> int | None:
@@ -71,11 +123,14 @@ class Stream:
     __slots__ = (
         "client",
         "duplicate_acks",
+        "fast",
         "fin_by",
         "fin_ns",
         "first_frame",
         "first_ns",
         "initial_rtt",
+        "interface",
+        "keep_alives",
         "last_frame",
         "last_ns",
         "last_payload_ns",
@@ -84,11 +139,11 @@ class Stream:
         "octets",
         "out_of_order",
         "packets",
+        "port_reused",
         "recent_syn_ns",
-        "reset",
-        "reset_by",
-        "retransmissions",
+        "resets",
         "server",
+        "spurious",
         "syn_frame",
         "syn_ns",
         "syn_rtt",
@@ -97,7 +152,7 @@ class Stream:
         "syns",
         "talk",
         "tunnelled",
-        "zero_window",
+        "window_full",
     )
 
     def __init__(self, talk: Talk, client: Party, server: Party) -> None:
@@ -117,13 +172,16 @@ class Stream:
         self.synack_ttl: int | None = None
         self.syn_rtt: int | None = None
         self.initial_rtt = 0
-        self.retransmissions = 0
+        self.fast = 0
+        self.spurious = 0
+        self.window_full = 0
+        self.keep_alives = 0
+        self.port_reused = False
+        self.interface: int | None = None
         self.out_of_order = 0
         self.lost_segments = 0
         self.duplicate_acks = 0
-        self.zero_window = 0
-        self.reset: Origin | None = None
-        self.reset_by: str | None = None
+        self.resets: Resets | None = None
         self.fin_ns: int | None = None
         self.fin_by: str | None = None
         self.last_payload_ns: int | None = None
@@ -135,25 +193,47 @@ class Stream:
         base = sender.side.base_seq
         return base is not None and base != seq
 
-    def control(self, sender: Party, flags: int, seq: int, mss: int | None, packet: Origin) -> None:
+    def control(self, sender: Party, segment: Segment, options: bytes, packet: Origin) -> None:
         """Note a packet with SYN, FIN or RST."""
+        flags = segment.flags
         if flags & SYN:
-            self._syn(sender, flags, seq, mss, packet)
+            self._syn(sender, segment, options, packet)
         if flags & FIN:
             sender.fins += 1
             if self.fin_by is None:
                 self.fin_ns = packet.ns
                 self.fin_by = "client" if sender is self.client else "server"
         if flags & RST:
-            sender.resets += 1
-            if self.reset is None:
-                self.reset = packet
-                self.reset_by = "client" if sender is self.client else "server"
+            self._reset(sender, segment, options, packet)
 
-    def _syn(self, sender: Party, flags: int, seq: int, mss: int | None, packet: Origin) -> None:
+    def _reset(self, sender: Party, segment: Segment, options: bytes, packet: Origin) -> None:
+        sender.resets += 1
+        by = "client" if sender is self.client else "server"
+        if self.resets is None:
+            self.resets = Resets(
+                by,
+                packet,
+                bool(segment.flags & ACK),
+                segment.window,
+                option(options, _TIMESTAMPS) is not None,
+                sender.ip_id,
+                self.client.payload,
+                self.server.payload,
+            )
+        if self.resets.by == by:
+            self.resets.add(packet, segment.flags, segment.seq)
+
+    def awaits(self, sender: Party) -> bool:
+        """Whether the next segment of `sender` is the first after its reset."""
+        resets = self.resets
+        if resets is None or resets.after is not None:
+            return False
+        return sender is (self.client if resets.by == "client" else self.server)
+
+    def _syn(self, sender: Party, segment: Segment, options: bytes, packet: Origin) -> None:
         if sender.direction is not None:
-            sender.direction.begin(seq + 1)
-        if flags & ACK:
+            sender.direction.begin(segment.seq + 1)
+        if segment.flags & ACK:
             if self.synack_frame is None and sender is self.server:
                 self.synack_frame, self.synack_ttl = packet.frame, packet.ttl
                 if self.syns == 1:
@@ -166,12 +246,21 @@ class Stream:
                     self.syn_frame, self.syn_ns = packet.frame, packet.ns
         sender.synchronised = True
         if sender.mss is None:
-            sender.mss = mss
+            sender.mss = maximum_segment_size(options)
+        sender.timestamps |= option(options, _TIMESTAMPS) is not None
+        scale = option(options, _WINDOW_SCALE)
+        sender.side.scale = min(scale[0], _MAX_SCALE) if scale else -1
 
-    def count(self, marks: int) -> None:
+    def count(self, sender: Party, marks: int) -> None:
         """Add what the analysis of a segment found."""
         if marks & RETRANSMISSION:
-            self.retransmissions += 1
+            sender.retransmissions += 1
+            self.fast += marks & FAST != 0
+            self.spurious += marks & SPURIOUS != 0
+        if marks & WINDOW_FULL:
+            self.window_full += 1
+        if marks & KEEP_ALIVE:
+            self.keep_alives += 1
         if marks & OUT_OF_ORDER:
             self.out_of_order += 1
         if marks & LOST_SEGMENT:
@@ -179,11 +268,17 @@ class Stream:
         if marks & DUPLICATE_ACK:
             self.duplicate_acks += 1
         if marks & ZERO_WINDOW:
-            self.zero_window += 1
+            sender.zero_window += 1
 
 
 def maximum_segment_size(options: bytes) -> int | None:
     """The MSS option (RFC 9293 section 3.2)."""
+    body = option(options, _MSS)
+    return int.from_bytes(body) if body is not None and len(body) == 2 else None
+
+
+def option(options: bytes, wanted: int) -> bytes | None:
+    """The body of the first TCP option of kind `wanted`; None when it is not there in full."""
     at = 0
     while at + 1 < len(options):
         kind, length = options[at], options[at + 1]
@@ -194,7 +289,7 @@ def maximum_segment_size(options: bytes) -> int | None:
             continue
         if length < 2:
             return None
-        if kind == 2 and length == 4 and at + 4 <= len(options):
-            return int.from_bytes(options[at + 2 : at + 4])
+        if kind == wanted and at + length <= len(options):
+            return options[at + 2 : at + length]
         at += length
     return None

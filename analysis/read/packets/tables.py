@@ -8,6 +8,7 @@ from analysis.model.frames import frame_of_rows
 from analysis.read.packets.clock import milliseconds, seconds
 from analysis.read.packets.hello import is_grease, printable, version_text
 from analysis.read.packets.ja4 import ja4
+from analysis.read.packets.resets import Resets
 from analysis.read.packets.stream import Stream
 from analysis.read.packets.tls import Handshake
 
@@ -27,7 +28,8 @@ def tls_frame(streams: list[Stream], source: str) -> pd.DataFrame:
 
 
 def _connection(stream: Stream, source: str) -> dict[str, object]:
-    client, server, reset = stream.client, stream.server, stream.reset
+    client, server = stream.client, stream.server
+    both = client.synchronised and server.synchronised
     return {
         "source": source,
         "stream": stream.number,
@@ -50,19 +52,38 @@ def _connection(stream: Stream, source: str) -> dict[str, object]:
         "syns": stream.syns,
         "syn_rtt_ms": milliseconds(stream.syn_rtt),
         "initial_rtt_ms": milliseconds(stream.initial_rtt or None),
-        "retransmissions": stream.retransmissions,
+        "retransmissions": client.retransmissions + server.retransmissions,
+        "client_retransmissions": client.retransmissions,
+        "server_retransmissions": server.retransmissions,
+        "fast_retransmissions": stream.fast,
+        "spurious_retransmissions": stream.spurious,
         "out_of_order": stream.out_of_order,
         "lost_segments": stream.lost_segments,
         "dup_acks": stream.duplicate_acks,
-        "zero_window": stream.zero_window,
+        "zero_window": client.zero_window + server.zero_window,
+        "client_zero_window": client.zero_window,
+        "server_zero_window": server.zero_window,
+        "client_zero_window_ms": milliseconds(client.shut_until(stream.last_ns)),
+        "server_zero_window_ms": milliseconds(server.shut_until(stream.last_ns)),
+        "window_full": stream.window_full,
+        "keep_alives": stream.keep_alives,
+        "client_data_packets": client.data_packets,
+        "server_data_packets": server.data_packets,
+        "client_max_payload": client.max_payload or None,
+        "server_max_payload": server.max_payload or None,
+        "client_unacked": client.unacked,
+        "server_unacked": server.unacked,
+        "client_lost_payload": client.acks.lost_payload,
+        "server_ack_ms_min": milliseconds(client.acks.quantile(0)),
+        "server_ack_ms_p50": milliseconds(client.acks.quantile(0.5)),
+        "server_ack_ms_p95": milliseconds(client.acks.quantile(0.95)),
+        "client_ack_ms_p50": milliseconds(server.acks.quantile(0.5)),
         "client_fin": client.fins,
         "server_fin": server.fins,
         "client_rst": client.resets,
         "server_rst": server.resets,
-        "reset_by": stream.reset_by,
-        "reset_frame": reset.frame if reset else None,
-        "reset_time": seconds(reset.ns) if reset else None,
-        "reset_ip_ttl": reset.ttl if reset else None,
+        **_resets(stream.resets),
+        "timestamps": client.timestamps and server.timestamps if both else None,
         "synack_ip_ttl": stream.synack_ttl,
         "server_ip_ttl": server.usual_ttl,
         "client_mss": client.mss,
@@ -72,9 +93,38 @@ def _connection(stream: Stream, source: str) -> dict[str, object]:
         "server_payload_time": seconds(server.payload_ns),
         "fin_by": stream.fin_by,
         "fin_time": seconds(stream.fin_ns),
+        "port_reused": stream.port_reused,
+        "interface": stream.interface,
         "app": stream.talk.app,
         "connect_host": stream.talk.connect_host,
         "connect_status": stream.talk.connect_status,
+    }
+
+
+def _resets(resets: Resets | None) -> dict[str, object]:
+    """Columns of the first reset; none when there was no reset."""
+    if resets is None:
+        return {}
+    first, after = resets.first, resets.after
+    return {
+        "reset_by": resets.by,
+        "reset_frame": first.frame,
+        "reset_time": seconds(first.ns),
+        "reset_ip_ttl": first.ttl,
+        "reset_ack": resets.ack,
+        "reset_ip_id": first.ip_id if first.ip_id >= 0 else None,
+        "reset_window": resets.window,
+        "reset_frames": resets.frames,
+        "reset_kinds": resets.kinds,
+        "reset_seqs": resets.seqs,
+        "reset_ip_ttls": resets.ttls,
+        "after_reset_frame": after.frame if after else None,
+        "after_reset_kind": resets.after_kind,
+        "after_reset_ip_ttl": after.ttl if after else None,
+        "before_reset_ip_id": resets.before_ip_id,
+        "client_payload_before_reset": resets.client_payload,
+        "server_payload_before_reset": resets.server_payload,
+        "reset_timestamp": resets.timestamp,
     }
 
 

@@ -5,16 +5,32 @@ from __future__ import annotations
 import struct
 from collections import Counter
 
+import numpy as np
+
 from analysis.read.packets.address import Endpoints, sender_and_receiver
 from analysis.read.packets.block import Block
 from analysis.read.packets.ip import Datagrams
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.segments import Runs, Segments, quiet_runs, segments_of
-from analysis.read.packets.sequence import ACK, FIN, RST, SYN, Segment, after, analyse
-from analysis.read.packets.stream import Party, Stream, maximum_segment_size
+from analysis.read.packets.sequence import (
+    ACK,
+    FIN,
+    KEEP_ALIVE,
+    OUT_OF_ORDER,
+    RETRANSMISSION,
+    RST,
+    SYN,
+    WINDOW_PROBE,
+    ZERO_WINDOW,
+    Segment,
+    after,
+    analyse,
+)
+from analysis.read.packets.stream import Party, Stream
 from analysis.read.packets.talk import Direction, OnDns, Talk
 
 _CONTROL = SYN | FIN | RST
+_UNTIMED = OUT_OF_ORDER | KEEP_ALIVE | WINDOW_PROBE
 
 
 class Streams:
@@ -35,13 +51,13 @@ class Streams:
             return
         runs = quiet_runs(segments)
         at = 0
-        for begin, end in zip(runs.begin, runs.end, strict=True):
-            self._each(found, segments, at, begin)
+        for number, (begin, end) in enumerate(zip(runs.begin, runs.end, strict=True)):
+            self._each(block, found, segments, at, begin)
             stream = self._current[int(segments.flow[begin])]
-            if not _skip(stream, segments, runs, begin, end):
-                self._each(found, segments, begin, end)
+            if not _skip(stream, segments, runs, number):
+                self._each(block, found, segments, begin, end)
             at = end
-        self._each(found, segments, at, len(segments.row))
+        self._each(block, found, segments, at, len(segments.row))
 
     def end(self) -> None:
         """No more packets: what waits for missing segments is used as it is."""
@@ -61,7 +77,9 @@ class Streams:
             stream.number = number
             number += 1
 
-    def _each(self, found: Datagrams, segments: Segments, begin: int, end: int) -> None:
+    def _each(
+        self, block: Block, found: Datagrams, segments: Segments, begin: int, end: int
+    ) -> None:
         """Take the segments [begin, end) one by one."""
         if begin == end:
             return
@@ -82,6 +100,7 @@ class Streams:
             segments.ns[part].tolist(),
             segments.wire[part].tolist(),
             segments.ttl[part].tolist(),
+            segments.ip_id[part].tolist(),
             strict=True,
         )
         current = self._current
@@ -101,44 +120,60 @@ class Streams:
             ns,
             wire,
             ttl,
+            ip_id,
         ) in columns:
             stream = current.get(flow)
             opening = flags & (SYN | ACK) == SYN
             if stream is None or (opening and stream.begins_anew(source, seq)):
                 by_client = flags & (SYN | ACK) != SYN | ACK
+                reused = stream is not None
                 stream = self._opened(found, row, flow, source, by_client=by_client)
+                stream.port_reused = reused
+                stream.interface = _interface(block, row)
                 stream.first_frame, stream.first_ns = frame, ns
             if source == stream.client.number:
                 sender, receiver = stream.client, stream.server
             else:
                 sender, receiver = stream.server, stream.client
+            segment = Segment(seq, ack, flags, window, length, ns)
             stream.packets += 1
             stream.octets += wire
             stream.last_frame = frame
             stream.last_ns = ns
             if flags & _CONTROL:
-                mss = None
-                if flags & SYN:
-                    mss = maximum_segment_size(found.data[start - header + 20 : start])
-                packet = Origin(frame, ns, ttl, int(found.ip_id[row]))
-                stream.control(sender, flags, seq, mss, packet)
+                options = found.data[start - header + 20 : start]
+                packet = Origin(frame, ns, ttl, ip_id)
+                stream.control(sender, segment, options, packet)
             else:
                 sender.ttls[ttl] = sender.ttls.get(ttl, 0) + 1
+            resets = stream.resets
+            if resets is not None and stream.awaits(sender):
+                resets.follow(Origin(frame, ns, ttl, ip_id), flags, length)
+            sender.ip_id = _identification(ip_id)
             if header < 20 or length < 0:
                 continue
-            segment = Segment(seq, ack, flags, window, length, ns)
             marks = analyse(sender.side, receiver.side, segment, stream.initial_rtt)
             if marks:
-                stream.count(marks)
+                stream.count(sender, marks)
+            if not window or sender.shut_since is not None:
+                sender.opened_window(window, ns, shut=bool(marks & ZERO_WINDOW))
+            if flags & ACK and not flags & RST:
+                receiver.acks.acknowledged(ack, ns)
             if not stream.initial_rtt and flags & (SYN | ACK) == ACK and stream.recent_syn_ns:
                 stream.initial_rtt = ns - stream.recent_syn_ns
             if length:
                 sender.payload += length
+                sender.data_packets += 1
+                sender.max_payload = max(sender.max_payload, length)
+                if marks & RETRANSMISSION:
+                    sender.acks.resent(seq + length & 0xFFFFFFFF, length)
+                elif not marks & _UNTIMED:
+                    sender.acks.sent(seq + length & 0xFFFFFFFF, ns)
                 sender.payload_ns = stream.last_payload_ns = ns
                 direction = sender.direction
                 if direction is not None:
                     octets = found.data[start : start + captured] if captured > 0 else b""
-                    packet = Origin(frame, ns, ttl, int(found.ip_id[row]))
+                    packet = Origin(frame, ns, ttl, ip_id)
                     direction.add(seq + 1 if flags & SYN else seq, octets, length, packet)
                     if stream.talk.tunnelled and not stream.tunnelled:
                         stream.tunnelled = True
@@ -164,10 +199,44 @@ class Streams:
         return stream
 
 
-def _skip(stream: Stream, segments: Segments, runs: Runs, begin: int, end: int) -> bool:
+def _identification(ip_id: int) -> int | None:
+    return ip_id if ip_id >= 0 else None
+
+
+def _time(party: Party, segments: Segments, runs: Runs, which: int, span: tuple[int, int]) -> None:
+    """Take the times to an acknowledgement from a run, just as one by one."""
+    acks, data, renewed = party.acks, runs.data[which], runs.renewed[1 - which]
+    at, end = span
+    while acks.wanting or acks.pending is not None:
+        if acks.pending is None:
+            following = int(np.searchsorted(data, at))
+            if following == len(data) or data[following] >= end:
+                return
+            at = int(data[following])
+            acks.sent(int(runs.finish[at]), int(segments.ns[at]))
+            continue
+        low, high = np.searchsorted(renewed, (at, end)).tolist()
+        answers = renewed[low:high]
+        covering = segments.ack[answers] - acks.pending[0] & 0xFFFFFFFF < 0x80000000
+        if not covering.any():
+            return
+        at = int(answers[covering.argmax()])
+        acks.acknowledged(int(segments.ack[at]), int(segments.ns[at]))
+
+
+def _interface(block: Block, row: int) -> int | None:
+    """The pcapng interface of a packet; None in a file that has none."""
+    number = int(block.interface[row])
+    return number if number >= 0 else None
+
+
+def _skip(stream: Stream, segments: Segments, runs: Runs, number: int) -> bool:
     """Take a quiet run as a whole; False when the stream is not in step with it."""
     if not stream.initial_rtt and stream.recent_syn_ns:
         return False
+    if stream.resets is not None and stream.resets.after is None:
+        return False
+    begin, end, longest = runs.begin[number], runs.end[number], runs.longest[number]
     lower, upper = stream.client, stream.server
     if lower.number > upper.number:
         lower, upper = upper, lower
@@ -181,10 +250,12 @@ def _skip(stream: Stream, segments: Segments, runs: Runs, begin: int, end: int) 
         if not in_step or (octets and party.direction is not None):
             return False
         sent.append(octets)
-    for number, party in enumerate(parties):
-        at, side = int(runs.latest[number][last]), party.side
-        renewed = int(runs.latest_renewed[number][last])
-        answer = int(runs.latest[1 - number][last])
+    for which, party in enumerate(parties):
+        _time(party, segments, runs, which, (begin, end))
+    for which, party in enumerate(parties):
+        at, side = int(runs.latest[which][last]), party.side
+        renewed = int(runs.latest_renewed[which][last])
+        answer = int(runs.latest[1 - which][last])
         gap = side.max_acked != side.next_seq
         if (
             gap
@@ -196,7 +267,8 @@ def _skip(stream: Stream, segments: Segments, runs: Runs, begin: int, end: int) 
             side.dup_acks = 0
         if at < begin:
             continue
-        party.payload += sent[number]
+        party.payload += sent[which]
+        party.ip_id = _identification(int(segments.ip_id[at]))
         side.next_seq = int(runs.finish[at])
         if not gap:
             side.max_acked = side.next_seq
@@ -204,9 +276,12 @@ def _skip(stream: Stream, segments: Segments, runs: Runs, begin: int, end: int) 
         side.last_ack = int(segments.ack[at])
         side.last_ack_ns = int(segments.ns[at])
         side.last_marks = 0
-        if sent[number]:
-            side.next_seq_ns = int(segments.ns[runs.latest_data[number][last]])
+        parties[1 - which].acks.acknowledged(side.last_ack, side.last_ack_ns)
+        if sent[which]:
+            side.next_seq_ns = int(segments.ns[runs.latest_data[which][last]])
             party.payload_ns = side.next_seq_ns
+            party.data_packets += int(runs.packets[which][last] - runs.packets[which][begin - 1])
+            party.max_payload = max(party.max_payload, longest[which])
     data = max(int(runs.latest_data[number][last]) for number in (0, 1))
     if data >= begin:
         stream.last_payload_ns = int(segments.ns[data])

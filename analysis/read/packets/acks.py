@@ -1,0 +1,70 @@
+"""How long data took to be acknowledged, one direction of a connection."""
+
+from __future__ import annotations
+
+from analysis.read.packets.sequence import after
+
+MAX_SAMPLES = 32
+"""Samples kept per direction, the first ones."""
+
+MAX_RESENT = 32
+"""Resent segments remembered until they are acknowledged."""
+
+
+class Acks:
+    """What became of the data that one end sent.
+
+    One segment at a time is timed, from its transmission to the first ACK that
+    covers it; none that was sent more than once (Karn, RFC 6298 section 3).
+    """
+
+    __slots__ = ("_resent", "highest", "pending", "samples")
+
+    def __init__(self) -> None:
+        self.samples: list[int] = []
+        self.highest: int | None = None
+        """The highest acknowledgement number received."""
+        self.pending: tuple[int, int] | None = None
+        """Sequence number behind the segment that is timed, and when it was sent (ns)."""
+        self._resent: dict[int, int] = {}
+
+    @property
+    def wanting(self) -> bool:
+        """More samples are of use."""
+        return len(self.samples) < MAX_SAMPLES
+
+    def sent(self, end: int, ns: int) -> None:
+        """A segment with new data ended before sequence number `end`."""
+        if self.pending is None and self.wanting:
+            self.pending = (end, ns)
+
+    def resent(self, end: int, length: int) -> None:
+        """A segment was sent again."""
+        self.pending = None
+        if self.highest is not None and not after(end, self.highest):
+            return
+        if len(self._resent) < MAX_RESENT:
+            self._resent[end] = max(length, self._resent.get(end, 0))
+
+    def acknowledged(self, number: int, ns: int) -> None:
+        """The other end acknowledged all before `number`."""
+        if self.highest is not None and not after(number, self.highest):
+            return
+        self.highest = number
+        if self.pending is not None and not after(self.pending[0], number):
+            self.samples.append(ns - self.pending[1])
+            self.pending = None
+        if self._resent:
+            self._resent = {
+                end: length for end, length in self._resent.items() if after(end, number)
+            }
+
+    @property
+    def lost_payload(self) -> int | None:
+        """Longest payload that was resent and never acknowledged."""
+        return max(self._resent.values(), default=None)
+
+    def quantile(self, share: float) -> int | None:
+        """The sample in ns that `share` of all do not exceed (nearest rank)."""
+        ordered = sorted(self.samples)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
