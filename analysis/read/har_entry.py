@@ -217,11 +217,13 @@ def _address(record: Mapping[str, object]) -> str | None:
 
 def _connection(exchange: Exchange, times: Times, number: int) -> Row | None:
     """The connection that this entry opened, or failed to."""
-    row = exchange.http_row()
-    error = str(row["error"]) if row["error"] else None
-    stage = net_error_stage(error) if error and exchange.status is None else None
+    stage = None
+    if exchange.status is None and exchange.error:
+        stage = net_error_stage(exchange.error)
     if stage is None and times.tcp_ms is None and times.tls_ms is None:
         return None
+    row = exchange.http_row()
+    error = str(row["error"]) if stage else None
     return {
         "source": exchange.source,
         "connection": exchange.connection or f"har-{number}",
@@ -229,10 +231,10 @@ def _connection(exchange: Exchange, times: Times, number: int) -> Row | None:
         "host": row["host"],
         "port": row["port"],
         "address": exchange.address,
-        "addresses": (tries(error) if stage and error else None) or None,
+        "addresses": (tries(error) if error else None) or None,
         "tcp_ms": times.tcp_ms,
         "tls_ms": times.tls_ms,
-        "error": error if stage else None,
+        "error": error,
         "error_stage": stage,
     }
 

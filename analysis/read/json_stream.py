@@ -39,6 +39,7 @@ _NEXT = re.compile(
 _STRING_REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _WHOLE_ESCAPES = re.compile(rb'[^"\\]*+(?:\\(?:[^u]|u[0-9A-Fa-f]{4})[^"\\]*+)*+', re.DOTALL)
 _SCALAR_REST = re.compile(rb'[^\s,:"{}\[\]]*')
+_PLAIN_KEY = re.compile(rb'"([^"\\]{0,100}+)"\s{0,10}+:')
 _QUOTE = b'"'
 _OPENING, _CLOSING = b"{[", b"}]"
 
@@ -86,7 +87,7 @@ class _Kept:
             raise DamagedJsonError("a value has more parts than are kept")
         text = octets.decode("utf-8", "replace")
         try:
-            return json.loads(text, strict=False, parse_int=_whole)
+            return _DECODER.decode(text)
         except (ValueError, RecursionError) as error:
             raise DamagedJsonError("a value is no JSON") from error
 
@@ -94,6 +95,9 @@ class _Kept:
 def _whole(digits: str) -> float:
     # int() refuses thousands of digits; nothing that is measured has more than 19
     return int(digits) if len(digits) < 25 else float(digits)
+
+
+_DECODER = json.JSONDecoder(strict=False, parse_int=_whole)
 
 
 class JsonStream:
@@ -125,12 +129,9 @@ class JsonStream:
         while (first := self._peek()) != b"}":
             if first != _QUOTE:
                 raise DamagedJsonError("a key is missing")
-            key = self.value(MAX_KEY)
-            if self._peek() != b":":
-                raise DamagedJsonError("a colon is missing")
-            self._at += 1
+            key = self._key()
             self._taken = False
-            yield str(key)
+            yield key
             if not self._taken:
                 self.skip()
         self._close()
@@ -164,6 +165,18 @@ class JsonStream:
             self._walk(None, self.depth - depth)
             self.depth = depth
         self._taken = True
+
+    def _key(self) -> str:
+        """The key that stands here, and the colon behind it."""
+        plain = _PLAIN_KEY.match(self._data, self._at)
+        if plain:
+            self._at = plain.end()
+            return plain[1].decode("utf-8", "replace")
+        key = self.value(MAX_KEY)
+        if self._peek() != b":":
+            raise DamagedJsonError("a colon is missing")
+        self._at += 1
+        return str(key)
 
     def _enter(self, bracket: bytes) -> bool:
         if self._peek() != bracket:
