@@ -97,13 +97,15 @@ class Wire:
     """All connections of the packets: those of listed hosts, and what the others show.
 
     `lowest_rtt_ms` and `ttls` are of every address, whoever it was reached for:
-    the lowest TCP handshake time, and the IP TTLs of its own packets.
+    the lowest TCP handshake time, the IP TTLs of its own packets, and the longest
+    payload that all went through to it.
     """
 
     attempts: tuple[Attempt, ...] = ()
     others_answered: int = 0
     lowest_rtt_ms: Mapping[str, float] = field(default_factory=dict)
     ttls: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    passed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def control(self) -> bool:
@@ -125,11 +127,14 @@ def wire(tables: Tables) -> Wire:
     answered = 0
     rtts: dict[str, float] = {}
     ttls: dict[str, set[int]] = {}
+    passed: dict[str, int] = {}
     for row in records(tcp):
         place = row["server"] or ""
         if row["syn_rtt_ms"] is not None:
             rtts[place] = min(rtts.get(place, row["syn_rtt_ms"]), row["syn_rtt_ms"])
         ttls.setdefault(place, set()).update({row["synack_ip_ttl"], row["server_ip_ttl"]} - {None})
+        if row["client_unacked"] == 0:
+            passed[place] = max(passed.get(place, 0), row["client_max_payload"] or 0)
         hello = hellos.get((row["source"], row["stream"]))
         hosts = _hosts(row, hello, names)
         if hosts is None:
@@ -139,9 +144,8 @@ def wire(tables: Tables) -> Wire:
             chosen.append(
                 Attempt(row, hello, hosts, end, bool(sampled) or row["source"] in sampled)
             )
-    return Wire(
-        tuple(chosen), answered, rtts, {place: frozenset(seen) for place, seen in ttls.items()}
-    )
+    known = {place: frozenset(seen) for place, seen in ttls.items()}
+    return Wire(tuple(chosen), answered, rtts, known, passed)
 
 
 def _hellos(tables: Tables) -> dict[tuple[str | None, int], Record]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.detect.attempts import Attempt, usable, wire
+from analysis.detect.attempts import Attempt, Wire, usable, wire
 from analysis.detect.once import once
 from analysis.detect.support import (
     Record,
@@ -33,31 +33,26 @@ from analysis.model.frames import Tables
 @once
 def size_limited(tables: Tables) -> list[Attempt]:
     """Connections whose large segments were lost for good, enough of them to be a rule."""
-    attempts = wire(tables).attempts
-    passed: dict[str, int] = {}
-    for item in attempts:
-        row = item.tcp
-        if row["client_unacked"] == 0 and (row["client_max_payload"] or 0) > 0:
-            passed[item.server] = max(passed.get(item.server, 0), row["client_max_payload"])
+    seen = wire(tables)
     found = [
         item
-        for item in attempts
+        for item in seen.attempts
         if item.answered
         and not item.sampled
         and item.tcp["reset_by"] != "server"
         and any(map(usable, item.hosts))
-        and (_client_lost(item, passed) or _server_lost(item))
+        and (_client_lost(item, seen) or _server_lost(item))
     ]
     return found if len(found) >= threshold("mtu_connections") else []
 
 
-def _client_lost(item: Attempt, passed: dict[str, int]) -> bool:
+def _client_lost(item: Attempt, seen: Wire) -> bool:
     row = item.tcp
     lost = row["client_lost_payload"] or 0
     if lost < threshold("mtu_full_size") or (row["client_retransmissions"] or 0) < 2:
         return False
     # a size that passed to this address is not what is filtered
-    if passed.get(item.server, 0) >= lost or not row["client_unacked"]:
+    if seen.passed.get(item.server, 0) >= lost or not row["client_unacked"]:
         return False
     return _small_passed(row)
 

@@ -1,10 +1,9 @@
 """tls.handshake_failure and, from packets, tls.cert_invalid: a handshake ended by an alert.
 
 An alert in clear says why and which side sent it.  Alerts of the certificate
-group by the client mean that it refuses the certificate; visible dates (TLS 1.2)
-tell whether the validity is why.  A host that any other handshake reached is
-left out, and so are orderly ends.  Does not prove that the sender's address is
-the sender.  Source: RFC 8446 section 6, detection notes 5.3.
+group by the client mean that it refuses the certificate.  A host that any other
+handshake reached is left out, and so are orderly ends.  Does not prove that the
+sender's address is the sender.  Source: RFC 8446 section 6, detection notes 5.3.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from analysis.detect.support import (
 )
 from analysis.knowledge.alerts import Alert, alert
 from analysis.knowledge.wording import some
-from analysis.model.diagnosis import Finding, utc
+from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
 
 
@@ -80,43 +79,30 @@ def _handshake(found: list[Attempt], side: str) -> Finding:
 
 
 def find_tls_cert_refused(tables: Tables) -> Iterator[Finding]:
-    """tls.cert_invalid by the client's alert."""
-    found = [item for item in _failed(tables) if _of_certificate(item)]
+    """tls.cert_invalid by the client's alert, where the certificate itself was not seen.
+
+    One that was seen is judged by its issuer and dates, see `tls_certificate`.
+    """
+    found = [
+        item
+        for item in _failed(tables)
+        if _of_certificate(item) and item.hello and not item.hello["issuer"]
+    ]
     if not found:
         return
     hosts = ranked(item.host for item in found)
     rows = [item.hello for item in found if item.hello]
     words = {shown.code: shown for item in found if (shown := _alert_of(item))}
-    dates = list(dict.fromkeys(text for item in found if (text := _validity(item))))
-    issuers = sorted({row["issuer"] for row in rows if row["issuer"]})
-    signs = [f"{shown.name} ({code}: {shown.reading})" for code, shown in words.items()] + dates
-    if issuers:
-        signs.append(f"it was issued by {some(issuers)}")
+    signs = [f"{shown.name} ({code}: {shown.reading})" for code, shown in words.items()]
     yield finding(
         "tls.cert_invalid",
-        f"The client refuses the certificate for {some(hosts)}: {'; '.join(signs)}.",
-        confidence=earned(0.8, (len(found) > 1, 0.3), (bool(dates), 0.5)),
+        f"The client refuses the certificate for {some(hosts)}: {some(signs)}.",
+        confidence=earned(0.75, (len(found) > 1, 0.3), (len(words) == 1, 0.2)),
         subjects=hosts,
         severity=effect(hosts[0]),
         count=len(found),
         times=[row["time"] for row in rows],
         evidence=packet_evidence(rows, "ClientHello, and the alert", ("frame", "alert_frame")),
-        in_short=dates[0]
-        if dates
-        else f"not accepted ({some([shown.name for shown in words.values()])})",
-        measurements={"alerts": sorted(words), "issuers": issuers[:5]},
+        in_short=f"not accepted ({some([shown.name for shown in words.values()])})",
+        measurements={"alerts": sorted(words)},
     )
-
-
-def _validity(attempt: Attempt) -> str | None:
-    """What the dates of a visible certificate say at the time of the handshake."""
-    hello = attempt.hello
-    assert hello is not None
-    seen = hello["time"]
-    if seen is None:
-        return None
-    if hello["not_after"] is not None and hello["not_after"] < seen:
-        return f"no longer valid since {utc(hello['not_after'])}"
-    if hello["not_before"] is not None and hello["not_before"] > seen:
-        return f"not valid before {utc(hello['not_before'])}"
-    return None

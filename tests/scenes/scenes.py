@@ -5,6 +5,7 @@ from __future__ import annotations
 import scenes_dns
 import scenes_healthy
 import scenes_latency
+import scenes_network
 import scenes_scripts
 import scenes_service
 import scenes_ws
@@ -16,6 +17,7 @@ __all__ = [
     "scenes_dns",
     "scenes_healthy",
     "scenes_latency",
+    "scenes_network",
     "scenes_scripts",
     "scenes_service",
     "scenes_ws",

@@ -1,0 +1,299 @@
+"""Loss, size limits, zero windows and times without network; QUIC and alerts."""
+
+from __future__ import annotations
+
+import pytest
+from handmade import GOOD, Row, answer, exchange, found, handshakes, serious, tables
+
+from analysis.diagnose import diagnose
+from analysis.model.diagnosis import Locus
+from analysis.model.frames import CaptureFacts
+
+
+def counted(count: int = 4, **more: object) -> dict[str, list[Row]]:
+    """Connections with all their octets in the capture, and counters of segments."""
+    whole: Row = {
+        "client_sent": 6000, "client_payload": 6000, "server_sent": 40000,
+        "server_payload": 40000, "client_data_packets": 25, "server_data_packets": 50,
+        "client_retransmissions": 0, "server_retransmissions": 0, "retransmissions": 0,
+        "spurious_retransmissions": 0,
+    }  # fmt: skip
+    return handshakes(count, tcp=whole | more)
+
+
+def test_loss_by_direction() -> None:
+    given = counted(server_retransmissions=5, retransmissions=5)
+    finding = found(tables(**given))["tcp.loss"]
+    assert (finding.severity, finding.subjects) == ("warning", ("chatgpt.com",))
+    assert "10% of the segments received (20 of 200)" in finding.summary
+    assert finding.measurements["received"] == 0.1
+    assert "sent" not in finding.measurements
+
+
+def test_severe_loss() -> None:
+    finding = found(tables(**counted(client_retransmissions=5, retransmissions=5)))["tcp.loss"]
+    assert "Severe" in finding.summary
+    assert finding.measurements["sent"] == 0.2
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"server_retransmissions": 2},
+        {"server_retransmissions": 5, "spurious_retransmissions": 5},
+        {"server_retransmissions": 5, "server_payload": 30000},
+        {"server_retransmissions": 3, "server_data_packets": 10},
+        {"server_retransmissions": None, "server_data_packets": None},
+    ],
+    ids=["below", "spurious", "capture-gap", "few", "not-seen"],
+)
+def test_no_loss(more: Row) -> None:
+    assert "tcp.loss" not in found(tables(**counted(**more)))
+
+
+def test_a_sampler_keeps_too_little_for_shares() -> None:
+    facts = CaptureFacts("b", packets_sampled=90, ended=1000.0)
+    given = counted(server_retransmissions=9, retransmissions=9)
+    assert "tcp.loss" not in found(tables([facts], **given))
+
+
+def test_loss_of_another_site_is_not_judged() -> None:
+    given = handshakes(
+        4, sni="www.example.org", tcp={"server_data_packets": 99, "server_retransmissions": 30}
+    )
+    assert serious(tables(**given)) == set()
+
+
+LOST: Row = {
+    "client_lost_payload": 1380, "client_retransmissions": 4, "retransmissions": 4,
+    "client_sent": 1900, "client_unacked": 1380, "client_max_payload": 1380, "client_mss": 1460,
+    "server_payload": 0, "server_sent": 0, "dup_acks": 1, "last_time": 160.0,
+}  # fmt: skip
+
+
+def small(**more: object) -> dict[str, list[Row]]:
+    return handshakes(
+        2,
+        sni="www.example.org",
+        start=50,
+        tcp={"client_max_payload": 517, "client_unacked": 0, **more},
+    )
+
+
+def join(*parts: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    return {name: [row for part in parts for row in part[name]] for name in ("tcp", "tls")}
+
+
+def test_large_segments_vanish() -> None:
+    diagnosis = diagnose(tables(**join(handshakes(3, far=None, tcp=LOST), small())))
+    assert diagnosis.verdict.primary == "tcp.mtu_blackhole"
+    assert diagnosis.primary is not None
+    assert "1380 octets" in diagnosis.primary.summary
+    assert diagnosis.primary.measurements["client_mss"] == [1460]
+
+
+def test_the_servers_large_segments_vanish() -> None:
+    gap: Row = {
+        "server_payload": 90, "server_sent": 4200, "server_max_payload": 90, "dup_acks": 3,
+        "client_unacked": 0, "last_time": 160.0,
+    }  # fmt: skip
+    ids = found(tables(**handshakes(2, far=None, tcp=gap)))
+    assert "tcp.mtu_blackhole" in ids
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        join(handshakes(3, far=None, tcp=LOST), small(client_max_payload=1400)),
+        join(handshakes(1, far=None, tcp=LOST), small()),
+        join(handshakes(3, far=None, tcp=LOST | {"client_lost_payload": 517}), small()),
+        join(
+            handshakes(
+                3,
+                far=None,
+                tcp=LOST | {"dup_acks": 0, "client_unacked": 1900, "client_retransmissions": 4},
+            ),
+            small(),
+        ),
+    ],
+    ids=["size-passes-elsewhere", "one", "small-lost", "nothing-passed"],
+)
+def test_no_size_limit(given: dict[str, list[Row]]) -> None:
+    assert "tcp.mtu_blackhole" not in found(tables(**given))
+
+
+def test_icmp_too_big_is_told() -> None:
+    told: Row = {
+        "source": "p.pcapng", "frame": 700, "time": 101.0, "src": "10.9.0.1", "type": 3, "code": 4,
+        "mtu": 1280, "server": GOOD,
+    }  # fmt: skip
+    given = tables(**join(handshakes(3, far=None, tcp=LOST), small()), icmp=[told])
+    finding = found(given)["tcp.mtu_blackhole"]
+    assert finding.measurements["icmp_mtu"] == [1280]
+    assert "10.9.0.1" in finding.summary
+
+
+PQ: Row = {"groups": [4588, 29], "hello_segments": 2, "hello_bytes": 1730}
+DROPPED: Row = {
+    "client_sent": 1800, "client_unacked": 0, "server_payload": 0, "server_sent": 0,
+    "last_time": 160.0, "client_max_payload": 1380,
+}  # fmt: skip
+
+
+def test_a_large_hello_is_dropped_and_a_small_one_works() -> None:
+    lost = handshakes(3, far=None, tls=PQ, tcp=DROPPED)
+    works = handshakes(2, start=50, tls={"groups": [29], "hello_segments": 1})
+    finding = found(tables(**join(lost, works)))["tls.pq_hello_dropped"]
+    assert finding.confidence > 0.8
+    diagnosis = diagnose(tables(**join(lost, works)))
+    assert diagnosis.verdict.primary == "tls.pq_hello_dropped"
+
+
+def test_alert_47_to_a_large_hello() -> None:
+    alert: Row = {"alert": 47, "alert_by": "server", "alert_frame": 8}
+    lost = handshakes(2, far=None, tls=PQ | alert, tcp={"server_payload": 7})
+    diagnosis = diagnose(tables(**lost))
+    by_id = {finding.id: finding for finding in diagnosis.findings}
+    assert diagnosis.verdict.primary == "tls.pq_hello_dropped"
+    assert by_id["tls.pq_hello_dropped"].confidence < 0.8
+    assert by_id["tls.handshake_failure"].explained_by == "tls.pq_hello_dropped"
+
+
+def test_large_hellos_that_pass() -> None:
+    assert serious(tables(**handshakes(3, tls=PQ))) == set()
+    one = handshakes(1, far=None, tls=PQ, tcp=DROPPED)
+    assert "tls.pq_hello_dropped" not in found(tables(**join(one, handshakes(2, start=50))))
+
+
+def test_the_client_takes_no_more() -> None:
+    shut: Row = {"client_zero_window": 4, "client_zero_window_ms": 4200.0, "zero_window": 4}
+    finding = found(tables(**handshakes(2, tcp=shut)))["tcp.zero_window"]
+    assert (finding.severity, finding.locus) == ("warning", Locus.DEVICE)
+    assert "this machine" in finding.summary
+
+
+def test_the_far_end_takes_no_more() -> None:
+    shut: Row = {"server_zero_window": 4, "server_zero_window_ms": 4200.0}
+    finding = found(tables(**handshakes(1, tcp=shut)))["tcp.zero_window"]
+    assert finding.locus is Locus.UNKNOWN
+
+
+@pytest.mark.parametrize("ms", [None, 300.0], ids=["time-not-seen", "a-moment"])
+def test_a_window_shut_for_a_moment(ms: float | None) -> None:
+    shut: Row = {"client_zero_window": 2, "client_zero_window_ms": ms}
+    assert "tcp.zero_window" not in found(tables(**handshakes(2, tcp=shut)))
+
+
+def seconds(silent: range, alone: bool) -> list[Row]:
+    """A minute of activity; in `silent` seconds nobody is heard, or only this machine."""
+    rows = []
+    for second in range(100, 160):
+        if second in silent and not alone:
+            continue
+        rows.append(
+            {
+                "source": "p.pcapng",
+                "time": float(second),
+                "packets": 8,
+                "bytes": 900,
+                "connections": 3,
+                "senders": 1 if second in silent else 4,
+            }
+        )
+    return rows
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["sends-in-vain", "asleep"])
+def test_the_machine_was_offline(alone: bool) -> None:
+    given = handshakes(4, tcp={"client_retransmissions": 3})
+    finding = found(tables(**given, activity=seconds(range(120, 140), alone)))["net.offline_gap"]
+    assert finding.severity == "warning"
+    assert finding.measurements["gaps_s"] == [20]
+    assert "4 connections" in finding.summary
+
+
+def test_a_quiet_machine_is_not_offline() -> None:
+    silent = seconds(range(120, 150), alone=False)
+    assert "net.offline_gap" not in found(tables(**handshakes(4), activity=silent))
+    one = handshakes(1, tcp={"client_retransmissions": 3})
+    assert "net.offline_gap" not in found(tables(**one, activity=silent))
+
+
+def test_the_browser_says_that_the_network_changed() -> None:
+    lost = [
+        exchange(f"f{n}", status=None, error="net::ERR_NETWORK_CHANGED", started=100.0 + n)
+        for n in range(3)
+    ]
+    assert "net.offline_gap" in found(tables(http=lost))
+    assert "net.offline_gap" not in found(tables(http=lost[:1]))
+
+
+def initial(at: float, number: int = 1, **more: object) -> Row:
+    return {
+        "source": "p.pcapng", "frame": 300 + number, "time": at, "client": "10.0.0.2",
+        "client_port": 50000 + number, "server": GOOD, "server_port": 443, "sni": "chatgpt.com",
+        "answered": False, "client_packets": 3, **more,
+    }  # fmt: skip
+
+
+def test_quic_without_an_answer_is_info() -> None:
+    finding = found(tables(**handshakes(2), quic=[initial(99.9)]))["quic.blocked"]
+    assert finding.severity == "info"
+    assert finding.measurements["fallback_ms"] == 100
+
+
+def test_quic_that_delays_each_time_is_a_warning() -> None:
+    waits = [initial(99.5, 1), initial(100.5, 2), initial(101.5, 3)]
+    finding = found(tables(**handshakes(3), quic=waits))["quic.blocked"]
+    assert finding.severity == "warning"
+
+
+def test_quic_by_its_address() -> None:
+    given = tables(
+        **handshakes(2), quic=[initial(99.9, sni=None)], dns=[answer("chatgpt.com", GOOD)]
+    )
+    assert "quic.blocked" in found(given)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [initial(99.9), initial(99.95, 2, answered=True)],
+        [initial(99.9, client_packets=1)],
+        [initial(99.9, sni="www.example.org")],
+    ],
+    ids=["answered-once", "one-packet", "another-site"],
+)
+def test_quic_is_not_blocked(rows: list[Row]) -> None:
+    assert "quic.blocked" not in found(tables(**handshakes(2), quic=rows))
+
+
+def alerted(code: int, by: str, **more: object) -> dict[str, list[Row]]:
+    told: Row = {"alert": code, "alert_by": by, "alert_frame": 8, **more}
+    return handshakes(2, far=None, tls=told, tcp={"server_payload": 7})
+
+
+def test_an_alert_names_its_sender() -> None:
+    finding = found(tables(**alerted(40, "server")))["tls.handshake_failure"]
+    assert "handshake_failure (40" in finding.summary
+    assert finding.measurements == {
+        "alerts": [40], "alert_by": "server", "in_short": "alert 40 by the server's side",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "word"), [(45, "expired"), (46, "certificate_unknown")])
+def test_a_certificate_that_was_not_seen_is_refused(code: int, word: str) -> None:
+    given = alerted(code, "client")
+    assert diagnose(tables(**given)).verdict.primary == "tls.cert_invalid"
+    assert word in found(tables(**given))["tls.cert_invalid"].summary
+    assert "tls.handshake_failure" not in found(tables(**given))
+
+
+@pytest.mark.parametrize("code", [0, 90], ids=["close-notify", "cancelled"])
+def test_an_orderly_end_is_no_failure(code: int) -> None:
+    assert "tls.handshake_failure" not in found(tables(**alerted(code, "client")))
+
+
+def test_an_alert_that_a_retry_heals() -> None:
+    given = join(alerted(70, "server"), handshakes(1, start=40))
+    assert serious(tables(**given)) == set()
