@@ -1,4 +1,4 @@
-"""The figures of a session: delay budget, DNS per resolver, websockets, streams.
+"""The figures of a session: delay budget, exit, OpenAI's list, resolvers, sockets, streams.
 
 Only counts and quantiles: sizes and times of single records of an answer would
 tell what was said.
@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from statistics import median
 
-from analysis.detect.delay import budgets
+from analysis.detect.requirements import requirements
 from analysis.detect.sockets import sockets
 from analysis.detect.support import percentile, records, where
+from analysis.diagnose.delay_legs import delay_legs, exit_facts
 from analysis.knowledge import hosts
 from analysis.model.frames import Tables
 
 MAX_RESOLVERS = 20
+MAX_HOSTS = 10
 
 
 def measurements(tables: Tables) -> dict[str, object]:
     """Figures by area; an area without rows is left out."""
     found = {
-        "delay_budget": _delay(tables),
+        "delay_budget": delay_legs(tables),
+        "exit": exit_facts(tables),
+        "requirements": _requirements(tables),
         "dns": _dns(tables),
         "websockets": _websockets(tables),
         "streams": _streams(tables),
@@ -28,12 +32,20 @@ def measurements(tables: Tables) -> dict[str, object]:
     return {name: value for name, value in found.items() if value}
 
 
-def _delay(tables: Tables) -> list[dict[str, object]]:
+def _requirements(tables: Tables) -> list[dict[str, object]]:
+    """OpenAI's published list, entry by entry; ``*.name`` does not cover ``name`` itself."""
     return [
-        {**leg, "way": budget.proxy or "direct", "separable": budget.enough}
-        for budget in budgets(tables)
-        if budget.legs
-        for leg in budget.measured()
+        {
+            "entry": item.rule.pattern,
+            "port": item.rule.port,
+            "purpose": item.rule.purpose,
+            "essential": item.rule.essential,
+            "on_list": not item.apex,
+            "status": item.status,
+            "blocked": list(item.blocked[:MAX_HOSTS]),
+            "seen": len(item.seen),
+        }
+        for item in requirements(tables)
     ]
 
 

@@ -228,7 +228,10 @@ def test_measurements() -> None:
         sse=[{"source": "f", "flow": "a", "host": "chatgpt.com", "ttft_ms": 612.0, "end": "done"}],
     )
     figures = diagnose(given).measurements
-    assert figures["delay_budget"][0] == {
+    legs = {leg["leg"]: leg for leg in figures["delay_budget"]}
+    assert legs["resolver 10.0.0.53"]["separable"] is False
+    assert "cannot be separated" in legs["resolver 10.0.0.53"]["note"]
+    assert legs["near leg (TCP handshake)"] == {
         "leg": "near leg (TCP handshake)",
         "median_ms": 10.0,
         "p95_ms": 10.0,
