@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -19,11 +19,12 @@ import pandas as pd
 from analysis.knowledge.secrets import redact_text, redact_url
 from analysis.model.diagnosis import Source, SourceKind
 from analysis.model.errors import InputError
-from analysis.model.frames import CaptureFacts, Row, Tables, frame_of_rows
+from analysis.model.frames import CaptureFacts, Row, Tables, concat, frame_of_rows
 from analysis.model.markup import sound
 from analysis.read import fields
 from analysis.read.exchange import Exchange
 from analysis.read.flows import FlowFile, load_flows
+from analysis.read.har import read_har
 from analysis.read.journal import Journal, read_journal
 from analysis.read.legs import with_legs
 from analysis.read.packets import read_packets
@@ -34,6 +35,8 @@ from analysis.read.streams import StreamFacts, stream_row
 
 SESSION, FLOWS, EVENTS, PACKETS = "session.json", "flows.mitm", "events.jsonl", "packets.pcapng"
 PARTS = (SESSION, FLOWS, EVENTS, PACKETS)
+HAR = ".har"
+MAX_HARS = 8
 MAX_SESSION = 4 * 1024 * 1024
 MAX_UNZIPPED = 8 * 1024**3
 MAX_RATIO = 100
@@ -53,8 +56,9 @@ def is_bundle(path: Path) -> bool:
 
 
 def read_bundle(path: Path, name: str | None = None, prefix: str = "") -> Tables:
-    """The bundle's tables, one source, and what the capture says of itself.
+    """The bundle's tables, its source, and what the capture says of itself.
 
+    HAR files that the browser saved beside it are read too, each a source of its own.
     `prefix` goes before the names of its files where several captures are read
     as one session. Raises InputError when there is no bundle, or nothing in it
     can be read.
@@ -62,8 +66,28 @@ def read_bundle(path: Path, name: str | None = None, prefix: str = "") -> Tables
     name = name or path.name
     if path.is_file():
         with _unzipped(path) as (folder, problems):
-            return _read(folder, name, prefix, problems)
-    return _read(path, name, prefix, [])
+            return _with_hars(_read(folder, name, prefix, problems), folder, prefix)
+    return _with_hars(_read(path, name, prefix, []), path, prefix)
+
+
+def _with_hars(tables: Tables, folder: Path, prefix: str) -> Tables:
+    parts = [tables]
+    problems: list[str] = []
+    listed = sorted(path for path in folder.iterdir() if path.suffix == HAR and path.is_file())
+    for path in listed[:MAX_HARS]:
+        try:
+            parts.append(read_har(path, prefix + path.name))
+        except InputError as error:
+            problems.append(f"{path.name} cannot be read: {error}")
+    if len(listed) > MAX_HARS:
+        problems.append(f"{len(listed) - MAX_HARS} of {len(listed)} HAR files left out")
+    if not problems and not parts[1:]:
+        return tables
+    whole = concat(parts)
+    own = whole.sources[0]
+    if problems:
+        own = replace(own, complete=False, problems=(*own.problems, *problems))
+    return Tables(whole.frames, (own, *whole.sources[1:]), whole.captures)
 
 
 @contextmanager
@@ -101,14 +125,12 @@ def _unzipped(path: Path) -> Iterator[tuple[Path, list[str]]]:
 
 def _entries(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
     """The parts of the first bundle in the archive, each once."""
-    place: Path | None = None
+    listed = [(Path(entry.filename), entry) for entry in archive.infolist() if not entry.is_dir()]
+    place = next((path.parent for path, _ in listed if path.name in PARTS), None)
     seen: set[str] = set()
-    for entry in archive.infolist():
-        path = Path(entry.filename)
-        if path.name not in PARTS or entry.is_dir() or path.name in seen:
-            continue
-        place = place or path.parent
-        if path.parent == place:
+    for path, entry in listed:
+        wanted = path.name in PARTS or path.suffix == HAR
+        if wanted and path.parent == place and path.name not in seen:
             seen.add(path.name)
             yield entry
 

@@ -41,7 +41,8 @@ MAX_FRAMES = 200_000
 
 MAX_REDIRECTS = 10_000
 _GZIP = b"\x1f\x8b"
-_HEAD = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"log"\s*:')
+# a comment may stand before the log
+_HEAD = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{[^{}\[\]]{0,2000}?"log"\s*:')
 
 
 def looks_like_har(first: bytes) -> bool:

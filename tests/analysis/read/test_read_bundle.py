@@ -276,7 +276,7 @@ def write(content: bytes) -> Callable[[Path], None]:
         ("gone.mitm", lambda path: None, "does not exist"),
         ("empty.pcap", lambda path: path.touch(), "is empty"),
         ("text.pcap", write(b"these are only words"), "neither a chatpath bundle"),
-        ("page.har", write(b'{"log": {}}'), "HAR or NetLog"),
+        ("page.har", write(b'{"log": {}}'), "no HAR that can be read"),
         ("folder", lambda path: path.mkdir(), "without a chatpath bundle"),
         ("bad.zip", write(b"PK\x03\x04" + b"x" * 40), "cannot be opened"),
     ],

@@ -6,13 +6,14 @@ import base64
 import csv
 import gzip
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from har_made import START, entry, page, socket, stamp, write_har
 from mitmproxy.io.har import request_to_flow
-from read_made import check_schema, rows
+from read_made import check_schema, made_flow, make_bundle, rows
 
 from analysis.model.errors import InputError
 from analysis.model.frames import Tables
@@ -405,10 +406,15 @@ def test_the_program_that_wrote_it_is_a_fact(tmp_path: Path) -> None:
     assert facts == {"creator": "WebInspector 537.36", "browser": "Firefox 140.0"}
 
 
-@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\n "], ids=["byte-order-mark", "blank"])
+@pytest.mark.parametrize(
+    "mark",
+    [b"\xef\xbb\xbf", b"\n ", b'{"comment": "x", '],
+    ids=["byte-order-mark", "blank", "comment"],
+)
 def test_what_stands_before_the_log_is_passed_over(tmp_path: Path, mark: bytes) -> None:
     path = write_har(tmp_path / "x.har", [entry("https://chatgpt.com/")])
-    path.write_bytes(mark + path.read_bytes())
+    octets = path.read_bytes()
+    path.write_bytes(mark + (octets[1:] if mark.startswith(b"{") else octets))
     assert len(read_source(path)["http"]) == 1
 
 
@@ -445,3 +451,17 @@ def test_a_body_larger_than_is_kept_leaves_its_exchange(tmp_path: Path) -> None:
     assert list(tables["http"]["flow"]) == ["har-1", "har-2"]
     # of a stream whose end was not kept nothing is claimed
     assert list(tables["sse"]["end"]) == ["done"]
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+def test_a_har_in_a_bundle_is_read_as_a_source_of_its_own(tmp_path: Path, packed: bool) -> None:
+    path = make_bundle(tmp_path / "b.chatpath", flows=[made_flow("/")])
+    write_har(path / "browser.har", [entry("https://chatgpt.com/a.js")])
+    (path / "odd.har").write_text("{}")
+    if packed:
+        path = Path(shutil.make_archive(str(tmp_path / "b"), "zip", path))
+    tables = read_source(path)
+    check_schema(tables)
+    assert set(tables["http"]["source"]) == {"flows.mitm", "browser.har"}
+    assert [source.kind for source in tables.sources] == ["bundle", "har"]
+    assert any("odd.har cannot be read" in problem for problem in tables.sources[0].problems)
