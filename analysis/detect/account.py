@@ -1,7 +1,7 @@
 """account.session_expired and account.state: the sign-in or the account is the cause.
 
 A 401 that a later good answer follows, to the same request or to any other call
-of the signed-in kind, is the normal refresh of a token.  Source: errors.tsv;
+of a session, is the normal refresh of a token.  Source: errors.tsv;
 traffic notes 4; detection notes 12.
 """
 
@@ -15,16 +15,17 @@ from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
 
-_SIGNED_IN = ("/backend-api/", "/v1/")
+_WORKING = ("/backend-api/", "/backend-anon/", "/v1/")
+"""Calls that show a session at work, a guest's among them."""
 
 
 def _refreshed(tables: Tables, refused: list[Told]) -> set[str]:
-    """Hosts where a call of the signed-in kind was answered well after the last 401."""
+    """Hosts where some call of a session was answered well after the last 401."""
     http = service_exchanges(tables)
     fine = http[http["status"].between(200, 299).fillna(False) & http["started"].notna()]
     worked: dict[str, float] = {}
     for row in records(fine[["host", "path", "started", "authorized"]]):
-        if (row["path"] or "").startswith(_SIGNED_IN) and row["authorized"] is not False:
+        if (row["path"] or "").startswith(_WORKING) and row["authorized"] is not False:
             worked[row["host"]] = max(worked.get(row["host"], 0.0), row["started"])
     last: dict[str, float] = {}
     for item in refused:

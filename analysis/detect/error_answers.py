@@ -32,6 +32,12 @@ from analysis.model.status_page import STATUS_HOSTS
 
 _STORAGE = (".oaiusercontent.com", ".blob.core.windows.net")
 _TELLING = ("error_code", "error_type", "error_message", "job_state", "cf_mitigated")
+_MARKS = (
+    ("method", "method"),
+    ("cf-mitigated", "cf_mitigated"),
+    ("content-type", "content_type"),
+    ("job-state", "job_state"),
+)
 MAX_ANSWERS = 50_000
 """Error answers that are looked at; a capture with more repeats itself."""
 
@@ -107,18 +113,11 @@ def told(tables: Tables) -> list[Told]:
 
 
 def answer_of(row: Record) -> Answer:
-    """The row as the rules see it."""
-    marks = [f"method: {row['method'] or ''}", *(row["headers"] or ())]
-    for name, column in (
-        ("cf-ray", "cf_ray"),
-        ("cf-mitigated", "cf_mitigated"),
-        ("content-type", "content_type"),
-        ("job-state", "job_state"),
-        ("server", "server"),
-        ("via", "via"),
-    ):
-        if row[column]:
-            marks.append(f"{name}: {row[column]}")
+    """The row as the rules see it: of ids in headers only that they are there."""
+    marks = [f"{name}: {row[column]}" for name, column in _MARKS if row[column]]
+    marks += [f"{header.partition(':')[0]}: seen" for header in row["headers"] or ()]
+    if row["cf_ray"]:
+        marks.append("cf-ray: seen")
     if of_the_service(row):
         marks.append("edge: seen")
     words = (row["error_code"], row["error_type"], row["error_param"])
@@ -126,7 +125,7 @@ def answer_of(row: Record) -> Answer:
     return Answer(
         row["status"],
         row["host"] or "",
-        row["path"] or "/",
+        (row["path"] or "/").partition("?")[0],
         frozenset(word.lower() for word in words if word),
         text.lower(),
         tuple(mark.lower() for mark in marks),

@@ -42,13 +42,16 @@ def find_ip_reputation_block(tables: Tables) -> Iterator[Finding]:
     refused = about(tables, "ip.reputation_block")
     if not refused:
         return
+    reason = any(item.rule.rule != "edge_403" for item in refused)
     signature = all(item.rule.rule == "cf_1010" for item in refused)
     made = claim(
         "ip.reputation_block",
         refused,
         f"The edge refused this client {times_over(len(refused))} (status "
         f"{some(statuses(refused))}): {says(refused)}.{_tunnel(tables)}",
-        confidence=earned(0.85, (len(refused) > 1, 0.4), (bool(_tunnel(tables)), 0.3)),
+        confidence=earned(
+            0.85 if reason else 0.55, (len(refused) > 1, 0.3), (bool(_tunnel(tables)), 0.3)
+        ),
         severity=_worst(refused),
         in_short=says(refused),
         note="refused by the edge",

@@ -107,11 +107,9 @@ def find_file_download_cut(tables: Tables) -> Iterator[Finding]:
     if http.empty:
         return
     began = http["status"].isin([200, 206]).fillna(False) & (http["method"] == "GET").fillna(False)
-    files = [
-        row
-        for row in records(http[began])
-        if storage(row["host"]) or any(part in (row["path"] or "") for part in _DOWNLOADS)
-    ]
+    stored = http["host"].isin(set(where(http, "host", storage)["host"])).fillna(False)
+    asked = http["path"].fillna("").str.contains("|".join(_DOWNLOADS), regex=True)
+    files = records(http[began & (stored | asked)])
     whole = {key_of(row) for row in files if not row["error"]}
     cut = [
         row

@@ -22,6 +22,7 @@ from analysis.detect.error_answers import (
     service_exchanges,
     told,
 )
+from analysis.detect.once import once
 from analysis.detect.support import (
     Record,
     counted,
@@ -35,20 +36,31 @@ from analysis.knowledge import hosts, threshold
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
 
-_LIMITED = 429
+_COLUMNS = (
+    "source",
+    "flow",
+    "started",
+    "method",
+    "host",
+    "path",
+    "status",
+    "cf_ray",
+    "request_id",
+    "headers",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """Tries of one kind of request, in order of time."""
+    """Tries of one kind of request that failed, in order of time."""
 
     key: Key
-    rows: tuple[Record, ...]
     failed: tuple[Record, ...]
     rate: int
     steady: bool
 
 
+@once
 def storms(tables: Tables) -> list[Storm]:
     http = service_exchanges(tables)
     if http.empty:
@@ -57,7 +69,7 @@ def storms(tables: Tables) -> list[Storm]:
     bad = (timed["status"] >= 400).fillna(False)
     kinds = set(timed[bad]["path"].dropna().unique())
     groups: dict[Key, list[Record]] = {}
-    for row in records(timed[timed["path"].isin(kinds).fillna(False)]):
+    for row in records(timed[timed["path"].isin(kinds).fillna(False)][list(_COLUMNS)]):
         if not hosts().harmless(row["host"], row["path"]):
             groups.setdefault(key_of(row), []).append(row)
     found = (_storm(key, rows) for key, rows in groups.items())
@@ -76,7 +88,7 @@ def _storm(key: Key, rows: list[Record]) -> Storm | None:
     steady = _steady(times)
     if not steady and rate <= threshold("storm_rate"):
         return None
-    return Storm(key, tuple(rows), tuple(failed), rate, steady)
+    return Storm(key, tuple(failed), rate, steady)
 
 
 def _steady(times: list[float]) -> bool:

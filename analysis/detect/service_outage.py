@@ -72,7 +72,8 @@ def _since(tables: Tables, lasting: list[Told]) -> list[Record]:
     """What the service was asked for once it had begun to fail, without static files."""
     begin = min(item.row["started"] or 0.0 for item in lasting)
     http = service_exchanges(tables)
-    rows = records(http[(http["started"] >= begin).fillna(False)])
+    since = (http["started"] >= begin).fillna(False)
+    rows = records(http[since][["method", "host", "path", "status"]])
     return [row for row in rows if not (row["path"] or "").startswith(_STATIC)]
 
 

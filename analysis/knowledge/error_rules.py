@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from analysis.knowledge import table
 from analysis.knowledge.hosts import host_regex
@@ -60,9 +60,9 @@ class ErrorRule:
         """True when every mark of the rule is in the answer."""
         return (
             self._fits_status(answer.status)
-            and (not self.places or _in_places(self.places, answer.host, answer.path))
-            and all(_has(mark, answer.headers) for mark in self.headers)
             and self._says_so(answer)
+            and all(_has(mark, answer.headers) for mark in self.headers)
+            and (not self.places or _in_places(self.places, answer.host, answer.path))
         )
 
     def _fits_status(self, status: int | None) -> bool:
@@ -131,6 +131,7 @@ def _of_status(layer: str, status: int | None) -> tuple[ErrorRule, ...]:
     )
 
 
+@lru_cache(maxsize=4096)
 def meaning(answer: Answer, layer: str = "http") -> ErrorRule | None:
     """The first rule that fits an answer; None for an answer that says nothing known."""
     # a status comes from a capture: only real ones may fill the cache
