@@ -8,6 +8,9 @@ the data they carry.
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from analysis.model.diagnosis import Source, SourceKind
@@ -54,7 +57,7 @@ def read_packets(
     udp, icmp, activity = Udp(dns_ports, dns), IcmpRows(), Activity()
     fragments = Fragments()
     span = _Span()
-    with opened(path) as digest:
+    with opened(path) as digest, _no_collection():
         for block in blocks(digest, path.name, problems):
             span.add(block)
             found = datagrams(block, fragments)
@@ -85,6 +88,18 @@ def read_packets(
         },
         [source],
     )
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the search for cycles: nearly all that is made here is kept for the tables."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class _Span:
