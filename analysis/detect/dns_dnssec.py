@@ -46,14 +46,14 @@ def find_dns_dnssec_failure(tables: Tables) -> Iterator[Finding]:
     yield finding(
         "dns.dnssec_failure",
         f"{some(resolvers)} cannot validate {some(hosts)}, {times_over(len(failing))}: "
-        f"{some([f'EDE {code} {ede(code).name}' for code in codes])}.",
+        f"{some([f'EDE {code} {ede(code).name}' for code in codes])}."
+        + (" This machine's clock is wrong too." if skewed else ""),
         confidence=earned(0.85, (len(failing) > 1, 0.4), (skewed, 0.3)),
         subjects=hosts,
         severity=Severity.WARNING if needed else Severity.INFO,
         count=len(failing),
         times=[answer.row["time"] for answer in failing],
         evidence=dns_evidence(failing, "validation failures"),
-        explained_by="device.clock_skew" if skewed else None,
         in_short=some(resolvers),
         measurements={"ede": codes, "resolvers": list(resolvers)},
     )

@@ -118,7 +118,6 @@ def find_tls_cert_invalid(tables: Tables) -> Iterator[Finding]:
             count=len(found),
             times=[item.time for item in found],
             evidence=[piece for item in found[:MAX_EVIDENCE] for piece in item.evidence],
-            explained_by="device.clock_skew" if skewed else None,
             in_short=_READING[reason],
             measurements={"reason": reason, "issuers": list(issuers[:10])},
         )

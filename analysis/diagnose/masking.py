@@ -74,8 +74,14 @@ RULES: tuple[Rule, ...] = (
     Rule("dns.resolver_failing", ("dns.sinkhole", "dns.nxdomain_filter", "dns.ede_filtered")),
     Rule("dns.timeout", ("dns.resolver_failing",)),
     Rule("dns.sinkhole", ("net.captive_portal",)),
-    Rule("dns.dnssec_failure", ("device.clock_skew",)),
-    Rule("tls.cert_invalid", ("device.clock_skew", "net.captive_portal", "tls.intercept_breaks")),
+    # a clock is the whole machine's, whatever host the certificate was for
+    Rule(
+        "tls.cert_invalid",
+        ("device.clock_skew",),
+        same_hosts=False,
+        in_short="outside its validity",
+    ),
+    Rule("tls.cert_invalid", ("net.captive_portal", "tls.intercept_breaks")),
     Rule("tls.cert_invalid", _NAME_FAILED),
     Rule("tls.intercept_breaks", ("net.captive_portal", *_NAME_FAILED)),
     Rule("proxy.denied", ("net.captive_portal", "proxy.auth_required")),

@@ -1,0 +1,197 @@
+"""device.clock_skew, net.captive_portal, net.split_egress and voice.udp_blocked."""
+
+from __future__ import annotations
+
+import pytest
+from handmade import Row, connection, document, exchange, found, handshakes, serious, tables
+
+from analysis.diagnose import diagnose
+from analysis.model.diagnosis import Severity
+
+
+def dated(ahead: float, count: int = 6, **more: object) -> list[Row]:
+    """Answers whose Date is `ahead` seconds behind the machine's clock."""
+    return [
+        exchange(
+            f"d{n}",
+            started=1000.0 + 2 * n,
+            **({"response_start": 1000.3 + 2 * n, "date": float(1000 + 2 * n - ahead)} | more),
+        )
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [(7200.0, "2 hours ahead"), (-400.0, "7 minutes behind"), (86400.0 * 400, "400 days ahead")],
+    ids=["hours", "minutes-behind", "year"],
+)
+def test_clock_off(ahead: float, words: str) -> None:
+    finding = found(tables(http=dated(ahead)))["device.clock_skew"]
+    assert words in finding.summary
+    assert len(finding.evidence) == 6
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        dated(3.0),
+        dated(7200.0, cf_ray=None),
+        dated(7200.0, from_cache=True),
+        dated(7200.0, headers=["age: 7200"]),
+        dated(7200.0, count=2),
+        dated(7200.0, date=5000.0),
+        [*dated(0.0), *dated(7200.0, count=3)],
+    ],
+    ids=["right", "no-edge", "cache", "aged", "two", "frozen-date", "disagree"],
+)
+def test_clock_not_shown_to_be_off(rows: list[Row]) -> None:
+    assert "device.clock_skew" not in found(tables(http=rows))
+
+
+def test_clock_of_the_snapshot() -> None:
+    row = {"source": "b", "section": "clock", "name": "offset_s", "value": "-4000.5"}
+    assert "behind" in found(tables(host=[row]))["device.clock_skew"].summary
+    for value in ("2.0", "nan", "soon"):
+        assert "device.clock_skew" not in found(tables(host=[row | {"value": value}]))
+
+
+def test_clock_explains_a_certificate_outside_its_dates() -> None:
+    error = "Certificate verify failed: certificate is not yet valid"
+    lost = connection(
+        1, host="auth.openai.com", tls_ms=None, verified=None, error=error, error_stage="tls"
+    )
+    diagnosis = diagnose(tables(http=dated(-86400.0 * 30), connections=[lost]))
+    by_id = {item.id: item for item in diagnosis.findings}
+    assert by_id["tls.cert_invalid"].explained_by == "device.clock_skew"
+    assert diagnosis.verdict.primary == "device.clock_skew"
+
+
+def unmarked(flow: str, **more: object) -> Row:
+    return exchange(flow, **({"cf_ray": None, "server": "nginx"} | more))
+
+
+PROBE = unmarked(
+    "p", path="/generate_204", host="connectivitycheck.gstatic.com", scheme="http", status=302,
+    location="http://10.1.0.1/login",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [unmarked("a", status=511)],
+        [PROBE],
+        [PROBE | {"status": 200, "response_bytes": 900, "location": None}],
+        [unmarked("a", status=302, location="http://192.168.88.1/login")],
+    ],
+    ids=["511", "probe-redirected", "probe-page", "service-redirected"],
+)
+def test_portal(rows: list[Row]) -> None:
+    finding = found(tables(http=rows))["net.captive_portal"]
+    assert finding.severity is Severity.CRITICAL
+    assert "proxy.denied" not in found(tables(http=rows))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [PROBE | {"status": 204, "location": None}],
+        [PROBE | {"status": 200, "response_bytes": 0, "location": None}],
+        [exchange("a", status=302, location="https://auth.openai.com/log-in")],
+        [unmarked("a", status=302, location="https://auth.openai.com/log-in")],
+        [unmarked("p", host="captive.apple.com", path="/hotspot-detect.html")],
+        [unmarked("a", status=511, host="example.org")],
+    ],
+    ids=["204", "empty-200", "sign-in", "sign-in-no-headers", "apple", "other-host"],
+)
+def test_no_portal(rows: list[Row]) -> None:
+    assert "net.captive_portal" not in found(tables(http=rows))
+
+
+def test_a_portal_that_was_passed_is_a_note() -> None:
+    given = tables(http=[PROBE, document() | {"started": 200.0}])
+    assert found(given)["net.captive_portal"].severity is Severity.INFO
+    assert serious(given) == set()
+
+
+def trace(flow: str, egress: str, loc: str) -> Row:
+    return exchange(flow, "/cdn-cgi/trace", egress=egress, trace=[f"loc={loc}", "colo=X"])
+
+
+def test_two_exits_in_two_places() -> None:
+    given = tables(http=[trace("a", "egress-1", "ID"), trace("b", "egress-2", "NL")])
+    finding = found(given)["net.split_egress"]
+    assert finding.severity is Severity.WARNING
+    assert {piece.flow_id for piece in finding.evidence} == {"a", "b"}
+    for other in (trace("b", "egress-1", "ID"), trace("b", "egress-2", "ID")):
+        assert "net.split_egress" not in found(tables(http=[trace("a", "egress-1", "ID"), other]))
+
+
+def quic(**more: object) -> Row:
+    row = {
+        "source": "p.pcapng", "frame": 50, "time": 101.0, "client": "10.0.0.2",
+        "server": "104.18.32.47", "server_port": 443, "sni": "chatgpt.com", "answered": True,
+    }  # fmt: skip
+    return row | more
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [({}, True), ({"answered": False}, False), ({"client": "10.0.0.9"}, False),
+     ({"sni": "www.google.com"}, False)],
+    ids=["split", "unanswered", "other-machine", "other-host"],
+)  # fmt: skip
+def test_http3_round_the_proxy(more: Row, expected: bool) -> None:
+    proxied = handshakes(
+        2, server="10.1.1.8",
+        tcp={"app": "connect", "connect_host": "chatgpt.com:443", "connect_status": 200},
+    )  # fmt: skip
+    given = tables(tcp=proxied["tcp"], quic=[quic(**more)])
+    assert ("net.split_egress" in found(given)) is expected
+    assert "net.split_egress" not in found(tables(quic=[quic()]))
+
+
+def stun(server: str, **more: object) -> Row:
+    row = {
+        "source": "p.pcapng", "frame": 70, "time": 100.0, "protocol": "stun",
+        "client": "10.0.0.2", "server": server, "server_port": 3478, "client_packets": 4,
+        "server_packets": 0, "requests": 4, "responses": 0, "answered": False,
+    }  # fmt: skip
+    return row | more
+
+
+VOICE = "172.214.226.198"
+SETUP = exchange("v", "/realtime/vp?dcid=0", method="POST", status=201)
+
+
+@pytest.mark.parametrize(
+    ("rows", "http"),
+    [([stun(VOICE)], []), ([stun(VOICE), stun("20.74.221.21")], []), ([stun("20.1.2.3")], [SETUP])],
+    ids=["one", "two", "by-session"],
+)
+def test_voice_blocked(rows: list[Row], http: list[Row]) -> None:
+    finding = found(tables(udp=rows, http=http))["voice.udp_blocked"]
+    assert finding.severity is Severity.WARNING
+    assert finding.evidence[0].frames
+
+
+@pytest.mark.parametrize(
+    ("rows", "http"),
+    [
+        ([stun(VOICE, answered=True, responses=1, server_packets=3)], []),
+        ([stun(VOICE), stun("20.74.221.21", answered=True, responses=1)], []),
+        ([stun("74.125.250.129", server_port=19302)], [SETUP]),
+        ([stun("52.112.1.2")], []),
+        ([stun(VOICE, requests=2)], []),
+    ],
+    ids=["answered", "one-of-two", "other-stun", "other-service", "given-up"],
+)
+def test_voice_not_blocked(rows: list[Row], http: list[Row]) -> None:
+    assert "voice.udp_blocked" not in found(tables(udp=rows, http=http))
+
+
+def test_voice_falls_back_to_tcp() -> None:
+    rows = handshakes(1, server=VOICE, sni="x.example")["tcp"]
+    finding = found(tables(udp=[stun(VOICE)], tcp=rows))["voice.udp_blocked"]
+    assert finding.measurements["fallback"] is True

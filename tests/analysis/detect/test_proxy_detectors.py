@@ -1,0 +1,214 @@
+"""proxy.denied, .auth_required, .dead_setting and .bypassed_by_websocket."""
+
+from __future__ import annotations
+
+import pytest
+from handmade import (
+    GOOD,
+    Row,
+    answer,
+    connection,
+    document,
+    exchange,
+    found,
+    handshakes,
+    script,
+    serious,
+    socket,
+    tables,
+)
+
+from analysis.diagnose import diagnose
+from analysis.model.diagnosis import Severity
+
+PROXY = "10.1.1.8"
+
+
+def page_of(flow: str = "d", **more: object) -> Row:
+    """An answer that the edge did not make."""
+    return exchange(
+        flow,
+        **({"status": 403, "cf_ray": None, "server": None, "content_type": "text/html"} | more),
+    )
+
+
+def tunnel(status: int | None, number: int = 0, host: str = "chatgpt.com", **more: object) -> Row:
+    """A CONNECT on its own TCP connection, as packets show it."""
+    return {
+        "source": "p.pcapng",
+        "stream": 100 + number,
+        "client": "10.0.0.2",
+        "server": PROXY,
+        "server_port": 3128,
+        "first_time": 100.0 + number,
+        "first_frame": 900 + 10 * number,
+        "last_frame": 905 + 10 * number,
+        "syn_frame": 900 + 10 * number,
+        "synack_frame": 901 + 10 * number,
+        "app": "connect",
+        "server_payload": 120,
+        "connect_host": f"{host}:443",
+        "connect_status": status,
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "vendor"),
+    [
+        (page_of(body_excerpt="Internet Security by Zscaler: blocked"), "Zscaler"),
+        (page_of(headers=["x-squid-error: ERR_ACCESS_DENIED 0"]), "Squid"),
+        (page_of(status=503, via="1.1 gw (squid/6.6)"), "Squid"),
+        (page_of(status=302, location="https://gateway.zscaler.net/x"), "Zscaler"),
+        (page_of(status=200, body_excerpt="FortiGuard Web page blocked"), "Fortinet FortiGuard"),
+        (page_of(status=502, via="1.1 proxy.corp", server="corp-proxy"), None),
+    ],
+    ids=["zscaler", "squid-header", "squid-503", "redirect", "page-with-200", "nameless"],
+)
+def test_an_answer_of_a_proxy_is_denied(row: Row, vendor: str | None) -> None:
+    finding = found(tables(http=[row]))["proxy.denied"]
+    assert finding.severity is Severity.CRITICAL
+    assert finding.vendor == vendor
+    assert finding.subjects == ("chatgpt.com",)
+    assert finding.evidence[0].flow_id == "d"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [exchange("d", status=403, via="1.1 gw (squid/6.6)")],
+        [exchange("d", status=503, cf_ray=None, server=None)],
+        [page_of(server="mitmproxy 12.2.3", status=502)],
+        [page_of(content_type="application/json", request_id="req-1")],
+        [page_of(host="rum.browser-intake-datadoghq.com", body_excerpt="zscaler")],
+        [page_of(body_excerpt="zscaler"), exchange("later", started=105.0)],
+        [page_of(status=404, body_excerpt="zscaler")],
+    ],
+    ids=["edge-403", "no-headers", "own-proxy", "service", "telemetry", "healed", "not-found"],
+)
+def test_no_refusal_of_a_proxy(rows: list[Row]) -> None:
+    assert not {name for name in found(tables(http=rows)) if name == "proxy.denied"}
+
+
+def test_scripts_and_upgrades_are_judged_by_their_own_detectors() -> None:
+    given = tables(
+        http=[document(), page_of(flow="s1", body_excerpt="zscaler")],
+        resources=[script(0), script(1, "replaced", status=403)],
+    )
+    assert "proxy.denied" not in found(given)
+    assert "script.replaced" in found(given)
+
+
+@pytest.mark.parametrize("status", [403, 502, 503])
+def test_connect_refused_in_packets(status: int) -> None:
+    finding = found(tables(tcp=[tunnel(status), tunnel(status, 1)]))["proxy.denied"]
+    assert finding.count == 2
+    assert str(status) in finding.summary
+    assert finding.evidence[0].frames == (900, 905)
+
+
+def test_connect_granted_later_is_nothing() -> None:
+    assert serious(tables(tcp=[tunnel(503), tunnel(200, 1)])) == set()
+    assert "proxy.denied" not in found(tables(tcp=[tunnel(403, host="example.org")]))
+
+
+def test_connect_refused_in_the_recorders_words() -> None:
+    error = "Upstream proxy 10.1.1.8:3128 refused HTTP CONNECT request: 403 Forbidden"
+    row = connection(via="10.1.1.8:3128", tls_ms=None, error=error, error_stage="proxy")
+    assert "proxy.denied" in found(tables(connections=[row]))
+    login = row | {"error": error.replace("403 Forbidden", "407 Login")}
+    assert "proxy.auth_required" in found(tables(connections=[login]))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        tables(tcp=[tunnel(407), tunnel(407, 1)]),
+        tables(http=[page_of(status=407)]),
+        tables(
+            http=[exchange("h", status=None, cf_ray=None, error="net::ERR_PROXY_AUTH_REQUESTED")]
+        ),
+    ],
+    ids=["packets", "flows", "har"],
+)
+def test_login_asked_for(given: object) -> None:
+    findings = found(given)  # type: ignore[arg-type]
+    assert findings["proxy.auth_required"].severity is Severity.CRITICAL
+    assert "proxy.denied" not in findings
+
+
+def test_one_407_before_a_login_is_normal() -> None:
+    assert serious(tables(tcp=[tunnel(407), tunnel(200, 1)])) == set()
+
+
+@pytest.mark.parametrize(
+    "code", ["ERR_PROXY_CONNECTION_FAILED", "ERR_MANDATORY_PROXY_CONFIGURATION_FAILED"]
+)
+def test_dead_setting_by_the_browsers_code(code: str) -> None:
+    row = exchange("h", status=None, cf_ray=None, server=None, error=f"net::{code}")
+    assert "proxy.dead_setting" in found(tables(http=[row, row | {"flow": "i"}]))
+
+
+def test_dead_setting_by_the_recorder() -> None:
+    error = "[Errno 111] Connect call failed ('127.0.0.1', 3129)"
+    failed = {"tcp_ms": None, "tls_ms": None, "verified": None, "error_stage": "tcp"}
+    rows = [connection(n, via="127.0.0.1:3129", error=error, **failed) for n in (1, 2)]
+    diagnosis = diagnose(tables(connections=rows))
+    assert diagnosis.verdict.primary == "proxy.dead_setting"
+    alive = tables(connections=[*rows, connection(3, via="127.0.0.1:3129")])
+    assert "proxy.dead_setting" not in found(alive)
+
+
+def test_dead_setting_in_packets_and_variables_that_disagree() -> None:
+    host = [
+        {"source": "b", "section": "proxy", "name": "HTTPS_PROXY", "value": f"http://{PROXY}:3128"},
+        {"source": "b", "section": "proxy", "name": "https_proxy", "value": "http://10.9.9.9:1"},
+    ]
+    dead = {"synack_frame": None, "connect_host": None, "app": None, "reset_by": "server"}
+    rows = [tunnel(None, n, **dead, reset_frame=902 + 10 * n, syns=1) for n in (0, 1)]
+    finding = found(tables(tcp=rows, host=host))["proxy.dead_setting"]
+    assert finding.measurements["letters_disagree"] is True
+    assert "proxy.dead_setting" not in found(tables(tcp=[*rows, tunnel(200, 2)], host=host))
+    assert "proxy.dead_setting" not in found(tables(tcp=rows))
+    assert "proxy.dead_setting" not in found(tables(host=host))
+
+
+def straight(**more: object) -> dict[str, list[Row]]:
+    """A direct try at the websocket host beside pages through a proxy."""
+    rows = handshakes(1, far=None, sni="ws.chatgpt.com", tcp={"reset_by": "server", **more})
+    return {"tcp": [tunnel(200), *rows["tcp"]], "tls": rows["tls"]}
+
+
+def test_websocket_goes_round_the_proxy_and_fails() -> None:
+    findings = {item.id: item for item in diagnose(tables(**straight())).findings}
+    assert findings["proxy.bypassed_by_websocket"].severity is Severity.CRITICAL
+    assert findings["proxy.bypassed_by_websocket"].explained_by is None
+    assert findings["ws.connect_failed"].explained_by == "proxy.bypassed_by_websocket"
+
+
+def test_websocket_beside_the_proxy_that_works_is_no_fault() -> None:
+    rows = handshakes(1, sni="ws.chatgpt.com")
+    given = tables(tcp=[tunnel(200), *rows["tcp"]], tls=rows["tls"])
+    assert "proxy.bypassed_by_websocket" not in found(given)
+    without_proxy = straight()["tcp"][1:]
+    assert "proxy.bypassed_by_websocket" not in found(tables(tcp=without_proxy))
+
+
+def test_websocket_without_the_proxy_in_flows() -> None:
+    direct = connection(9, host="ws.chatgpt.com", via=None, address=GOOD)
+    lost = socket(1, opened=None, status=None, error="connection refused", connection="c9")
+    pages = [connection(n, via="10.1.1.8:3128") for n in (1, 2)]
+    given = tables(ws=[lost], connections=[*pages, direct])
+    assert found(given)["proxy.bypassed_by_websocket"].subjects == ("ws.chatgpt.com",)
+    given = tables(ws=[lost], connections=[connection(1), direct])
+    assert "proxy.bypassed_by_websocket" not in found(given)
+
+
+def test_healthy_traffic_through_a_proxy_is_silent() -> None:
+    given = tables(
+        tcp=[tunnel(200, n) for n in range(4)],
+        dns=[answer("chatgpt.com", GOOD)],
+        http=[document(), exchange("a", via="1.1 gw (squid/6.6)")],
+        connections=[connection(n, via="10.1.1.8:3128") for n in range(3)],
+    )
+    assert serious(given) == set()

@@ -1,0 +1,123 @@
+"""tls.intercepted, tls.intercept_breaks and tls.cert_invalid."""
+
+from __future__ import annotations
+
+import pytest
+from handmade import Row, connection, exchange, found, handshakes, serious, tables
+
+from analysis.diagnose import diagnose
+from analysis.model.diagnosis import Severity
+
+PUBLIC = "C=US, O=Google Trust Services, CN=WE1"
+ZSCALER = "CN=Zscaler Intermediate Root CA, O=Zscaler Inc."
+COMPANY = "CN=Contoso Issuing CA 2, O=Contoso"
+
+
+def refused(error: str, issuer: str | None = PUBLIC, **more: object) -> Row:
+    failed = {"tls_ms": None, "verified": None, "error_stage": "tls"}
+    return connection(**(failed | {"error": error, "issuer": issuer} | more))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("issuer", "vendor"), [(ZSCALER, "Zscaler"), (COMPANY, None)], ids=["product", "company"]
+)
+def test_interception_alone_is_a_note(issuer: str, vendor: str | None) -> None:
+    given = tables(connections=[connection(n, issuer=issuer) for n in (1, 2)])
+    finding = found(given)["tls.intercepted"]
+    assert finding.severity is Severity.INFO
+    assert finding.vendor == vendor
+    assert serious(given) == set()
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [PUBLIC, "CN=mitmproxy, O=mitmproxy", "CN=chatpath demo CA", "CN=R11, O=Let's Encrypt"],
+)
+def test_public_and_own_issuers_are_none(issuer: str) -> None:
+    assert "tls.intercepted" not in found(tables(connections=[connection(issuer=issuer)]))
+
+
+@pytest.mark.parametrize(
+    ("issuer", "vendor"), [(ZSCALER, "Zscaler"), (COMPANY, None)], ids=["product", "company"]
+)
+def test_a_refused_inspector_breaks_the_session(issuer: str, vendor: str | None) -> None:
+    error = "Certificate verify failed: self-signed certificate in certificate chain"
+    diagnosis = diagnose(tables(connections=[refused(error, issuer)]))
+    assert diagnosis.verdict.primary == "tls.intercept_breaks"
+    assert diagnosis.primary is not None
+    assert diagnosis.primary.vendor == vendor
+    assert "tls.cert_invalid" not in {item.id for item in diagnosis.findings}
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ("Certificate verify failed: certificate has expired", "date"),
+        ("Certificate verify failed: certificate is not yet valid", "date"),
+        ("Certificate verify failed: hostname mismatch", "name"),
+        ("Certificate verify failed: certificate revoked", "revoked"),
+    ],
+    ids=["expired", "early", "name", "revoked"],
+)
+def test_a_certificate_nobody_re_signed(error: str, reason: str) -> None:
+    finding = found(tables(connections=[refused(error)]))["tls.cert_invalid"]
+    assert finding.measurements["reason"] == reason
+    assert finding.severity is Severity.CRITICAL
+
+
+@pytest.mark.parametrize(
+    "code", ["ERR_CERT_DATE_INVALID", "ERR_CERT_COMMON_NAME_INVALID", "ERR_CERT_AUTHORITY_INVALID"]
+)
+def test_the_browsers_own_codes(code: str) -> None:
+    row = exchange("h", status=None, cf_ray=None, server=None, error=f"net::{code}")
+    assert "tls.cert_invalid" in found(tables(http=[row]))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [refused("Certificate verify failed: certificate has expired", host="example.org")],
+        [refused("Certificate verify failed: certificate has expired"), connection(2)],
+        [refused("connection reset by peer")],
+        [connection(1, client_error="The client does not trust the proxy's certificate")],
+    ],
+    ids=["other-host", "one-client-only", "reset", "own-ca"],
+)
+def test_no_fault_of_the_certificate(rows: list[Row]) -> None:
+    findings = found(tables(connections=rows))
+    assert not {"tls.cert_invalid", "tls.intercept_breaks"} & set(findings)
+
+
+def test_an_alert_beside_an_inspectors_certificate_in_clear() -> None:
+    alert = {"alert": 48, "alert_by": "client", "alert_frame": 6, "issuer": ZSCALER}
+    findings = found(tables(**handshakes(2, tls=alert)))
+    assert findings["tls.intercept_breaks"].vendor == "Zscaler"
+    quiet = found(tables(**handshakes(2, tls={"issuer": ZSCALER})))
+    assert "tls.intercept_breaks" not in quiet
+
+
+def hidden(count: int, sent: int, *, left: int = 1) -> dict[str, list[Row]]:
+    tcp = {
+        "client_last_record": 19,
+        "client_records": 1,
+        "client_fin": left,
+        "client_sent": sent,
+        "server_sent": 4000,
+        "last_frame": 9,
+    }
+    return handshakes(count, tcp=tcp, tls={"hello_bytes": 512})
+
+
+def test_an_encrypted_alert_in_place_of_finished() -> None:
+    finding = found(tables(**hidden(3, sent=512 + 35)))["tls.intercept_breaks"]
+    assert "encrypted alert" in finding.summary
+    assert finding.confidence < 0.8
+
+
+@pytest.mark.parametrize(
+    ("count", "sent", "left"),
+    [(1, 547, 1), (3, 512 + 93, 1), (3, 547, 0)],
+    ids=["once", "close-notify-after-finished", "still-open"],
+)
+def test_close_notify_is_no_refusal(count: int, sent: int, left: int) -> None:
+    assert "tls.intercept_breaks" not in found(tables(**hidden(count, sent, left=left)))
