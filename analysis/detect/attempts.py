@@ -20,6 +20,38 @@ from analysis.knowledge import threshold
 from analysis.knowledge.addresses import address, in_group, vendor_of_address
 from analysis.model.frames import Tables
 
+_UNUSED = frozenset(
+    {
+        "bytes",
+        "initial_rtt_ms",
+        "fast_retransmissions",
+        "out_of_order",
+        "lost_segments",
+        "keep_alives",
+        "server_unacked",
+        "server_ack_ms_min",
+        "server_ack_ms_p50",
+        "server_ack_ms_p95",
+        "client_ack_ms_p50",
+        "reset_window",
+        "reset_frames",
+        "reset_ip_ttls",
+        "client_payload_time",
+        "server_payload_time",
+        "client_records",
+        "server_records",
+        "server_record_gap_p50_ms",
+        "server_record_gap_p95_ms",
+        "server_record_gap_max_ms",
+        "client_last_record",
+        "server_last_record",
+        "interface",
+        "app",
+        "leg",
+    }
+)
+"""Columns that no detector of the path reads: a long capture has many connections."""
+
 UNKNOWN = "ChatGPT"
 """Stands for the name of a host that is known by its address range alone."""
 
@@ -128,7 +160,7 @@ def wire(tables: Tables) -> Wire:
     rtts: dict[str, float] = {}
     ttls: dict[str, set[int]] = {}
     passed: dict[str, int] = {}
-    for row in records(tcp):
+    for row in records(tcp.drop(columns=[*_UNUSED])):
         place = row["server"] or ""
         if row["syn_rtt_ms"] is not None:
             rtts[place] = min(rtts.get(place, row["syn_rtt_ms"]), row["syn_rtt_ms"])

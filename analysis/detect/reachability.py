@@ -51,11 +51,9 @@ def blocked(tables: Tables) -> Blocked:
     """What TCP could not open; forged refusals are left to tcp.reset_injected."""
     seen = wire(tables)
     hosts = by_host(item for item in seen.attempts if item.tcp["syn_frame"] is not None)
-    reached = {
-        host
-        for host, reach in reach_of(tables, frozenset(hosts)).items()
-        if reach.worked or any(item.answered for item in hosts[host])
-    }
+    reached = {host for host, found in hosts.items() if any(item.answered for item in found)}
+    others = reach_of(tables, frozenset(hosts) - reached)
+    reached |= {host for host, reach in others.items() if reach.worked}
     lost = [
         item
         for item in seen.attempts
