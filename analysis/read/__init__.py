@@ -10,6 +10,7 @@ from analysis.model.frames import Tables, concat
 from analysis.read.bundle import is_bundle, read_bundle
 from analysis.read.flows import looks_like_flows, read_flows
 from analysis.read.har import looks_like_har, read_har
+from analysis.read.netlog import looks_like_netlog, read_netlog
 from analysis.read.packets import looks_like_packets, read_packets
 
 _ZIP = b"PK\x03\x04"
@@ -64,18 +65,15 @@ def _read_file(path: Path, first: bytes, prefix: str) -> Tables:
         raise InputError(f"{path} is empty; save the capture again.")
     if looks_like_har(first):
         return read_har(path)
+    if looks_like_netlog(first):
+        return read_netlog(path)
     if looks_like_packets(first):
         return read_packets(path)
     if first.startswith(_ZIP):
         return read_bundle(path, prefix=prefix)
     if looks_like_flows(first):
         return read_flows(path)
-    if first.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        raise InputError(
-            f"{path} looks like a HAR or NetLog file, which this version does not read yet; "
-            "record with chatpath capture, or save packets or mitmproxy flows."
-        )
     raise InputError(
-        f"{path} is neither a chatpath bundle nor a pcap, pcapng or mitmproxy flow file; name a "
-        "saved capture."
+        f"{path} is neither a chatpath bundle nor a pcap, pcapng, mitmproxy flow, HAR or Chrome "
+        "NetLog file; name a saved capture."
     )
