@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import scenes_device
 import scenes_dns
 import scenes_healthy
 import scenes_latency
 import scenes_network
-import scenes_proxy
 import scenes_scripts
 import scenes_service
 import scenes_tcp
@@ -17,12 +15,10 @@ from scene import SCENES, Scene
 __all__ = [
     "SCENES",
     "Scene",
-    "scenes_device",
     "scenes_dns",
     "scenes_healthy",
     "scenes_latency",
     "scenes_network",
-    "scenes_proxy",
     "scenes_scripts",
     "scenes_service",
     "scenes_tcp",
