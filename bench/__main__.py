@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import reading, sampling, startup, streaming
+from bench import flows, reading, sampling, startup, streaming
 
 PARTS: dict[str, Callable[[], list[str]]] = {
     "sampling": sampling.measure,
     "streaming": streaming.measure,
     "startup": startup.measure,
     "reading": reading.measure,
+    "flows": flows.measure,
 }
 
 

@@ -70,12 +70,16 @@ class SseScanner:
             return
         self._last_cr = data.endswith(b"\r")
         lines = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        for line in lines[:-1]:
+        rest = lines.pop()
+        for line in lines:
+            if not self._line and not self._skipping and len(line) <= MAX_LINE:
+                self._take_line(line)  # the usual case, without a copy
+                continue
             self._extend(line)
             self._take_line(bytes(self._line))
             self._line.clear()
             self._skipping = False
-        self._extend(lines[-1])
+        self._extend(rest)
 
     def _extend(self, part: bytes) -> None:
         if self._skipping:
@@ -103,7 +107,7 @@ class SseScanner:
             self._take_data(value)
 
     def _note_type(self, word: str) -> None:
-        if len(self.types) < MAX_TYPES and is_word(word) and word not in self.types:
+        if word not in self.types and len(self.types) < MAX_TYPES and is_word(word):
             self.types.append(word)
 
     def _take_data(self, value: bytes) -> None:

@@ -577,6 +577,7 @@ CONNECTIONS = _schema(
     "connection that the recorder made or carried",
     ("source", "str", "", "file"),
     ("connection", "str", "", "id"),
+    ("flow", "str", "", "flow id of the first exchange it carried or was to carry"),
     ("started", "float", "s", "when the connection was begun"),
     ("host", "str", "", "name that was to be reached"),
     ("port", "int", "", "port"),

@@ -16,7 +16,7 @@ from analysis.model.error_text import xml_error
 from analysis.model.page import Page, read_page, shows_text
 from analysis.model.status_page import STATUS_HOSTS, status_lines
 from analysis.model.trace_page import TRACE_PATH, EgressNames, trace_lines
-from analysis.read.json_error import code_word, json_error, sentence
+from analysis.read.json_error import JsonError, code_word, json_error, sentence
 
 EXCERPT = 600
 MAX_SMALL = 256 * 1024
@@ -33,7 +33,7 @@ _FILE_OBJECTS = ("file", "upload")
 _TELLING = (b'"error', b'"detail', b'"status', b'"state', b'"blocked_features', b"size", b'"bytes')
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class BodyFacts:
     """Facts of one body; None is "not told". Columns of the http table carry the same names.
 
@@ -51,6 +51,9 @@ class BodyFacts:
     egress: str | None = None
     trace: list[str] | None = None
     status_page: list[str] | None = None
+
+
+NOTHING = BodyFacts()
 
 
 def tells(media: str | None, status: int | None, url: str) -> bool:
@@ -76,7 +79,7 @@ class BodyReader:
         failed = (status or 0) >= 400
         body = body[:MAX_BODY]
         if not body:
-            return BodyFacts()
+            return NOTHING
         if media in HTML:
             return self._html(body, url, host, status or 0)
         if (media or "").endswith("json"):
@@ -87,30 +90,33 @@ class BodyReader:
             return BodyFacts(egress=egress, trace=kept or None)
         if failed and media in _TEXT:
             return self._text(body[: 8 * EXCERPT].decode("utf-8", "replace"))
-        return BodyFacts()
+        return NOTHING
 
     def _html(self, body: bytes, url: str, host: str, status: int) -> BodyFacts:
-        key = hashlib.blake2b(body, digest_size=16).digest(), url
+        # what a page names depends on the folder of its address, not on the rest of it
+        folder = url.partition("?")[0].rpartition("/")[0] + "/"
+        key = hashlib.blake2b(body, digest_size=16).digest(), folder
         page = self._pages.get(key)
         if page is None:
-            page = read_page(body.decode("utf-8", "replace"), url)
+            page = read_page(body.decode("utf-8", "replace"), folder)
             if len(self._pages) >= MAX_PAGES:
                 self._pages.clear()
             self._pages[key] = page
-        facts = BodyFacts(page=replace(page, text=""))
-        if shows_text(page, host, status):
-            shown = f"{page.title} {page.text}"
-            facts.egress = self.names.shown(shown)
-            facts.excerpt = redact_text(self.names.mask_shown(shown), EXCERPT) or None
-        return facts
+        bare = replace(page, text="")
+        if not shows_text(page, host, status):
+            return BodyFacts(page=bare)
+        shown = f"{page.title} {page.text}"
+        excerpt = redact_text(self.names.mask_shown(shown), EXCERPT) or None
+        return BodyFacts(page=bare, excerpt=excerpt, egress=self.names.shown(shown))
 
     def _text(self, text: str) -> BodyFacts:
-        facts = BodyFacts(excerpt=redact_text(self.names.mask_shown(text), EXCERPT) or None)
         parts = xml_error(text)
-        facts.error_code = code_word(parts.get("Code"))
         said = [parts[key] for key in ("Message", "AuthenticationErrorDetail") if key in parts]
-        facts.error_message = sentence(" ".join(said))
-        return facts
+        return BodyFacts(
+            excerpt=redact_text(self.names.mask_shown(text), EXCERPT) or None,
+            error_code=code_word(parts.get("Code")),
+            error_message=sentence(" ".join(said)),
+        )
 
 
 def is_trace(url: str) -> bool:
@@ -129,7 +135,7 @@ def _json_facts(body: bytes, host: str, *, failed: bool) -> BodyFacts:
     if not (failed or page) and (
         len(body) > MAX_SMALL or not any(word in body for word in _TELLING)
     ):
-        return BodyFacts()
+        return NOTHING
     payload = _parsed(body)
     if page:
         return BodyFacts(status_page=_masked_lines(payload))
@@ -139,14 +145,18 @@ def _json_facts(body: bytes, host: str, *, failed: bool) -> BodyFacts:
         cut = failed and payload is None
         text = body[: 8 * EXCERPT].decode("utf-8", "replace") if cut else ""
         return BodyFacts(excerpt=redact_text(text, EXCERPT) or None)
-    facts = BodyFacts(job_state=_job_state(payload), file_bytes=_file_bytes(payload))
     error = json_error(payload, failed=failed)
-    facts.error_code, facts.error_type = error.code, error.type
-    facts.error_message, facts.error_param = error.message, error.param
-    _take_blocked(facts, payload)
-    if failed:
-        facts.excerpt = facts.error_message
-    return facts
+    if error.code is None:
+        error = _blocked(payload) or error
+    return BodyFacts(
+        excerpt=error.message if failed else None,
+        error_code=error.code,
+        error_type=error.type,
+        error_message=error.message,
+        error_param=error.param,
+        job_state=_job_state(payload),
+        file_bytes=_file_bytes(payload),
+    )
 
 
 def _parsed(body: bytes) -> object:
@@ -167,16 +177,17 @@ def _job_state(payload: dict[str, object]) -> str | None:
     return None
 
 
-def _take_blocked(facts: BodyFacts, payload: dict[str, object]) -> None:
+def _blocked(payload: dict[str, object]) -> JsonError | None:
     """A feature that is blocked until a time: the account's limit, told before it is met."""
     blocked = payload.get("blocked_features")
     for item in blocked[:20] if isinstance(blocked, list) else ():
         name = code_word(item.get("name")) if isinstance(item, dict) else None
-        if isinstance(item, dict) and name and facts.error_code is None:
+        if isinstance(item, dict) and name:
             until = item.get("resets_after")
-            facts.error_code = "send_blocked" if name == "send" else "blocked_features"
             when = f" until {until}" if isinstance(until, str) else ""
-            facts.error_message = sentence(f"{name} is blocked{when}")
+            code = "send_blocked" if name == "send" else "blocked_features"
+            return JsonError(code=code, message=sentence(f"{name} is blocked{when}"))
+    return None
 
 
 def _file_bytes(payload: dict[str, object]) -> int | None:

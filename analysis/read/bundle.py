@@ -9,7 +9,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,16 +22,13 @@ from analysis.model.errors import InputError
 from analysis.model.frames import CaptureFacts, Row, Tables, concat, frame_of_rows
 from analysis.model.markup import sound
 from analysis.read import fields
-from analysis.read.exchange import Exchange
-from analysis.read.flows import FlowFile, load_flows
+from analysis.read.exchange_tables import ExchangeTables, by_start
+from analysis.read.flows import FlowFile
 from analysis.read.har import read_har
 from analysis.read.journal import Journal, read_journal
 from analysis.read.legs import with_legs
 from analysis.read.packets import read_packets
-from analysis.read.redirects import link_redirects
-from analysis.read.resources import resource_rows
-from analysis.read.sockets import socket_row
-from analysis.read.streams import StreamFacts, stream_row
+from analysis.read.recorded import take_recorded
 
 SESSION, FLOWS, EVENTS, PACKETS = "session.json", "flows.mitm", "events.jsonl", "packets.pcapng"
 PARTS = (SESSION, FLOWS, EVENTS, PACKETS)
@@ -142,7 +139,8 @@ def _reason(error: Exception) -> str:
 @dataclass(slots=True)
 class _Parts:
     session: Mapping[str, object]
-    flows: FlowFile
+    exchanges: ExchangeTables
+    connections: pd.DataFrame
     journal: Journal
     packets: Tables | None
     problems: list[str]
@@ -150,26 +148,11 @@ class _Parts:
 
 def _read(folder: Path, name: str, prefix: str, problems: list[str]) -> Tables:
     parts = _load(folder, name, prefix, problems)
-    exchanges = list(_merged(parts))
-    link_redirects(exchanges)
     journal = parts.journal
     captured = _capture_facts(parts, name)
-    frames_of = _frames(parts)
     frames = {
-        "http": frame_of_rows("http", (item.http_row() for item in exchanges)),
-        "resources": frame_of_rows("resources", resource_rows(exchanges)),
-        "connections": frame_of_rows(
-            "connections",
-            list(journal.connections.values()) or list(parts.flows.connections.values()),
-        ),
-        "ws": frame_of_rows(
-            "ws", [_socket(item, parts, frames_of) for item in exchanges if item.is_websocket]
-        ),
-        "ws_frames": frame_of_rows(
-            "ws_frames",
-            [row for rows in frames_of.values() for row in rows],
-        ),
-        "sse": frame_of_rows("sse", [_stream(item, parts) for item in exchanges if item.is_stream]),
+        **by_start(parts.exchanges.frames()),
+        "connections": parts.connections,
         "chunks": frame_of_rows("chunks", journal.chunks),
         "markers": frame_of_rows("markers", journal.markers),
         "host": frame_of_rows(
@@ -224,11 +207,16 @@ def _load(folder: Path, name: str, prefix: str, problems: list[str]) -> _Parts:
         problems += journal.problems
     else:
         problems.append(f"{EVENTS} is missing")
-    flows = FlowFile()
+    events = journal.first_time is not None or bool(journal.exchanges)
+    connections = frame_of_rows("connections", journal.connections.values())
+    exchanges = ExchangeTables()
     if (folder / FLOWS).is_file():
-        flows = load_flows(folder / FLOWS, prefix + FLOWS)
+        flows = FlowFile(folder / FLOWS, prefix + FLOWS)
+        take_recorded(exchanges, journal, flows)
         problems += [f"{FLOWS}: {problem}" for problem in flows.problems]
+        connections = connections if len(connections) else flows.connections.frame()
     else:
+        take_recorded(exchanges, journal, ())
         problems.append(f"{FLOWS} is missing")
     packets = None
     if (folder / PACKETS).is_file():
@@ -240,12 +228,11 @@ def _load(folder: Path, name: str, prefix: str, problems: list[str]) -> _Parts:
             problems.append(f"{PACKETS} cannot be read: {error}")
     elif fields.flag(fields.mapping(session, "packets"), "sampled") is not False:
         problems.append(f"{PACKETS} is missing")
-    events = journal.first_time is not None or journal.exchanges
-    if not (session or events or flows.exchanges or packets):
+    if not (session or events or len(exchanges) or packets):
         raise InputError(
             f"{name} is a bundle of which nothing can be read; record the session again."
         )
-    return _Parts(session, flows, journal, packets, problems)
+    return _Parts(session, exchanges, connections, journal, packets, problems)
 
 
 def _session(path: Path, problems: list[str]) -> Mapping[str, object]:
@@ -263,46 +250,6 @@ def _session(path: Path, problems: list[str]) -> Mapping[str, object]:
     if (fields.whole(session, "format") or 0) > KNOWN_FORMAT:
         problems.append(f"{SESSION} is of a newer format; a newer chatpath reads more of it")
     return session
-
-
-def _merged(parts: _Parts) -> Iterator[Exchange]:
-    """Every exchange once: the journal's facts, and the body's from the flow file."""
-    for flow, exchange in parts.journal.exchanges.items():
-        stored = parts.flows.exchanges.get(flow)
-        if stored is not None:
-            exchange.source = stored.source
-            exchange.facts = stored.facts
-            exchange.file_bytes, exchange.address = stored.file_bytes, stored.address
-            if exchange.status is None:
-                # the journal is written in batches: its last half second may be lost
-                exchange.status = stored.status
-                exchange.response_headers = stored.response_headers
-            exchange.ended = exchange.ended or stored.ended
-            exchange.request_end = stored.request_end or exchange.request_end
-            exchange.response_start = stored.response_start or exchange.response_start
-            exchange.request_bytes = None
-            if exchange.error is None and stored.error is not None:
-                exchange.error = stored.error
-        yield exchange
-    for flow, exchange in parts.flows.exchanges.items():
-        if flow not in parts.journal.exchanges:
-            yield exchange
-
-
-def _frames(parts: _Parts) -> Mapping[str, Sequence[Row]]:
-    """The journal's frames; those of the flow file where the journal has none of a socket."""
-    return {**parts.flows.frames, **parts.journal.frames}
-
-
-def _socket(exchange: Exchange, parts: _Parts, frames: Mapping[str, Sequence[Row]]) -> Row:
-    flow = exchange.flow
-    end = parts.journal.socket_ends.get(flow) or parts.flows.socket_ends.get(flow)
-    return socket_row(exchange, frames.get(flow, ()), end)
-
-
-def _stream(exchange: Exchange, parts: _Parts) -> Row:
-    facts = parts.journal.streams.get(exchange.flow)
-    return stream_row(exchange, facts or parts.flows.streams.get(exchange.flow) or StreamFacts())
 
 
 def _unseen(lookups: list[Row], packets: Tables) -> Iterator[Row]:

@@ -10,16 +10,17 @@ from __future__ import annotations
 import email.utils
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from analysis.knowledge import hosts
 from analysis.knowledge.secrets import redact_text, redact_url, secret_header
 from analysis.model.decoding import decode_body
 from analysis.model.error_header import ERROR_HEADERS, header_code
 from analysis.model.frames import Row
 from analysis.model.page import Page
-from analysis.read.body_facts import HTML, BodyFacts, BodyReader, tells
+from analysis.read.body_facts import HTML, NOTHING, BodyFacts, BodyReader, tells
 from analysis.read.signed_link import signed_until
 
 _LENGTH = re.compile(r"[0-9]{1,15}\Z")
@@ -34,6 +35,9 @@ _TELLING = re.compile(
     r"|alt-svc|sec-websocket-extensions|sec-websocket-accept|connection|upgrade|transfer-encoding"
     r"|warning)\Z"
 )
+
+MAX_BODY = 4 * 1024 * 1024
+"""Octets of a body that are looked at, before and after decoding."""
 
 type Headers = Sequence[tuple[str, str]]
 
@@ -70,7 +74,7 @@ class Exchange:
     address: str | None = None
     initiator: str | None = None
     redirected_from: str | None = None
-    facts: BodyFacts = field(default_factory=BodyFacts)
+    facts: BodyFacts = NOTHING
 
     def header(self, name: str, *, request: bool = False) -> str | None:
         """The first header of that (lower-case) name."""
@@ -114,6 +118,20 @@ class Exchange:
         return self.media_type == "text/event-stream"
 
     @property
+    def content_length(self) -> int | None:
+        length = self.header("content-length")
+        return int(length) if length and _LENGTH.match(length) else None
+
+    @property
+    def via(self) -> str | None:
+        return _short(self.header("via"))
+
+    @property
+    def shown_error(self) -> str | None:
+        """Why it failed, masked."""
+        return redact_text(self.error, 300) if self.error else None
+
+    @property
     def wants_body(self) -> bool:
         """The body can tell something: a page's scripts, an error's code or sentence."""
         return tells(self.media_type, self.status, self.url)
@@ -121,6 +139,17 @@ class Exchange:
     def look_at_body(self, body: bytes, reader: BodyReader) -> None:
         """Take what the response body (without its content coding) tells, and forget it."""
         self.facts = reader.facts(self.media_type, self.status, self.url, self.host, body)
+
+    def slim(self) -> Exchange:
+        """What finding the resources of pages needs, once the rows are made."""
+        kept = [pair for pair in self.response_headers if pair[0].lower() == "content-type"]
+        ours = self.is_html and self.page is not None and hosts().is_chatgpt(self.host)
+        return replace(
+            self,
+            request_headers=(),
+            response_headers=kept[:1],
+            facts=BodyFacts(page=self.page) if ours else NOTHING,
+        )
 
     def http_row(self) -> Row:
         """The exchange as a row of the http table."""
@@ -132,7 +161,6 @@ class Exchange:
         accept = self.header("accept", request=True)
         referer = self.header("referer", request=True)
         location = self.header("location")
-        length = self.header("content-length")
         upgrade = self.header("upgrade", request=True)
         facts = self.facts
         return {
@@ -154,7 +182,7 @@ class Exchange:
             "ended": self.ended,
             "ttfb_ms": _span(self.request_end or self.started, self.response_start),
             "total_ms": _span(self.started, self.ended),
-            "error": redact_text(self.error, 300) if self.error else None,
+            "error": self.shown_error,
             "connection": self.connection,
             "request_accept": _short(accept),
             "request_dest": _short(self.header("sec-fetch-dest", request=True)),
@@ -162,9 +190,9 @@ class Exchange:
             "upgrade": upgrade.lower()[:50] if upgrade else None,
             "cookie_bytes": self.cookie_bytes,
             "request_header_bytes": self.header_bytes,
-            "content_length": int(length) if length and _LENGTH.match(length) else None,
+            "content_length": self.content_length,
             "server": _short(self.header("server")),
-            "via": _short(self.header("via")),
+            "via": self.via,
             "cf_ray": _short(self.header("cf-ray")),
             "cf_mitigated": _short(self.header("cf-mitigated")),
             "request_id": _short(self.header("x-oai-request-id") or self.header("x-request-id")),
@@ -201,12 +229,8 @@ class Exchange:
 
     def _telling_headers(self) -> Iterable[str]:
         for name, value in self.response_headers[:100]:
-            key = name.lower()
-            if key in ERROR_HEADERS:
-                if code := header_code(value):
-                    yield f"{key}: {code}"
-            elif _TELLING.match(key) and not secret_header(key):
-                yield f"{key}: {redact_text(value, 200)}"
+            if told := _telling(name.lower(), value):
+                yield told
 
     def _header_code(self) -> str | None:
         """The code of an error that the service put into a header."""
@@ -224,7 +248,18 @@ def decoded(body: bytes | None, encoding: str | None) -> bytes:
     """A bounded start of a body without its content coding; b"" when it cannot be decoded."""
     if not body:
         return b""
-    return decode_body(body[: 4 * 1024 * 1024], encoding or "") or b""
+    return decode_body(body[:MAX_BODY], encoding or "") or b""
+
+
+@lru_cache(maxsize=4096)
+def _telling(name: str, value: str) -> str | None:
+    """The header as the table shows it; None for one that tells nothing."""
+    if name in ERROR_HEADERS:
+        code = header_code(value)
+        return f"{name}: {code}" if code else None
+    if _TELLING.match(name) and not secret_header(name):
+        return f"{name}: {redact_text(value, 200)}"
+    return None
 
 
 @lru_cache(maxsize=8192)
@@ -252,6 +287,7 @@ def _port(url: str) -> int | None:
     return parts.port or {"http": 80, "ws": 80, "https": 443, "wss": 443}.get(parts.scheme)
 
 
+@lru_cache(maxsize=4096)
 def _short(value: str | None) -> str | None:
     return redact_text(value, 200) if value is not None else None
 

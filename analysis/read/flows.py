@@ -3,66 +3,121 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from io import BufferedReader, FileIO
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-from mitmproxy import dns, flow, http, io, websocket
+from mitmproxy import dns, flow
 from mitmproxy.net.dns import types
 
-from analysis.knowledge.secrets import MASK, redact_text
-from analysis.model.connect_error import error_stage, never_opened, tries
-from analysis.model.cookies import cookie_conflicts
 from analysis.model.diagnosis import Source, SourceKind
 from analysis.model.errors import InputError
-from analysis.model.frames import Row, Tables, frame_of_rows
+from analysis.model.frames import Row, Tables
 from analysis.model.markup import sound
 from analysis.model.sse_events import SseScanner
 from analysis.model.ws_message import describe
-from analysis.read.body_facts import BodyReader, declared_bytes
-from analysis.read.exchange import Exchange, decoded
+from analysis.read import fields
+from analysis.read.body_facts import BodyReader
+from analysis.read.exchange import MAX_BODY, Exchange, decoded
+from analysis.read.exchange_tables import ExchangeTables
 from analysis.read.fields import moment, whole
-from analysis.read.redirects import link_redirects
-from analysis.read.resources import resource_rows
-from analysis.read.sockets import SocketEnd, frame_row, socket_row
-from analysis.read.streams import StreamFacts, stream_row
+from analysis.read.flow_connection import connection_row
+from analysis.read.flow_exchange import exchange_of, octets
+from analysis.read.flow_state import FlowStates, State
+from analysis.read.rows import RowFrames
+from analysis.read.sockets import SocketEnd, frame_row
+from analysis.read.streams import StreamFacts
 
 MAX_FRAMES = 200_000
-"""Websocket messages of one file that become rows; further ones are only counted."""
+"""Websocket messages of one file that become rows; further ones are left out."""
 
 # the recorder puts a message's size in place of its text
 _STAND_IN = re.compile(rb"\[(\d{1,10}) octets, text not kept\]")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class SavedFlow:
+    """One exchange of a flow file, with its websocket or what its stream said."""
+
+    exchange: Exchange
+    frames: list[Row]
+    end: SocketEnd | None
+    stream: StreamFacts | None
+
+
 class FlowFile:
-    """What a flow file holds, before it becomes tables."""
+    """Iterates over a file's exchanges, as far as it can be read.
 
-    exchanges: dict[str, Exchange] = field(default_factory=dict)
-    socket_ends: dict[str, SocketEnd] = field(default_factory=dict)
-    connections: dict[str, Row] = field(default_factory=dict)
-    streams: dict[str, StreamFacts] = field(default_factory=dict)
-    lookups: list[Row] = field(default_factory=list)
-    frames: dict[str, list[Row]] = field(default_factory=dict)
-    messages: int = 0
-    bodies: BodyReader = field(default_factory=BodyReader)
-    problems: list[str] = field(default_factory=list)
+    What else it holds is complete once the iteration is: rows of `connections` and `lookups`,
+    and `problems`.
+    """
 
+    def __init__(self, path: Path, name: str) -> None:
+        self._path, self._name = path, name
+        self._key = hashlib.blake2b(path.name.encode(), digest_size=32).digest()
+        self._bodies = BodyReader()
+        self._opened: set[str] = set()
+        self._left_out = 0
+        self._room = MAX_FRAMES
+        self.connections = RowFrames("connections")
+        self.lookups = RowFrames("dns")
+        self.problems: list[str] = []
 
-class _Bounded(BufferedReader):
-    """A file that never sets aside more memory for a read than it has octets."""
+    def __iter__(self) -> Iterator[SavedFlow]:
+        states = FlowStates(self._path)
+        odd = 0
+        for state in states:
+            # one odd flow, whose fields make no sense, must not hide the rest
+            try:
+                saved = self._take(state)
+            except Exception:
+                odd += 1
+                continue
+            if saved is not None:
+                yield saved
+        self.problems += states.problems
+        if odd := odd + states.damaged:
+            self.problems.append(f"{odd} damaged {'flows' if odd > 1 else 'flow'} left out")
+        if self._left_out:
+            self.problems.append(
+                f"{self._left_out} websocket messages beyond the first {MAX_FRAMES} left out"
+            )
 
-    def __init__(self, raw: FileIO) -> None:
-        super().__init__(raw)
-        self._whole = os.fstat(raw.fileno()).st_size
+    def _take(self, state: State) -> SavedFlow | None:
+        if state.get("type") == "dns":
+            self._take_lookup(state)
+        if state.get("type") != "http":
+            return None
+        exchange = exchange_of(state, self._name, self._bodies)
+        if exchange is None:
+            return None
+        if exchange.connection and exchange.connection not in self._opened:
+            self._opened.add(exchange.connection)
+            self.connections.add(connection_row(state, exchange))
+        socket = fields.mapping(state, "websocket")
+        return SavedFlow(
+            exchange,
+            self._frames(exchange.flow, socket) if socket else [],
+            _socket_end(socket) if socket else None,
+            _stream(exchange, state) if exchange.is_stream else None,
+        )
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        return super().read(self._whole if size is None or size < 0 else min(size, self._whole))
+    def _frames(self, flow_id: str, socket: Mapping[str, object]) -> list[Row]:
+        messages = socket.get("messages")
+        listed = messages if isinstance(messages, (list, tuple)) else []
+        taken = listed[: self._room]
+        self._room -= len(taken)
+        self._left_out += len(listed) - len(taken)
+        rows = (_message_row(item, flow_id, self._name, self._key) for item in taken)
+        return [row for row in rows if row is not None]
+
+    def _take_lookup(self, state: State) -> None:
+        item = flow.Flow.from_state(dict(state))
+        if isinstance(item, dns.DNSFlow):
+            for row in _lookup_rows(item, self._name):
+                self.lookups.add(row)
 
 
 def looks_like_flows(first: bytes) -> bool:
@@ -74,15 +129,16 @@ def looks_like_flows(first: bytes) -> bool:
 def read_flows(path: Path, name: str | None = None) -> Tables:
     """A flow file as tables. Raises InputError when nothing in it can be read."""
     name = name or path.name
-    content = load_flows(path, name)
-    if not content.exchanges and not content.lookups and content.problems:
+    content = FlowFile(path, name)
+    exchanges = ExchangeTables()
+    for saved in content:
+        exchanges.take(saved.exchange, frames=saved.frames, end=saved.end, stream=saved.stream)
+    lookups = content.lookups.frame()
+    if not len(exchanges) and not len(lookups) and content.problems:
         raise InputError(
             f"{path} is no mitmproxy flow file that can be read ({content.problems[0]}); "
             "save it again with mitmproxy or mitmdump -w."
         )
-    exchanges = list(content.exchanges.values())
-    link_redirects(exchanges)
-    times = [item.started for item in exchanges if item.started is not None]
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     source = Source(
@@ -91,233 +147,53 @@ def read_flows(path: Path, name: str | None = None) -> Tables:
         digest,
         not content.problems,
         tuple(content.problems),
-        min(times, default=None),
-        max((end for item in exchanges if (end := item.ended or item.started)), default=None),
+        exchanges.first,
+        exchanges.last,
     )
     frames = {
-        "http": frame_of_rows("http", (item.http_row() for item in exchanges)),
-        "resources": frame_of_rows("resources", resource_rows(exchanges)),
-        "connections": frame_of_rows("connections", content.connections.values()),
-        "ws": frame_of_rows(
-            "ws",
-            [
-                socket_row(
-                    item, content.frames.get(item.flow, ()), content.socket_ends.get(item.flow)
-                )
-                for item in exchanges
-                if item.is_websocket
-            ],
-        ),
-        "ws_frames": frame_of_rows(
-            "ws_frames", [row for rows in content.frames.values() for row in rows]
-        ),
-        "sse": frame_of_rows(
-            "sse",
-            (
-                stream_row(item, content.streams.get(item.flow, StreamFacts()))
-                for item in exchanges
-                if item.is_stream
-            ),
-        ),
-        "dns": frame_of_rows("dns", content.lookups),
+        **exchanges.frames(),
+        "connections": content.connections.frame(),
+        "dns": lookups,
     }
     return Tables.of(frames, [source])
 
 
-def load_flows(path: Path, name: str) -> FlowFile:
-    """Read as far as it goes; what stopped the reading is in `problems`."""
-    content = FlowFile()
-    odd = 0
-    key = hashlib.blake2b(path.name.encode(), digest_size=32).digest()
-    with _Bounded(FileIO(path)) as file:
-        for item in _flows(file, content.problems):
-            try:
-                if isinstance(item, http.HTTPFlow):
-                    _take_http(content, item, name, key)
-                elif isinstance(item, dns.DNSFlow):
-                    content.lookups.extend(_lookup_rows(item, name))
-            # one odd flow, whose fields mitmproxy cannot make sense of, must not hide the rest
-            except Exception:
-                odd += 1
-    if odd:
-        content.problems.append(f"{odd} damaged {'flows' if odd > 1 else 'flow'} left out")
-    return content
-
-
-def _flows(file: BinaryIO, problems: list[str]) -> Iterator[flow.Flow]:
-    reader = iter(io.FlowReader(file).stream())
-    count = 0
-    while True:
-        try:
-            item = next(reader)
-        except StopIteration:
-            return
-        # a hostile state makes mitmproxy raise whatever its fields raise
-        except Exception as error:
-            reason = redact_text(str(error) or type(error).__name__, 120)
-            problems.append(f"the file cannot be read beyond flow {count}: {reason}")
-            return
-        count += 1
-        yield item
-
-
-def _take_http(content: FlowFile, item: http.HTTPFlow, name: str, key: bytes) -> None:
-    exchange = _exchange(item, name, content.bodies)
-    connection = _connection_row(item, name)
-    content.exchanges[exchange.flow] = exchange
-    content.connections.setdefault(item.server_conn.id, connection)
-    # a flow that was saved twice is there once, as it was saved last
-    content.frames.pop(exchange.flow, None)
-    if item.websocket is not None:
-        _take_socket(content, exchange.flow, item.websocket, name, key)
-    if exchange.is_stream and item.response is not None and item.response.raw_content:
-        scanner = SseScanner()
-        raw = item.response.raw_content
-        scanner.feed(decoded(raw, exchange.header("content-encoding")))
-        content.streams[exchange.flow] = StreamFacts.of_scanner(scanner, ended=True)
-
-
-def _take_socket(
-    content: FlowFile, flow_id: str, socket: websocket.WebSocketData, name: str, key: bytes
-) -> None:
-    content.socket_ends[flow_id] = SocketEnd(
-        moment(socket.timestamp_end),
-        whole({"": socket.close_code}, ""),
-        socket.closed_by_client,
-        len((socket.close_reason or "").encode("utf-8", "replace")),
+def _socket_end(socket: Mapping[str, object]) -> SocketEnd:
+    reason = fields.text(socket, "close_reason")
+    return SocketEnd(
+        moment(socket.get("timestamp_end")),
+        whole(socket, "close_code"),
+        fields.flag(socket, "closed_by_client"),
+        len((reason or "").encode("utf-8", "replace")),
     )
-    room = max(0, MAX_FRAMES - content.messages)
-    content.messages += len(socket.messages)
-    content.frames[flow_id] = [
-        _message_row(message, flow_id, name, key) for message in socket.messages[:room]
-    ]
 
 
-def _message_row(message: websocket.WebSocketMessage, flow_id: str, name: str, key: bytes) -> Row:
-    stand_in = _STAND_IN.fullmatch(message.content)
+def _message_row(message: object, flow_id: str, name: str, key: bytes) -> Row | None:
+    """A message: opcode, from the client, content, time, dropped, injected."""
+    if not isinstance(message, (list, tuple)) or len(message) < 4:
+        return None
+    opcode, from_client, content, time = message[:4]
+    if not isinstance(content, bytes):
+        return None
+    stand_in = _STAND_IN.fullmatch(content)
     return frame_row(
         name,
         flow_id,
-        moment(message.timestamp),
-        from_client=message.from_client,
-        opcode=int(message.type),
-        size=int(stand_in[1]) if stand_in else len(message.content),
-        facts=describe(message.content, key),
+        moment(time),
+        from_client=from_client if isinstance(from_client, bool) else None,
+        opcode=whole({"": opcode}, ""),
+        size=int(stand_in[1]) if stand_in else len(content),
+        facts=describe(content, key),
     )
 
 
-def _exchange(item: http.HTTPFlow, name: str, bodies: BodyReader) -> Exchange:
-    request, response = item.request, item.response
-    exchange = Exchange(
-        source=name,
-        flow=sound(item.id)[:64],
-        method=sound(request.method[:20]),
-        url=sound(_url(request)),
-        http_version=sound(request.http_version[:20]),
-        started=moment(request.timestamp_start),
-        request_end=moment(request.timestamp_end),
-        request_headers=_pairs(request.headers),
-        request_bytes=len(request.raw_content) if request.raw_content is not None else None,
-        cookie_bytes=sum(len(value) for value in request.headers.get_all("cookie")),
-        cookie_conflicts=_cookie_conflicts(request.headers.get_all("cookie")),
-        header_bytes=sum(len(k) + len(v) + 4 for k, v in request.headers.fields),
-        file_bytes=declared_bytes(request.raw_content or b""),
-        address=_address(item.server_conn.peername),
-        connection=sound(item.server_conn.id)[:64],
-        error=sound(item.error.msg) if item.error else None,
-        ended=moment(item.error.timestamp) if item.error else None,
-    )
-    if response is not None:
-        status = whole({"": response.status_code}, "")
-        exchange.status = status if status is not None and 0 <= status < 1000 else None
-        exchange.response_headers = _pairs(response.headers)
-        exchange.response_start = moment(response.timestamp_start)
-        exchange.ended = moment(response.timestamp_end) or exchange.ended
-        raw = response.raw_content
-        exchange.response_bytes = len(raw) if raw is not None else None
-        if exchange.wants_body:
-            exchange.look_at_body(decoded(raw, exchange.header("content-encoding")), bodies)
-    return exchange
-
-
-def _cookie_conflicts(values: list[str]) -> int | None:
-    """Missing where the recorder has masked the cookies."""
-    masked = any(value.startswith(MASK) for value in values)
-    return None if masked else cookie_conflicts(values)
-
-
-def _url(request: http.Request) -> str:
-    """The address as the client named it: a transparent capture has only the Host header."""
-    host, port = request.pretty_host, request.port
-    shown = f"[{host}]" if ":" in host else host
-    default = {"http": 80, "https": 443}.get(request.scheme)
-    place = shown if port == default else f"{shown}:{port}"
-    path = request.path if request.path.startswith("/") else "/"
-    return f"{request.scheme or 'http'}://{place}{path}"
-
-
-def _pairs(headers: http.Headers) -> list[tuple[str, str]]:
-    return [
-        (name.decode("latin-1")[:200], value.decode("utf-8", "replace")[:4000])
-        for name, value in headers.fields[:200]
-    ]
-
-
-def _connection_row(item: http.HTTPFlow, name: str) -> Row:
-    server = item.server_conn
-    address = server.address or ("", None)
-    via = server.via[1] if server.via else None
-    chain = server.certificate_list
-    error = server.error or (
-        item.error.msg if item.error and not server.timestamp_tcp_setup else None
-    )
-    row: dict[str, object] = {
-        "source": name,
-        "connection": sound(server.id)[:64],
-        "started": moment(server.timestamp_start),
-        "host": sound(server.sni or address[0] or item.request.pretty_host) or None,
-        "port": whole({"": address[1]}, ""),
-        "address": _address(server.peername),
-        "via": sound(f"{via[0]}:{via[1]}") if via else None,
-        "tcp_ms": _span(server.timestamp_start, server.timestamp_tcp_setup),
-        "tls_ms": _span(server.timestamp_tcp_setup, server.timestamp_tls_setup),
-        "tls_version": sound(server.tls_version)[:30] if server.tls_version else None,
-        "alpn": server.alpn.decode("ascii", "replace") if server.alpn else None,
-        "intercepted": True if server.tls else None,
-        "error": redact_text(sound(error), 300) if error else None,
-        "ended": moment(server.timestamp_end),
-    }
-    if server.error and not server.timestamp_tls_setup:
-        row |= _failure(server.error, via=via is not None, at_tls=bool(server.timestamp_tcp_setup))
-    elif error and not server.timestamp_start and never_opened(error):
-        # connection_strategy=lazy tells the exchange of it, and leaves the connection untouched
-        row |= _failure(error, via=via is not None, at_tls=False)
-    if chain:
-        leaf = chain[0]
-        row["subject"] = _name(leaf.subject)
-        row["issuer"] = _name(leaf.issuer)
-        row["root"] = _name(chain[-1].issuer)
-        row["not_before"] = leaf.notbefore.timestamp()
-        row["not_after"] = leaf.notafter.timestamp()
-    return row
-
-
-def _address(peer: tuple[object, ...] | None) -> str | None:
-    return sound(str(peer[0]))[:100] if peer else None
-
-
-def _failure(error: str, *, via: bool, at_tls: bool) -> dict[str, object]:
-    """At which stage a connection failed, and the addresses that were tried."""
-    if at_tls:
-        return {"error_stage": "tls"}
-    failed: dict[str, object] = {"error_stage": error_stage(error, via=via)}
-    if addresses := tries(error):
-        failed |= {"addresses": addresses, "address": addresses[0]}
-    return failed
-
-
-def _name(parts: list[tuple[str, str]]) -> str:
-    return redact_text(sound(", ".join(f"{key}={value}" for key, value in parts)), 200)
+def _stream(exchange: Exchange, state: State) -> StreamFacts | None:
+    body = octets(fields.mapping(state, "response"), "content")
+    if not body:
+        return None
+    scanner = SseScanner()
+    scanner.feed(decoded(bytes(body[:MAX_BODY]), exchange.header("content-encoding")))
+    return StreamFacts.of_scanner(scanner, ended=True)
 
 
 def _lookup_rows(item: dns.DNSFlow, name: str) -> Iterator[Row]:

@@ -51,7 +51,6 @@ class StreamFacts:
 
 def stream_row(exchange: Exchange, facts: StreamFacts) -> Row:
     """One streamed body as a row of the sse table."""
-    http = exchange.http_row()
     row: dict[str, object] = {
         "source": exchange.source,
         "flow": exchange.flow,
@@ -64,9 +63,9 @@ def stream_row(exchange: Exchange, facts: StreamFacts) -> Row:
         "handoff": facts.handoff,
         "complete": facts.complete or facts.done,
         "end": _end(exchange, facts),
-        "error": facts.error_code or http["error"],
-        "content_length": http["content_length"],
-        "via": http["via"],
+        "error": facts.error_code or exchange.shown_error,
+        "content_length": exchange.content_length,
+        "via": exchange.via,
         "http_version": exchange.http_version,
         "event_types": list(facts.types) or None,
     }

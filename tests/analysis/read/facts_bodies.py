@@ -31,7 +31,7 @@ ANSWERS = [
     Answer(
         "detail-object",
         _json({"detail": {"clears_in": 252, "code": "model_cap_exceeded", "message": "A cap."}}),
-        {"error_code": "model_cap_exceeded", "error_message": "A cap."},
+        {"error_code": "model_cap_exceeded", "error_message": "A cap. (clears_in 252)"},
         429,
     ),
     Answer(
