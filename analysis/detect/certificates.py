@@ -53,8 +53,11 @@ _WORDS = (
 )
 _ALERT_RECORD = 19
 """Alert of 2 octets, its inner type and the tag of 16 (RFC 8446 section 5.2)."""
-_ALERT_SENT = 60
-"""Beyond the hello: record headers, change_cipher_spec and the alert, but no Finished."""
+_ALERT_LEAST, _ALERT_MOST = 29, 40
+"""Octets beyond the hello: its record header, the alert's record, often change_cipher_spec.
+
+An alert in clear is shorter, a Finished longer.
+"""
 _ALERTS = {45: "date", 44: "revoked", 48: "authority"}
 """certificate_expired, certificate_revoked, unknown_ca (RFC 8446 section 6.2)."""
 
@@ -165,15 +168,15 @@ def _by_hidden_alert(tables: Tables) -> list[Refused]:
     hellos, tcp = without_own_leg(tables["tls"], tables), tables["tcp"]
     if hellos.empty or tcp.empty:
         return []
-    last = tcp["client_last_record"] == _ALERT_RECORD
     left = (tcp["client_fin"].fillna(0) > 0) | (tcp["client_rst"].fillna(0) > 0)
-    quiet = tcp[(last & left).fillna(False)][["source", "stream", "client_sent", "last_frame"]]
-    if quiet.empty:
-        return []
-    answered = where(hellos[hellos["server_hello_ms"].notna()], "sni", matters)
-    joined = answered.merge(quiet, on=["source", "stream"])
+    # a sampler keeps no data records; where one was kept, it must be the alert
+    other = (tcp["client_last_record"] != _ALERT_RECORD).fillna(False)
+    quiet = tcp[left & ~other][["source", "stream", "client_sent", "last_frame"]]
+    answered = hellos[hellos["server_hello_ms"].notna() & hellos["alert"].isna()]
+    joined = where(answered, "sni", matters).merge(quiet, on=["source", "stream"])
     # a Finished before the alert would make it the close_notify of a session that was fine
-    joined = joined[(joined["client_sent"] - joined["hello_bytes"] <= _ALERT_SENT).fillna(False)]
+    beyond = joined["client_sent"] - joined["hello_bytes"]
+    joined = joined[beyond.between(_ALERT_LEAST, _ALERT_MOST).fillna(False)]
     note = "the client's only word after the ServerHello is an alert (19 octets), then it leaves"
     return [
         _refused(row, row["sni"], "hidden", packet_evidence([row], note, ("frame", "last_frame")))

@@ -85,7 +85,18 @@ RULES: tuple[Rule, ...] = (
     Rule("tls.cert_invalid", _NAME_FAILED),
     Rule("tls.intercept_breaks", ("net.captive_portal", *_NAME_FAILED)),
     Rule("proxy.denied", ("net.captive_portal", "proxy.auth_required")),
-    Rule("ws.connect_failed", ("proxy.bypassed_by_websocket", *_PATH_REFUSED)),
+    *(
+        Rule(follower, ("proxy.bypassed_by_websocket",))
+        for follower in (
+            "ws.connect_failed",
+            "net.firewall_ip_block",
+            "tcp.unreachable",
+            "tcp.refused",
+            "tcp.reset_injected",
+            "tls.sni_blocked",
+        )
+    ),
+    Rule("ws.connect_failed", _PATH_REFUSED),
     Rule("ws.upgrade_stripped", _PATH_REFUSED),
     Rule("script.blocked_by_network", _PATH_REFUSED),
     Rule("script.replaced", _PATH_REFUSED),

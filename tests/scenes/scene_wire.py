@@ -295,6 +295,17 @@ class Connection:
             self.tls.client_turn(rest)
         return time + 2 * delay + 0.002
 
+    def refuse(self, time: float, name: str) -> None:
+        """TLS up to the server's flight, which the client answers with an encrypted alert."""
+        tls = Handshake(name)
+        hello = tls.client_turn()
+        self.up(time, hello)
+        self.down(time + self.rtt + 0.002, tls.server_turn(hello))
+        now = time + self.rtt + 0.004
+        change, alert = b"\x14\x03\x03\x00\x01\x01", b"\x17\x03\x03\x00\x13" + bytes(range(19))
+        self.up(now, change + alert)
+        self.fin(now + 0.001)
+
     def hello_only(self, time: float, name: str) -> None:
         self.up(time, Handshake(name).client_turn(), ack=False)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import scenes_device
 import scenes_dns
 import scenes_healthy
 import scenes_latency
 import scenes_network
+import scenes_proxy
 import scenes_scripts
 import scenes_service
 import scenes_tcp
@@ -15,10 +17,12 @@ from scene import SCENES, Scene
 __all__ = [
     "SCENES",
     "Scene",
+    "scenes_device",
     "scenes_dns",
     "scenes_healthy",
     "scenes_latency",
     "scenes_network",
+    "scenes_proxy",
     "scenes_scripts",
     "scenes_service",
     "scenes_tcp",

@@ -116,8 +116,8 @@ def test_an_encrypted_alert_in_place_of_finished() -> None:
 
 @pytest.mark.parametrize(
     ("count", "sent", "left"),
-    [(1, 547, 1), (3, 512 + 93, 1), (3, 547, 0)],
-    ids=["once", "close-notify-after-finished", "still-open"],
+    [(1, 547, 1), (3, 512 + 93, 1), (3, 547, 0), (3, 512 + 11, 1)],
+    ids=["once", "close-notify-after-finished", "still-open", "left-without-a-word"],
 )
 def test_close_notify_is_no_refusal(count: int, sent: int, left: int) -> None:
     assert "tls.intercept_breaks" not in found(tables(**hidden(count, sent, left=left)))
