@@ -27,12 +27,14 @@ from analysis.read.flows import FlowFile
 from analysis.read.har import read_har
 from analysis.read.journal import Journal, read_journal
 from analysis.read.legs import with_legs
+from analysis.read.netlog import read_netlog
+from analysis.read.netlog.beside import only_added
 from analysis.read.packets import read_packets
 from analysis.read.recorded import take_recorded
 
 SESSION, FLOWS, EVENTS, PACKETS = "session.json", "flows.mitm", "events.jsonl", "packets.pcapng"
 PARTS = (SESSION, FLOWS, EVENTS, PACKETS)
-HAR = ".har"
+NETLOG, HAR = "netlog.json", ".har"
 MAX_HARS = 8
 MAX_SESSION = 4 * 1024 * 1024
 MAX_UNZIPPED = 8 * 1024**3
@@ -55,7 +57,8 @@ def is_bundle(path: Path) -> bool:
 def read_bundle(path: Path, name: str | None = None, prefix: str = "") -> Tables:
     """The bundle's tables, its source, and what the capture says of itself.
 
-    HAR files that the browser saved beside it are read too, each a source of its own.
+    A NetLog and HAR files that the browser saved beside it are read too, each a source of
+    its own.
     `prefix` goes before the names of its files where several captures are read
     as one session. Raises InputError when there is no bundle, or nothing in it
     can be read.
@@ -63,13 +66,18 @@ def read_bundle(path: Path, name: str | None = None, prefix: str = "") -> Tables
     name = name or path.name
     if path.is_file():
         with _unzipped(path) as (folder, problems):
-            return _with_hars(_read(folder, name, prefix, problems), folder, prefix)
-    return _with_hars(_read(path, name, prefix, []), path, prefix)
+            return _with_browsers_own(_read(folder, name, prefix, problems), folder, prefix)
+    return _with_browsers_own(_read(path, name, prefix, []), path, prefix)
 
 
-def _with_hars(tables: Tables, folder: Path, prefix: str) -> Tables:
+def _with_browsers_own(tables: Tables, folder: Path, prefix: str) -> Tables:
     parts = [tables]
     problems: list[str] = []
+    if (folder / NETLOG).is_file():
+        try:
+            parts.append(only_added(read_netlog(folder / NETLOG, prefix + NETLOG), tables))
+        except InputError as error:
+            problems.append(f"{NETLOG} cannot be read: {error}")
     listed = sorted(path for path in folder.iterdir() if path.suffix == HAR and path.is_file())
     for path in listed[:MAX_HARS]:
         try:
@@ -126,7 +134,7 @@ def _entries(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
     place = next((path.parent for path, _ in listed if path.name in PARTS), None)
     seen: set[str] = set()
     for path, entry in listed:
-        wanted = path.name in PARTS or path.suffix == HAR
+        wanted = path.name in (*PARTS, NETLOG) or path.suffix == HAR
         if wanted and path.parent == place and path.name not in seen:
             seen.add(path.name)
             yield entry

@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 from analysis.read.json_stream import CutJsonError, DamagedJsonError, JsonStream
 
@@ -69,17 +68,17 @@ class NetLogFile:
             file.readline(MAX_LINE)
             file.readline(MAX_LINE)
             cut = False
-            for line in _lines(file):
+            while line := file.readline(MAX_LINE):
                 text = line.strip(b" \r\n,")
-                if _POLLED.match(text):
-                    self.polled = _polled(text)
-                    self._closed = True
-                    continue
                 kind = _TYPE.search(text[-20:])
                 if kind and int(kind[1]) not in wanted and text.startswith(b"{"):
                     self.count += 1
                     self._closed = self._closed or kind[2] is not None
                     cut = False
+                    continue
+                if _POLLED.match(text):
+                    self.polled = _polled(text)
+                    self._closed = True
                     continue
                 record = self._record(text)
                 cut = record is None
@@ -141,12 +140,6 @@ class NetLogFile:
             except (CutJsonError, DamagedJsonError):
                 pass
         return {}
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Lines; of one that is longer than MAX_LINE its pieces, which are no events."""
-    while line := file.readline(MAX_LINE):
-        yield line
 
 
 def _parsed(text: bytes) -> Record | None:
