@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analysis.detect.dns_answers import is_bogus, working_addresses
+from analysis.detect.once import once
 from analysis.detect.path_answers import fronted
 from analysis.detect.support import (
     MAX_EVIDENCE,
@@ -55,26 +56,22 @@ def _looked_up(tables: Tables) -> tuple[set[str], set[str]]:
     return names, given
 
 
+@once
 def misled(tables: Tables) -> list[Misled]:
     """Failed connections that only a hosts file, or an older lookup, explains."""
-    names, given = _looked_up(tables)
+    found = [*_by_packets(tables), *_by_recorder(tables)]
+    found = [
+        item for item in found if _foreign(item) and item.place not in working_addresses(tables)
+    ]
+    names, given = _looked_up(tables) if found else (set(), set())
     if not names:
         return []  # the capture shows no lookups at all: nothing follows from a missing one
-    found = [*_by_packets(tables), *_by_recorder(tables)]
-    return [
-        item
-        for item in found
-        if item.host not in names
-        and str(item.place) not in given
-        and item.place not in working_addresses(tables)
-        and not vendor_of_address(item.place)
-        and _foreign(item)
-    ]
+    return [item for item in found if item.host not in names and str(item.place) not in given]
 
 
 def _foreign(item: Misled) -> bool:
     rule = rule_of(item.host)
-    if rule is None or rule.wildcard:
+    if rule is None or rule.wildcard or vendor_of_address(item.place):
         return False
     if is_bogus(item.place):
         return True

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from analysis.detect.delay import budgets, leg_evidence
 from analysis.detect.dns_answers import answers
 from analysis.detect.dns_sinkhole import dns_evidence, ranked_addresses
+from analysis.detect.egress import trace_facts
 from analysis.detect.support import (
     Record,
     earned,
@@ -53,13 +54,13 @@ class Tunnel:
 
 
 def tunnels(tables: Tables) -> list[Tunnel]:
-    """Tunnels from packets and the host table, each named once.
+    """Tunnels from packets, trace pages and the host table, each named once.
 
     Protocols on the wire come first; rows of section ``tunnel`` come from packets
     too, ``route`` (the default routes) and ``agent`` (programs that run) from the
     snapshot.
     """
-    found = _on_the_wire(tables)
+    found = _on_the_wire(tables) | _by_trace(tables)
     for row in records(where(tables["host"], "section", _telling)):
         name, value = row["name"] or "", row["value"] or ""
         interface = _TUNNEL_INTERFACE.search(f"{name} {value}")
@@ -90,6 +91,20 @@ def _on_the_wire(tables: Tables) -> dict[str, Tunnel]:
         note = f"{name} between {row['client']} and {row['server']}"
         for piece in packet_evidence([row], note):
             found.setdefault(name, Tunnel(name, piece))
+    return found
+
+
+def _by_trace(tables: Tables) -> dict[str, Tunnel]:
+    """Cloudflare's own client, where the edge's trace page says that it is on."""
+    http = tables["http"]
+    rows = records(http[http["trace"].notna()].head(50)) if len(http) else []
+    found: dict[str, Tunnel] = {}
+    for row in rows:
+        facts = trace_facts(row)
+        for name, product in (("warp", "Cloudflare WARP"), ("gateway", "Cloudflare Gateway")):
+            if facts.get(name) in ("on", "plus"):
+                for piece in flow_evidence([row], f"the trace page says {name}={facts[name]}"):
+                    found.setdefault(product, Tunnel(product, piece))
     return found
 
 

@@ -103,13 +103,14 @@ def _host_states(tables: Tables) -> dict[str, str]:
     looked_up = [*answers(tables), *telemetry_answers(tables)]
     good = good_by_host(looked_up)
     asked = {answer.host for answer in looked_up}
+    refused = {answer.host for answer in looked_up if _taken_away(answer)}
     for name, column in (("connections", "host"), ("http", "host"), ("tls", "sni")):
         asked |= set(where(tables[name], column, _listed)[column].dropna())
     reach = reach_of(tables, frozenset(asked))
     reset = _reset_hosts(tables)
     states = {}
     for host in asked:
-        denied = host not in good and any(a.host == host and _taken_away(a) for a in looked_up)
+        denied = host in refused and host not in good
         lost = len(reach[host].failed) >= _TRIES or host in reset
         if reach[host].worked:
             states[host] = OK

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from handmade import GOOD, Row, answer, connection, found, handshakes, serious, tables
+from handmade import GOOD, Row, answer, connection, exchange, found, handshakes, serious, tables
 
 from analysis.diagnose import diagnose
 from analysis.model.diagnosis import Severity
@@ -148,3 +148,23 @@ def test_tunnel_on_the_wire(protocol: str) -> None:
     assert found(tables(udp=[row]))["vpn.detected"].evidence[0].frames == (3,)
     assert "vpn.detected" not in found(tables(udp=[row | {"answered": False}]))
     assert "vpn.detected" not in found(tables(udp=[row | {"protocol": "stun"}]))
+
+
+def test_a_fake_address_of_either_family_is_a_local_proxy() -> None:
+    rows = [
+        answer("chatgpt.com", "198.18.0.9"),
+        answer("chatgpt.com", "fc00::9", frame=3, qtype="AAAA"),
+    ]
+    findings = found(tables(dns=rows))
+    assert "dns.sinkhole" not in findings
+    assert "vpn.fake_ip_dns" in findings
+
+
+@pytest.mark.parametrize(
+    ("line", "product"),
+    [("warp=on", "Cloudflare WARP"), ("gateway=on", "Cloudflare Gateway"), ("warp=off", None)],
+)
+def test_the_trace_page_names_cloudflares_client(line: str, product: str | None) -> None:
+    row = exchange("t", "/cdn-cgi/trace", trace=["colo=SIN", line])
+    finding = found(tables(http=[row])).get("vpn.detected")
+    assert (finding.vendor if finding else None) == product
