@@ -31,6 +31,7 @@ from analysis.read.netlog import read_netlog
 from analysis.read.netlog.beside import only_added
 from analysis.read.packets import read_packets
 from analysis.read.recorded import take_recorded
+from analysis.read.streams import chunk_frame
 
 SESSION, FLOWS, EVENTS, PACKETS = "session.json", "flows.mitm", "events.jsonl", "packets.pcapng"
 PARTS = (SESSION, FLOWS, EVENTS, PACKETS)
@@ -161,7 +162,7 @@ def _read(folder: Path, name: str, prefix: str, problems: list[str]) -> Tables:
     frames = {
         **by_start(parts.exchanges.frames()),
         "connections": parts.connections,
-        "chunks": frame_of_rows("chunks", journal.chunks),
+        "chunks": chunk_frame(prefix + EVENTS, journal.streams),
         "markers": frame_of_rows("markers", journal.markers),
         "host": frame_of_rows(
             "host",

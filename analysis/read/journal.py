@@ -7,8 +7,10 @@ middle still gives rows for what was open at that moment.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from analysis.knowledge.secrets import redact_text, redact_url
@@ -16,12 +18,20 @@ from analysis.model.frames import Row
 from analysis.model.ws_message import MessageFacts
 from analysis.read import fields
 from analysis.read.exchange import Exchange
+from analysis.read.journal_rows import fill_connection, lookup_row
 from analysis.read.sockets import SocketEnd, frame_row
 from analysis.read.streams import StreamFacts
 
 MAX_LINE = 4 * 1024 * 1024
-MAX_CHUNKS = 2_000_000
-"""Chunk times of one journal that become rows."""
+LIMITS = {
+    "requests": 200_000,
+    "connections": 200_000,
+    "lookups": 200_000,
+    "websocket frames": 200_000,
+    "chunks": 2_000_000,
+    "markers": 10_000,
+}
+"""How many of each kind of one journal are read; more are counted and left out."""
 
 MAX_SIZE = 2**32
 """Octets of one chunk; more is no chunk of a proxy."""
@@ -38,12 +48,16 @@ class Journal:
     connections: dict[str, dict[str, object]] = field(default_factory=dict)
     lookups: list[Row] = field(default_factory=list)
     markers: list[Row] = field(default_factory=list)
-    chunks: list[Row] = field(default_factory=list)
-    ended: set[str] = field(default_factory=set)
+    counts: Counter[str] = field(default_factory=Counter)
     stopped: bool = False
     first_time: float | None = None
     last_time: float | None = None
     problems: list[str] = field(default_factory=list)
+
+    def room(self, kind: str) -> bool:
+        """Count one more of that kind; False when there are enough of them."""
+        self.counts[kind] += 1
+        return self.counts[kind] <= LIMITS[kind]
 
 
 def read_journal(path: Path, name: str) -> Journal:
@@ -63,15 +77,27 @@ def read_journal(path: Path, name: str) -> Journal:
             handler = _HANDLERS.get(fields.text(record, "e") or "")
             if handler is not None:
                 handler(journal, record, time, name)
+    _name_carried(journal)
     if damaged:
         plural = "lines" if damaged > 1 else "line"
         journal.problems.append(f"{damaged} damaged {plural} of {name} left out")
+    for kind, limit in LIMITS.items():
+        if (beyond := journal.counts[kind] - limit) > 0:
+            journal.problems.append(f"{beyond} {kind} of {name} beyond the first {limit} left out")
     return journal
+
+
+def _name_carried(journal: Journal) -> None:
+    """Each connection's row gets the first exchange that it carried or was to carry."""
+    for flow, exchange in journal.exchanges.items():
+        row = journal.connections.get(exchange.connection or "")
+        if row is not None:
+            row.setdefault("flow", flow)
 
 
 def _lines(readline: Callable[[int], bytes]) -> Iterator[bytes]:
     while line := readline(MAX_LINE):
-        if line.strip():
+        if not line.isspace():
             yield line
 
 
@@ -85,7 +111,7 @@ def _parse(line: bytes) -> Mapping[str, object] | None:
 
 def _request(journal: Journal, record: Mapping[str, object], time: float | None, name: str) -> None:
     flow = fields.text(record, "flow", 64)
-    if flow is None:
+    if flow is None or not (flow in journal.exchanges or journal.room("requests")):
         return
     journal.exchanges[flow] = Exchange(
         source=name,
@@ -95,7 +121,7 @@ def _request(journal: Journal, record: Mapping[str, object], time: float | None,
         http_version=fields.text(record, "http_version", 20),
         started=time,
         request_end=time,
-        request_headers=fields.headers(record, "headers"),
+        request_headers=_headers(record),
         cookie_bytes=fields.whole(record, "cookie_bytes"),
         header_bytes=fields.whole(record, "header_bytes"),
         cookie_conflicts=fields.whole(record, "cookie_conflicts"),
@@ -103,32 +129,44 @@ def _request(journal: Journal, record: Mapping[str, object], time: float | None,
     )
 
 
+def _headers(record: Mapping[str, object]) -> list[tuple[str, str]]:
+    return [_header(name, value) for name, value in fields.headers(record, "headers")]
+
+
+@lru_cache(maxsize=4096)
+def _header(name: str, value: str) -> tuple[str, str]:
+    """Thousands of requests carry the same headers: they are kept once."""
+    return name, value
+
+
 def _response(journal: Journal, record: Mapping[str, object], time: float | None, _: str) -> None:
     exchange = journal.exchanges.get(fields.text(record, "flow", 64) or "")
     if exchange is not None:
         exchange.status = fields.whole(record, "status")
-        exchange.response_headers = fields.headers(record, "headers")
+        exchange.response_headers = _headers(record)
         exchange.response_start = time
         # the connection is chosen between request and response
         exchange.connection = fields.text(record, "c", 64) or exchange.connection
 
 
-def _chunks(journal: Journal, record: Mapping[str, object], time: float | None, name: str) -> None:
+def _chunks(journal: Journal, record: Mapping[str, object], time: float | None, _: str) -> None:
     flow = fields.text(record, "flow", 64)
-    if flow is None or time is None:
+    if flow is None or time is None or not _is_known(journal, flow):
         return
     facts = journal.streams.setdefault(flow, StreamFacts())
     offsets, sizes = fields.numbers(record, "ms"), fields.wholes(record, "n")
     for offset, size in zip(offsets, sizes, strict=False):
-        if len(journal.chunks) >= MAX_CHUNKS:
-            break
         moment = fields.moment(time + offset / 1000)
-        if moment is None or not 0 <= size <= MAX_SIZE:
+        if moment is None or not 0 <= size <= MAX_SIZE or not journal.room("chunks"):
             continue
         facts.times.append(moment)
         facts.sizes.append(size)
-        journal.chunks.append({"source": name, "flow": flow, "time": moment, "size": size})
     _stream_facts(facts, fields.mapping(record, "sse"))
+
+
+def _is_known(journal: Journal, flow: str) -> bool:
+    """A flow that has a place already; of others there are as many as requests at most."""
+    return flow in journal.streams or len(journal.streams) < LIMITS["requests"]
 
 
 def _stream_facts(facts: StreamFacts, said: Mapping[str, object]) -> None:
@@ -147,7 +185,6 @@ def _end(journal: Journal, record: Mapping[str, object], time: float | None, _: 
     exchange = journal.exchanges.get(flow)
     if exchange is None:
         return
-    journal.ended.add(flow)
     exchange.ended = time
     exchange.error = fields.text(record, "error", 300)
     exchange.response_bytes = fields.whole(record, "bytes")
@@ -159,7 +196,7 @@ def _end(journal: Journal, record: Mapping[str, object], time: float | None, _: 
 
 def _ws(journal: Journal, record: Mapping[str, object], time: float | None, name: str) -> None:
     flow = fields.text(record, "flow", 64)
-    if flow is None:
+    if flow is None or not journal.room("websocket frames"):
         return
     facts = MessageFacts(
         fields.text(record, "kind", 128) or "",
@@ -183,14 +220,13 @@ def _ws(journal: Journal, record: Mapping[str, object], time: float | None, name
 
 def _ws_end(journal: Journal, record: Mapping[str, object], time: float | None, _: str) -> None:
     flow = fields.text(record, "flow", 64)
-    if flow is not None:
+    if flow is not None and len(journal.socket_ends) < LIMITS["requests"]:
         journal.socket_ends[flow] = SocketEnd(
             time,
             fields.whole(record, "code"),
             fields.flag(record, "client"),
             fields.whole(record, "reason_bytes"),
         )
-        journal.ended.add(flow)
         if flow in journal.exchanges:
             journal.exchanges[flow].ended = time
 
@@ -200,68 +236,22 @@ def _connection(
 ) -> None:
     """Every event of a connection adds what it knows to the connection's row."""
     key = fields.text(record, "c", 64)
-    if key is None:
+    if key is None or not (key in journal.connections or journal.room("connections")):
         return
     row = journal.connections.setdefault(
         key, {"source": name, "connection": key, "started": time, "intercepted": True}
     )
-    for column in ("host", "address", "via", "subject", "issuer", "root"):
-        value = fields.text(record, column, 300)
-        if value is not None:
-            row[column] = redact_text(value, 300)
-    for column in ("tcp_ms", "tls_ms", "not_before", "not_after"):
-        if (found := fields.number(record, column)) is not None:
-            row[column] = found
-    for column in ("port", "local_port"):
-        if (found_port := fields.whole(record, column)) is not None:
-            row[column] = found_port
-    if addresses := fields.texts(record, "addresses"):
-        row["addresses"] = addresses
-        row.setdefault("address", addresses[0])
-    kind = fields.text(record, "e")
-    error = fields.text(record, "error", 300)
-    match kind:
-        case "tls":
-            row["tls_version"] = fields.text(record, "version", 30)
-            row["alpn"] = fields.text(record, "alpn", 30)
-            row["verified"] = fields.flag(record, "verified")
-        case "connect_error":
-            row["error"], row["error_stage"] = error, fields.text(record, "stage", 10)
-        case "tls_error" if fields.text(record, "side") == "client":
-            row["client_error"] = error
-        case "tls_error":
-            row["error"], row["error_stage"] = error, "tls"
-        case "disconnected":
-            row["ended"] = time
-            if error:
-                row.setdefault("error", error)
-
-
-_DNS_INTS = ("src_port", "dst_port", "id", "rcode", "ttl_min")
-_DNS_TEXTS = ("src", "dst", "qname", "qtype", "transport")
-_DNS_FLAGS = ("recursion_available", "authoritative", "truncated")
-_DNS_LISTS = ("answers", "cnames", "soa", "additional_soa", "ede_text")
+    fill_connection(row, record, time)
 
 
 def _lookup(journal: Journal, record: Mapping[str, object], time: float | None, name: str) -> None:
-    row: dict[str, object] = {
-        "source": name,
-        "time": time,
-        "protocol": "dns",
-        "response": fields.text(record, "e") == "lookup_answer",
-        "transport": "udp",
-    }
-    row.update((key, fields.whole(record, key)) for key in _DNS_INTS)
-    row.update((key, value) for key in _DNS_TEXTS if (value := fields.text(record, key, 255)))
-    row.update((key, fields.flag(record, key)) for key in _DNS_FLAGS)
-    row.update((key, fields.texts(record, key)) for key in _DNS_LISTS)
-    row["latency_ms"] = fields.number(record, "latency_ms")
-    if row["response"]:
-        row["ede"] = fields.wholes(record, "ede")
-    journal.lookups.append(row)
+    if journal.room("lookups"):
+        journal.lookups.append(lookup_row(record, time, name))
 
 
 def _marker(journal: Journal, record: Mapping[str, object], time: float | None, name: str) -> None:
+    if not journal.room("markers"):
+        return
     journal.markers.append(
         {"source": name, "time": time, "text": redact_text(fields.text(record, "text") or "", 300)}
     )

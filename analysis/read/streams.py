@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
+import pandas as pd
 
-from analysis.model.frames import Row
+from analysis.model.frames import Row, frame_of_columns
 from analysis.model.sse_events import SseScanner
 from analysis.read.exchange import Exchange
 
@@ -33,8 +35,8 @@ class StreamFacts:
     handoff: bool = False
     error_code: str | None = None
     ended: bool = False
-    times: list[float] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
+    times: array[float] = field(default_factory=lambda: array("d"))
+    sizes: array[int] = field(default_factory=lambda: array("q"))
 
     @classmethod
     def of_scanner(cls, scanner: SseScanner, *, ended: bool) -> Self:
@@ -113,3 +115,20 @@ def _end(exchange: Exchange, facts: StreamFacts) -> str:
         return "open"
     expects_word = any(word in exchange.path for word in _TURN_PATHS)
     return "cut" if expects_word and facts.events is not None else "done"
+
+
+def chunk_frame(source: str, streams: Mapping[str, StreamFacts]) -> pd.DataFrame:
+    """The chunks table of all streams, in order of time."""
+    flows = [flow for flow, facts in streams.items() for _ in facts.times]
+    times = np.concatenate([np.zeros(0), *(facts.times for facts in streams.values())])
+    sizes = np.concatenate([np.zeros(0, int), *(facts.sizes for facts in streams.values())])
+    order = np.argsort(times, kind="stable")
+    return frame_of_columns(
+        "chunks",
+        {
+            "source": [source] * len(flows),
+            "flow": np.array(flows, dtype=object)[order],
+            "time": times[order],
+            "size": sizes[order],
+        },
+    )

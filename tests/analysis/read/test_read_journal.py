@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from read_made import START, check_schema, line, make_bundle, request_line, response_line, rows
 
 from analysis.read import read_source
-from analysis.read.journal import Journal, read_journal
+from analysis.read.journal import LIMITS, Journal, read_journal
 
 JOURNAL = "".join(
     [
@@ -75,7 +75,7 @@ def test_a_journal_cut_at_every_octet_keeps_all_that_was_whole(tmp_path: Path) -
         found = parsed(tmp_path, JOURNAL[:cut])
         counts = (
             len(found.exchanges),
-            len(found.chunks),
+            sum(len(facts.times) for facts in found.streams.values()),
             sum(map(len, found.frames.values())),
             len(found.lookups),
         )
@@ -184,3 +184,55 @@ def test_secrets_that_another_wrote_into_a_journal_are_masked(tmp_path: Path) ->
     tables = read_source(make_bundle(tmp_path / "b.chatpath", journal=journal))
     for name, frame in tables.frames.items():
         assert "SECRETSECRET1" not in frame.to_csv(), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "event", "facts"),
+    [
+        ("requests", "request", {"flow": "f{}", "url": "https://chatgpt.com/"}),
+        ("connections", "connect", {"c": "c{}", "host": "chatgpt.com"}),
+        ("lookups", "lookup", {"id": 7, "qname": "chatgpt.com"}),
+        ("websocket frames", "ws", {"flow": "f", "op": 1, "n": 4}),
+        ("chunks", "chunks", {"flow": "f", "ms": [1.0], "n": [3]}),
+        ("markers", "marker", {"text": "here"}),
+    ],
+)
+def test_each_kind_of_event_is_bounded_and_says_so(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    event: str,
+    facts: dict[str, object],
+) -> None:
+    monkeypatch.setitem(LIMITS, kind, 3)
+    lines = [
+        line(event, n, **{k: v.format(n) if isinstance(v, str) else v for k, v in facts.items()})
+        for n in range(5)
+    ]
+    found = parsed(tmp_path, "".join(lines).encode())
+    assert found.problems == [f"2 {kind} of events.jsonl beyond the first 3 left out"]
+    kept = {
+        "requests": len(found.exchanges),
+        "connections": len(found.connections),
+        "lookups": len(found.lookups),
+        "websocket frames": sum(map(len, found.frames.values())),
+        "chunks": sum(len(facts.times) for facts in found.streams.values()),
+        "markers": len(found.markers),
+    }
+    assert kept[kind] == 3
+
+
+def test_a_connection_names_the_first_exchange_it_carried(tmp_path: Path) -> None:
+    found = parsed(
+        tmp_path,
+        "".join(
+            [
+                request_line("f1", "/a", 1.0, c="c1"),
+                line("connect", 1.1, c="c1", host="chatgpt.com", port=443),
+                request_line("f2", "/b", 1.2, c="c1"),
+                line("connect_error", 1.3, c="c1", error="refused", stage="tcp"),
+                line("connect", 1.4, c="c2", host="chatgpt.com", port=443),
+            ]
+        ).encode(),
+    )
+    assert [row.get("flow") for row in found.connections.values()] == ["f1", None]
