@@ -48,7 +48,7 @@ def find_net_firewall_ip_block(tables: Tables) -> Iterator[Finding]:
         ),
         subjects=hosts,
         severity=severity_of(hosts),
-        vendor=f"the device {senders[0]}" if senders else None,
+        vendor=senders[0] if senders else None,
         count=len(rows),
         times=[row["first_time"] for row in rows],
         evidence=packet_evidence(rows, "SYN, and what came back", ("syn_frame", "reset_frame"))

@@ -1,8 +1,8 @@
 """net.offline_gap: the whole machine lost the network for a while.
 
-Packets: for seconds on end nobody but this machine sends, and it does so in
-vain, or nothing moves at all and several open connections have to resend when
-it ends.  A machine that is merely quiet shows neither.  Errors: the browser
+Packets: for seconds on end nobody but this machine sends, it does so on several
+connections in vain, and they go on when it ends.  A machine that is merely
+quiet, or asleep, does not send in vain, so nothing is claimed of it.  Errors: the browser
 says itself that the network changed or was gone.  Does not prove why: roaming,
 sleep and a VPN that switches look alike.  Source: detection notes 15.
 """
@@ -107,25 +107,31 @@ def _gaps(tables: Tables) -> list[Gap]:
     if activity.empty or any(facts.packets_sampled for facts in tables.captures):
         return []  # a sampler's silence is its own
     tcp = without_own_leg(tables["tcp"], tables)
+    listed = {(item.tcp["source"], item.tcp["stream"]) for item in wire(tables).attempts}
     found: list[Gap] = []
     for source, seconds in activity.groupby("source"):
         rows = [row for row in records(seconds.sort_values("time")) if row["time"] is not None]
         for start, end in _silences(rows):
             across = _across(tcp, str(source), start, end)
-            if len(across) >= threshold("offline_connections"):
+            ours = any((row["source"], row["stream"]) in listed for row in across)
+            if ours and len(across) >= threshold("offline_connections"):
                 found.append(Gap(str(source), start, end, tuple(across)))
     return found
 
 
 def _silences(rows: list[Record]) -> Iterator[tuple[float, float]]:
-    """Spans in which nobody but one sender was heard, between seconds with several."""
+    """Spans between seconds with several senders, in which one alone sent again and again."""
     last: float | None = None
+    alone: list[Record] = []
     for row in rows:
         if (row["senders"] or 0) < 2:
+            alone.append(row)
             continue
-        if last is not None and row["time"] - last >= threshold("offline_s"):
+        several = any((item["connections"] or 0) >= 2 for item in alone)
+        long = last is not None and row["time"] - last >= threshold("offline_s")
+        if last is not None and long and several and len(alone) >= threshold("offline_tries"):
             yield last + 1, row["time"]
-        last = row["time"]
+        last, alone = row["time"], []
 
 
 def _across(tcp: pd.DataFrame, source: str, start: float, end: float) -> list[Record]:

@@ -112,7 +112,7 @@ def test_a_forged_reset_in_the_middle(marks: Row) -> None:
     )
     finding = found(tables(**given))["tcp.reset_injected"]
     assert finding.severity == "critical"
-    assert "⟨PSH+ACK ; data → RST⟩" in finding.summary
+    assert "⟨PSH+ACK; data → RST⟩" in finding.summary
     assert 900 in {frame for piece in finding.evidence for frame in piece.frames}
 
 
