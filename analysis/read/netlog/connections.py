@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from collections.abc import Callable
 
-from mitmproxy.certs import Cert
-
-from analysis.knowledge.secrets import redact_text, redact_url
-from analysis.model.connect_error import net_error_stage
-from analysis.model.frames import Row
-from analysis.model.markup import sound
+from analysis.knowledge.secrets import redact_url
 from analysis.read import fields
+from analysis.read.netlog.connection import REFUSED, Connection, certificate_facts
 from analysis.read.netlog.endpoints import endpoint
 from analysis.read.netlog.events import Constants, Event
 from analysis.read.netlog.links import Links
@@ -23,11 +17,8 @@ MAX_OPEN = 20_000
 """Connections that are kept in mind at once; the oldest is written down first."""
 
 _MAX_ADDRESSES = 16
-# "https://chatgpt.com <...>", in older versions "ssl/chatgpt.com:443 <...>" or "pm/ssl/..."
-_GROUP = re.compile(r"(?:[a-z]{2,6}/)*((?:[a-z]{2,5}://)?[^ /<]{1,300})")
 _STATUS_LINE = re.compile(r"HTTP/[0-9.]{1,3} ([0-9]{3})\b")
 _PROXY_ENTRY = re.compile(r"(?:PROXY|HTTPS|SOCKS4?5?|QUIC) ([^; ]{1,300})")
-_REFUSED = "refused HTTP CONNECT request:"
 _ATTEMPTS = frozenset({"TLS_STREAM_ATTEMPT", "TCP_STREAM_ATTEMPT"})
 _STEPS = {
     "TCP_CONNECT_JOB_CONNECT": "tcp",
@@ -40,45 +31,12 @@ _STEPS = {
 }
 
 
-@dataclass(slots=True)
-class _Connection:
-    started: float | None
-    host: str | None = None
-    port: int | None = None
-    via: str | None = None
-    addresses: list[str] = field(default_factory=list)
-    address: str | None = None
-    local_port: int | None = None
-    tcp_begun: float | None = None
-    tcp_ms: float | None = None
-    tls_begun: float | None = None
-    tls_ms: float | None = None
-    tls_version: str | None = None
-    alpn: str | None = None
-    certificate: Mapping[str, object] = field(default_factory=dict)
-    verified: bool | None = None
-    error: str | None = None
-    stage: str | None = None
-    ended: float | None = None
-    closed_by: str | None = None
-
-    def fail(self, error: str) -> None:
-        """What failed first tells the stage, what the browser made of it last the error."""
-        tls = self.tls_begun is not None and self.tls_ms is None
-        self.stage = self.stage or net_error_stage(error) or ("tls" if tls else "tcp")
-        if not (self.error or "").startswith(_REFUSED):
-            self.error = error
-
-    def succeed(self) -> None:
-        self.error = self.stage = None
-
-
 class Connections:
     """Takes the events of connect jobs and sockets."""
 
     def __init__(self, name: str, constants: Constants, links: Links) -> None:
         self._name, self._constants, self._links = name, constants, links
-        self._open: dict[int, _Connection] = {}
+        self._open: dict[int, Connection] = {}
         self._proxy: str | None = None
         self.rows = RowFrames("connections")
         self.on: dict[str, Callable[[Event], None]] = {
@@ -99,7 +57,7 @@ class Connections:
         """Id, address and ALPN protocol of the connection that a request for `url` led to."""
         for step in reversed(self._links.path(source)):
             if (item := self._open.get(step)) is not None:
-                _name_it(item, url)  # a websocket's job does not say itself what it is for
+                item.be_for(url)  # a websocket's job does not say itself what it is for
                 address = item.address if item.via is None else None
                 return _flow(step), address, item.alpn
         return None, None, None
@@ -109,17 +67,17 @@ class Connections:
         while self._open:
             self._write(next(iter(self._open)))
 
-    def _of(self, event: Event) -> _Connection | None:
+    def _of(self, event: Event) -> Connection | None:
         """The connection of a job, or of the socket that a job made."""
         for step in reversed(self._links.path(event.source)):
             if (item := self._open.get(step)) is not None:
                 return item
         return None
 
-    def _begin(self, event: Event) -> _Connection:
+    def _begin(self, event: Event) -> Connection:
         item = self._open.get(event.source)
         if item is None:
-            item = self._open[event.source] = _Connection(event.time)
+            item = self._open[event.source] = Connection(event.time)
             if len(self._open) > MAX_OPEN:
                 self._write(next(iter(self._open)))
         return item
@@ -130,14 +88,14 @@ class Connections:
 
     def _created(self, event: Event) -> None:
         item = self._begin(event)
-        _name_it(item, fields.text(event.params, "group_id", 1000) or "")
+        item.be_for(fields.text(event.params, "group_id", 1000) or "")
 
     def _step(self, event: Event) -> None:
         item = self._begin(event)
         if _STEPS[event.kind] == "proxy":
             item.via = item.via or self._proxy or "unknown"
         if event.of in _ATTEMPTS and event.begins:
-            _name_it(item, fields.text(event.params, "host_port", 300) or "")
+            item.be_for(fields.text(event.params, "host_port", 300) or "")
         if not event.ends:
             return
         if error := self._constants.failure(event):
@@ -193,14 +151,14 @@ class Connections:
         chain = event.params.get("certificates")
         item = self._of(event)
         if item is not None and isinstance(chain, list) and chain:
-            item.certificate = _certificate(chain)
+            item.certificate = certificate_facts(chain)
 
     def _tunnel(self, event: Event) -> None:
         item = self._of(event)
         lines = fields.texts(event.params, "headers") or [""]
         status = _STATUS_LINE.match(lines[0])
         if item is not None and status and int(status[1]) >= 400:
-            item.error, item.stage = f"{_REFUSED} {status[1]}", "proxy"
+            item.error, item.stage = f"{REFUSED} {status[1]}", "proxy"
 
     def _broken(self, event: Event) -> None:
         item = self._of(event)
@@ -242,42 +200,5 @@ def _flow(source: int) -> str:
     return f"netlog-{source}"
 
 
-def _name_it(item: _Connection, group: str) -> None:
-    """Host and port that a connection was made for."""
-    match = _GROUP.match(group)
-    if not match or item.host:
-        return
-    url = match[1] if "://" in match[1] else f"https://{match[1]}"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return
-    item.host = (parts.hostname or "").rstrip(".")[:255] or None
-    item.port = port or {"http": 80, "ws": 80}.get(parts.scheme, 443)
-
-
 def _span(start: float | None, end: float | None) -> float | None:
     return None if start is None or end is None else round(max(0.0, end - start) * 1000, 3)
-
-
-def _certificate(chain: list[object]) -> Row:
-    """Names and dates of the leaf, and who issued the last certificate that came."""
-    ends = [item for item in (chain[0], chain[-1]) if isinstance(item, str)]
-    if len(ends) < 2:
-        return {}
-    try:
-        leaf, last = (Cert.from_pem(item[:65536].encode()) for item in ends)
-        return {
-            "subject": _distinguished(leaf.subject),
-            "issuer": _distinguished(leaf.issuer),
-            "root": _distinguished(last.issuer),
-            "not_before": leaf.notbefore.timestamp(),
-            "not_after": leaf.notafter.timestamp(),
-        }
-    except (ValueError, TypeError, OverflowError):
-        return {}  # a stripped or damaged certificate
-
-
-def _distinguished(parts: list[tuple[str, str]]) -> str:
-    return redact_text(sound(", ".join(f"{key}={value}" for key, value in parts)), 200)

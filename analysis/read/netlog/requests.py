@@ -9,9 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
-from analysis.knowledge.secrets import redact_text, redact_url
+from analysis.knowledge.secrets import redact_url
 from analysis.model.frames import Row
 from analysis.model.ws_message import MessageFacts
 from analysis.read import fields
@@ -20,11 +19,20 @@ from analysis.read.exchange import Exchange
 from analysis.read.har_entry import slim
 from analysis.read.netlog.connections import Connections
 from analysis.read.netlog.events import Constants, Event
-from analysis.read.netlog.headers import read_request_headers, read_response_headers
+from analysis.read.netlog.request import (
+    Request,
+    address_of,
+    take_cache,
+    take_delegate,
+    take_request_headers,
+    take_response_headers,
+    take_sending,
+    take_upload,
+)
 from analysis.read.resources import resource_rows
 from analysis.read.rows import RowFrames
 from analysis.read.sockets import SocketEnd, frame_row, socket_row
-from analysis.read.streams import StreamFacts, stream_row
+from analysis.read.streams import stream_row
 
 MAX_OPEN = 10_000
 """Requests that are kept in mind at once; the oldest is written down as it is."""
@@ -46,29 +54,12 @@ _DESTINATIONS = {"main frame": "document", "sub frame": "iframe"}
 _INITIATORS = frozenset({"not an origin", "null", ""})
 
 
-@dataclass(slots=True)
-class _Request:
-    exchange: Exchange
-    hop: int = 1
-    destination: str | None = None
-    sent: bool = False
-    cached: bool = False
-    upgraded: bool = False
-    blocker: str | None = None
-    channel: int | None = None
-    frames: list[dict[str, object]] = field(default_factory=list)
-    end: SocketEnd | None = None
-    stream: StreamFacts = field(default_factory=StreamFacts)
-    body: bytearray = field(default_factory=bytearray)
-    octets: int = 0
-
-
 class Requests:
     """Takes the events of requests and of websocket channels."""
 
     def __init__(self, name: str, constants: Constants, connections: Connections) -> None:
         self._name, self._constants, self._connections = name, constants, connections
-        self._open: dict[int, _Request] = {}
+        self._open: dict[int, Request] = {}
         self._channels: dict[int, int] = {}
         self._channel: int | None = None
         self._reader = BodyReader()
@@ -83,19 +74,19 @@ class Requests:
             "WEBSOCKET_ALIVE": self._channel_alive,
             "WEBSOCKET_STATE_CHANGED": self._channel_state,
         }
-        steps: dict[str, Callable[[_Request, Event], None]] = {
+        steps: dict[str, Callable[[Request, Event], None]] = {
             "URL_REQUEST_START_JOB": self._start,
             "URL_REQUEST_REDIRECTED": self._redirected,
-            "UPLOAD_DATA_STREAM_INIT": _upload,
-            "HTTP_TRANSACTION_SEND_REQUEST": _send,
-            "HTTP_TRANSACTION_SEND_REQUEST_HEADERS": _request_headers,
-            "HTTP_TRANSACTION_HTTP2_SEND_REQUEST_HEADERS": _request_headers,
-            "HTTP_TRANSACTION_QUIC_SEND_REQUEST_HEADERS": _request_headers,
-            "HTTP_TRANSACTION_READ_RESPONSE_HEADERS": _response_headers,
-            "HTTP_CACHE_OPEN_ENTRY": _cache,
-            "HTTP_CACHE_OPEN_OR_CREATE_ENTRY": _cache,
+            "UPLOAD_DATA_STREAM_INIT": take_upload,
+            "HTTP_TRANSACTION_SEND_REQUEST": take_sending,
+            "HTTP_TRANSACTION_SEND_REQUEST_HEADERS": take_request_headers,
+            "HTTP_TRANSACTION_HTTP2_SEND_REQUEST_HEADERS": take_request_headers,
+            "HTTP_TRANSACTION_QUIC_SEND_REQUEST_HEADERS": take_request_headers,
+            "HTTP_TRANSACTION_READ_RESPONSE_HEADERS": take_response_headers,
+            "HTTP_CACHE_OPEN_ENTRY": take_cache,
+            "HTTP_CACHE_OPEN_OR_CREATE_ENTRY": take_cache,
             "URL_REQUEST_JOB_FILTERED_BYTES_READ": self._body,
-            "DELEGATE_INFO": _delegate,
+            "DELEGATE_INFO": take_delegate,
             "CANCELLED": self._failed,
             "FAILED": self._failed,
             "HTTP2_STREAM_ERROR": self._broken,
@@ -105,7 +96,7 @@ class Requests:
         for kind, step in steps.items():
             self.on[kind] = self._of_request(step)
 
-    def _of_request(self, step: Callable[[_Request, Event], None]) -> Callable[[Event], None]:
+    def _of_request(self, step: Callable[[Request, Event], None]) -> Callable[[Event], None]:
         def take(event: Event) -> None:
             request = self._open.get(event.source)
             if request is not None:
@@ -137,9 +128,9 @@ class Requests:
 
     def _begin(self, event: Event) -> None:
         exchange = Exchange(
-            self._name, f"netlog-{event.source}", url=_url(event), started=event.time
+            self._name, f"netlog-{event.source}", url=address_of(event), started=event.time
         )
-        request = self._open[event.source] = _Request(exchange)
+        request = self._open[event.source] = Request(exchange)
         if exchange.url[:6].lower().startswith(("ws:", "wss:")):
             exchange.request_headers = [("upgrade", "websocket")]
             # a channel makes its request at once, and nothing else names the two together
@@ -149,26 +140,26 @@ class Requests:
         if len(self._open) > MAX_OPEN:
             self._write(next(iter(self._open)))
 
-    def _start(self, request: _Request, event: Event) -> None:
+    def _start(self, request: Request, event: Event) -> None:
         exchange = request.exchange
         if event.ends:
             error = self._constants.error(event.params.get("net_error"))
             exchange.error = exchange.error or (None if error == _UPGRADED else error)
         if not event.begins:
             return
-        exchange.url = _url(event) or exchange.url
+        exchange.url = address_of(event) or exchange.url
         exchange.method = fields.text(event.params, "method", 20) or exchange.method
         initiator = fields.text(event.params, "initiator", 1000) or ""
         exchange.initiator = None if initiator in _INITIATORS else redact_url(initiator)[:300]
         kind = fields.text(event.params, "request_type", 40) or ""
         request.destination = _DESTINATIONS.get(kind)
 
-    def _redirected(self, request: _Request, event: Event) -> None:
+    def _redirected(self, request: Request, event: Event) -> None:
         before = request.exchange
         before.ended = event.time
         self._add(request, event.source)
         hop = request.hop + 1
-        request = self._open[event.source] = _Request(
+        request = self._open[event.source] = Request(
             Exchange(
                 self._name,
                 f"netlog-{event.source}.{hop}",
@@ -182,20 +173,20 @@ class Requests:
             request.destination,
         )
 
-    def _failed(self, request: _Request, event: Event) -> None:
+    def _failed(self, request: Request, event: Event) -> None:
         error = self._constants.error(event.params.get("net_error"))
         if error == _UPGRADED:
             request.upgraded = True
         elif request.exchange.error is None:
             request.exchange.error = error
 
-    def _broken(self, request: _Request, event: Event) -> None:
+    def _broken(self, request: Request, event: Event) -> None:
         error = self._constants.error(event.params.get("net_error"))
         if request.upgraded and request.end is None and error:
             request.exchange.error = error
             request.end = SocketEnd(event.time, None, False, None)
 
-    def _body(self, request: _Request, event: Event) -> None:
+    def _body(self, request: Request, event: Event) -> None:
         exchange = request.exchange
         size = fields.whole(event.params, "byte_count") or 0
         if not 0 < size < 2**40:
@@ -212,7 +203,7 @@ class Requests:
             except (binascii.Error, ValueError):
                 request.body.clear()
 
-    def _frame(self, request: _Request, event: Event) -> None:
+    def _frame(self, request: Request, event: Event) -> None:
         opcode = fields.whole(event.params, "opcode")
         size = fields.whole(event.params, "payload_length")
         by_client = event.kind == "WEBSOCKET_SENT_FRAME_HEADER"
@@ -264,7 +255,7 @@ class Requests:
             self._channels.pop(request.channel, None)
         self._add(request, source)
 
-    def _add(self, request: _Request, source: int) -> None:
+    def _add(self, request: Request, source: int) -> None:
         exchange = request.exchange
         if request.body:
             exchange.look_at_body(bytes(request.body[:MAX_BODY]), self._reader)
@@ -290,7 +281,7 @@ class Requests:
         elif exchange.is_stream and exchange.status:
             self._add_stream(request)
 
-    def _add_socket(self, request: _Request) -> None:
+    def _add_socket(self, request: Request) -> None:
         exchange = request.exchange
         if request.upgraded:
             exchange.status = 101  # over HTTP/2 it is a 200 (RFC 8441 section 5)
@@ -298,7 +289,7 @@ class Requests:
         for row in request.frames:
             self.rows["ws_frames"].add(row)
 
-    def _add_stream(self, request: _Request) -> None:
+    def _add_stream(self, request: Request) -> None:
         exchange, facts = request.exchange, request.stream
         facts.ended = exchange.ended is not None
         self.rows["sse"].add(stream_row(exchange, facts))
@@ -306,47 +297,3 @@ class Requests:
             self.rows["chunks"].add(
                 {"source": self._name, "flow": exchange.flow, "time": time, "size": size}
             )
-
-
-def _url(event: Event) -> str:
-    """The address; of a data: or blob: one, which carries content, only the scheme."""
-    url = fields.text(event.params, "url", 16_384) or ""
-    scheme = url[:40].partition(":")[0].lower()
-    return f"{scheme}:" if scheme in {"data", "blob", "javascript"} else url
-
-
-def _upload(request: _Request, event: Event) -> None:
-    size = fields.whole(event.params, "total_size")
-    if event.ends and size is not None and 0 <= size < 2**40:
-        request.exchange.request_bytes = size
-
-
-def _send(request: _Request, event: Event) -> None:
-    request.sent = True
-    if event.ends:
-        request.exchange.request_end = event.time
-
-
-def _request_headers(request: _Request, event: Event) -> None:
-    request.sent = True
-    read_request_headers(request.exchange, event)
-
-
-def _response_headers(request: _Request, event: Event) -> None:
-    request.exchange.response_start = event.time
-    read_response_headers(request.exchange, event)
-
-
-def _cache(request: _Request, event: Event) -> None:
-    """An entry that was opened; one that was created holds nothing yet."""
-    if event.ends and event.params.get("net_error") is None:
-        opened = event.params.get("result")
-        request.cached = opened == "opened" or (
-            opened is None and event.kind.endswith("OPEN_ENTRY")
-        )
-
-
-def _delegate(request: _Request, event: Event) -> None:
-    """Who in the browser held the request up, such as an extension by its name."""
-    if name := fields.text(event.params, "delegate_blocked_by", 200):
-        request.blocker = redact_text(name, 80)
