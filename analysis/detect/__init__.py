@@ -92,6 +92,7 @@ from analysis.detect.tls_certificate import find_tls_cert_invalid, find_tls_inte
 from analysis.detect.tls_intercepted import find_tls_intercepted
 from analysis.detect.tls_pq import find_tls_pq_hello_dropped
 from analysis.detect.tls_sni import find_tls_sni_blocked
+from analysis.detect.tls_sni_by_error import find_tls_sni_blocked_by_error
 from analysis.detect.voice import find_voice_udp_blocked
 from analysis.detect.ws_closed import find_ws_closed_by_server
 from analysis.detect.ws_dropped import find_ws_dropped, find_ws_idle_timeout
@@ -125,6 +126,7 @@ DETECTORS: tuple[Detector, ...] = (
     find_net_ipv6_broken,
     find_net_firewall_ip_block,
     find_tls_sni_blocked,
+    find_tls_sni_blocked_by_error,
     find_tls_pq_hello_dropped,
     find_tls_handshake_failure,
     find_tls_cert_refused,

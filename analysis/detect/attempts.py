@@ -101,13 +101,17 @@ class Attempt:
         return ended is None or row["reset_time"] is None or row["reset_time"] < ended
 
     @property
+    def silent(self) -> bool:
+        """No answer to a SYN, of any kind, so far as the capture goes."""
+        row = self.tcp
+        return row["syn_frame"] is not None and not self.answered and row["reset_by"] is None
+
+    @property
     def dead(self) -> bool:
         """SYNs resent and never answered, and the capture waited long enough for an answer."""
         row = self.tcp
         return (
-            row["syn_frame"] is not None
-            and not self.answered
-            and row["reset_by"] is None
+            self.silent
             and (row["syns"] or 0) >= threshold("syn_tries")
             and self.end - self.began >= threshold("silence_s")
         )

@@ -59,7 +59,14 @@ def blocked(tables: Tables) -> Blocked:
         for item in seen.attempts
         if any(usable(host) for host in item.hosts) and not set(item.hosts) & reached
     ]
-    dead = tuple(item for item in lost if item.dead)
+    silent = [item for item in lost if item.silent]
+    errors = {
+        (row["server"], row["client_port"]) for row in _icmp(tables, {i.server for i in silent})
+    }
+    # a router's error answers the first SYN: nothing is sent again, and nothing needs waiting for
+    dead = tuple(
+        item for item in silent if item.dead or (item.server, item.tcp["client_port"]) in errors
+    )
     refused = tuple(item for item in lost if item.refused and not forged(marks_of(item, seen)))
     answered = any(item.answered for item in seen.attempts)
     if not (seen.control or answered or _heard(tables)):

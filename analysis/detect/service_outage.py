@@ -51,6 +51,8 @@ def outage(tables: Tables) -> list[Told]:
         return []
     if any(incident.serious for incident in incidents(tables)):
         return lasting
+    if all(item.rule.finding == "service.overloaded" for item in lasting):
+        return []  # the service answers, and says itself what is wrong
     if len(kinds) >= threshold("outage_paths"):
         share = len(kinds) / max(1, len(kinds | _asked_since(tables, lasting)))
         return lasting if share >= threshold("outage_share") else []

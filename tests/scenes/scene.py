@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scene_flows import Flows
+from scene_har import Har
 from scene_wire import Wire
 
 Build = Callable[[Path], Path]
@@ -88,6 +89,30 @@ def in_flows(
             flows = Flows()
             draw(flows)
             return flows.save(folder / f"{name}.mitm")
+
+        _add(name, fault, build, primary, statuses, vendor, subject, also, never)
+        return draw
+
+    return register
+
+
+def in_har(
+    name: str,
+    fault: str,
+    *primary: str,
+    statuses: frozenset[str] = BLOCKED,
+    vendor: str | None = None,
+    subject: str | None = None,
+    also: tuple[str, ...] = (),
+    never: tuple[str, ...] = (),
+) -> Callable[[Callable[[Har], None]], Callable[[Har], None]]:
+    """Registers a scene drawn as a browser's HAR."""
+
+    def register(draw: Callable[[Har], None]) -> Callable[[Har], None]:
+        def build(folder: Path) -> Path:
+            har = Har()
+            draw(har)
+            return har.save(folder / f"{name}.har")
 
         _add(name, fault, build, primary, statuses, vendor, subject, also, never)
         return draw

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import scenes_device
 import scenes_dns
+import scenes_har
 import scenes_healthy
 import scenes_latency
 import scenes_network
+import scenes_packets
 import scenes_proxy
 import scenes_scripts
 import scenes_service
@@ -19,9 +21,11 @@ __all__ = [
     "Scene",
     "scenes_device",
     "scenes_dns",
+    "scenes_har",
     "scenes_healthy",
     "scenes_latency",
     "scenes_network",
+    "scenes_packets",
     "scenes_proxy",
     "scenes_scripts",
     "scenes_service",
