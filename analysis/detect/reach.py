@@ -29,22 +29,25 @@ def reach_of(tables: Tables, hosts: frozenset[str]) -> dict[str, Reach]:
     def asked(name: str) -> bool:
         return name in hosts
 
-    for row in records(where(tables["connections"], "host", asked)):
-        if row["error"] and row["error_stage"]:
+    connections = where(tables["connections"], "host", asked)
+    lost = connections["error"].notna() & connections["error_stage"].notna()
+    for row in records(connections[lost]):
+        found[row["host"]].failed.append(row)
+    fine = connections["tls_ms"].notna() | connections["verified"].fillna(False)
+    worked = set(connections[fine & ~lost]["host"])
+    http = where(tables["http"], "host", asked)
+    answered = (http["status"] < 500).fillna(False)
+    for row in records(http[http["error"].notna() & ~answered]):
+        if not cancelled(row["error"]):
             found[row["host"]].failed.append(row)
-        elif row["tls_ms"] is not None or row["verified"]:
-            found[row["host"]].worked = True
-    for row in records(where(tables["http"], "host", asked)):
-        if row["status"] is not None and row["status"] < 500:
-            found[row["host"]].worked = True
-        elif row["error"] and not cancelled(row["error"]):
-            found[row["host"]].failed.append(row)
-    hellos = without_own_leg(tables["tls"], tables)
-    for row in records(where(hellos, "sni", asked)):
-        if row["server_hello_ms"] is not None and row["alert"] is None:
-            found[row["sni"]].worked = True
-        elif row["alert"] is not None and row["server_hello_ms"] is None:
-            found[row["sni"]].failed.append(row)
+    worked |= set(http[answered]["host"])
+    hellos = where(without_own_leg(tables["tls"], tables), "sni", asked)
+    greeted, alerted = hellos["server_hello_ms"].notna(), hellos["alert"].notna()
+    for row in records(hellos[alerted & ~greeted]):
+        found[row["sni"]].failed.append(row)
+    worked |= set(hellos[greeted & ~alerted]["sni"])
+    for host in worked:
+        found[host].worked = True
     return found
 
 

@@ -43,6 +43,7 @@ def _groups() -> dict[str, tuple[Network, ...]]:
     return {name: tuple(networks) for name, networks in groups.items()}
 
 
+@lru_cache(maxsize=16384)
 def in_group(group: str, of: Address) -> bool:
     """True when an address is in a group of ranges.tsv (cloudflare, openai, voice, fake-ip ...)."""
     return any(network.version == of.version and of in network for network in _groups()[group])
@@ -62,6 +63,7 @@ def _vendor_networks(kind: str) -> tuple[tuple[Network, str], ...]:
     return tuple((ip_network(value), vendor) for value, vendor in _vendors(kind))
 
 
+@lru_cache(maxsize=8192)
 def _vendor_of_network(kind: str, of: Address) -> str | None:
     for network, vendor in _vendor_networks(kind):
         if network.version == of.version and of in network:
@@ -85,6 +87,7 @@ def vendor_of_ede_text(text: str) -> str | None:
     return dict(_vendors("ede_text")).get(text.strip().lower())
 
 
+@lru_cache(maxsize=8192)
 def vendor_of_name(name: str) -> str | None:
     """The filter that a CNAME target, SOA owner or SOA mname belongs to."""
     name = name.lower().rstrip(".")
