@@ -14,7 +14,7 @@ from analysis.detect.scripts import page_loads
 from analysis.detect.sockets import sockets, wire_sockets
 from analysis.detect.support import of_service, records, where, without_own_leg
 from analysis.knowledge import hosts, table, threshold
-from analysis.model.diagnosis import Coverage
+from analysis.model.diagnosis import Coverage, SourceKind
 from analysis.model.frames import Tables
 
 type Judgement = tuple[bool, str]
@@ -208,9 +208,10 @@ def proof_of_work(tables: Tables) -> tuple[float, str] | None:
     http = where(tables["http"], "host", hosts().essential)
     if len(http):
         fine = records(http[http["status"].between(200, 399).fillna(False)])
-        if any(row["request_dest"] == "document" or _page(row) for row in fine):
+        pages = [row for row in fine if row["request_dest"] == "document" or _page(row)]
+        if pages and (len(pages) < len(fine) or not _without_bodies(tables)):
             return 0.85, "the page loaded"
-        if fine:
+        if fine and not pages:
             return 0.75, "the service answered requests"
     if any(row["opened"] is not None for row in ws):
         return 0.75, "the websocket was open"
@@ -218,6 +219,13 @@ def proof_of_work(tables: Tables) -> tuple[float, str] | None:
     if hosts_reached:
         return 0.65, f"TLS to {hosts_reached} of ChatGPT's hosts worked"
     return None
+
+
+def _without_bodies(tables: Tables) -> bool:
+    """True for NetLogs alone: a page that never ran looks there like one that did."""
+    return bool(tables.sources) and all(
+        source.kind is SourceKind.NETLOG for source in tables.sources
+    )
 
 
 def _page(row: dict[str, object]) -> bool:

@@ -170,6 +170,14 @@ def test_insufficient_names_the_one_capture_that_would_settle_it(
     assert says in diagnose(with_source).verdict.headline
 
 
+def test_a_page_alone_in_a_netlog_is_no_proof_that_it_ran() -> None:
+    netlog = (Source("netlog.json", SourceKind.NETLOG),)
+    page = tables(http=[document()])
+    assert diagnose(Tables(page.frames, netlog)).verdict.status is Status.INSUFFICIENT
+    ran = tables(http=[document(), exchange("a", "/backend-api/me", status=200)])
+    assert diagnose(Tables(ran.frames, netlog)).verdict.status is Status.OK
+
+
 def test_the_captures_own_losses_are_no_cause() -> None:
     facts = CaptureFacts("session.json", packets_dropped=5)
     verdict = diagnose(tables([facts], http=[document()])).verdict
