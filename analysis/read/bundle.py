@@ -22,13 +22,13 @@ from analysis.model.errors import InputError
 from analysis.model.frames import CaptureFacts, Row, Tables, concat, frame_of_rows
 from analysis.model.markup import sound
 from analysis.read import fields
+from analysis.read.beside import only_added
 from analysis.read.exchange_tables import ExchangeTables, by_start
 from analysis.read.flows import FlowFile
 from analysis.read.har import read_har
 from analysis.read.journal import Journal, read_journal
 from analysis.read.legs import with_legs
 from analysis.read.netlog import read_netlog
-from analysis.read.netlog.beside import only_added
 from analysis.read.packets import read_packets
 from analysis.read.recorded import take_recorded
 from analysis.read.streams import chunk_frame
@@ -82,7 +82,7 @@ def _with_browsers_own(tables: Tables, folder: Path, prefix: str) -> Tables:
     listed = sorted(path for path in folder.iterdir() if path.suffix == HAR and path.is_file())
     for path in listed[:MAX_HARS]:
         try:
-            parts.append(read_har(path, prefix + path.name))
+            parts.append(only_added(read_har(path, prefix + path.name), tables))
         except InputError as error:
             problems.append(f"{path.name} cannot be read: {error}")
     if len(listed) > MAX_HARS:

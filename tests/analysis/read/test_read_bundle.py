@@ -290,3 +290,29 @@ def test_bad_input_is_refused_in_one_sentence_with_the_next_step(
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 3
+
+
+def test_har_beside_a_recording_counts_nothing_twice(whole: Path) -> None:
+    """What the recorder saw too stands there once; what never left the browser is new."""
+    before = read_source(whole)["http"]
+    known, *_ = before[["host", "path"]].itertuples(index=False)
+    (whole / "page.har").write_text(_har(f"https://{known.host}{known.path}", "/cdn/x.js"))
+    after = read_source(whole)["http"]
+    assert list(after["path"])[len(before) :] == ["/cdn/x.js"]
+
+
+def _har(recorded: str, blocked: str) -> str:
+    def entry(url: str, status: int, error: str | None) -> dict[str, object]:
+        return {
+            "startedDateTime": "2026-11-01T10:00:00.000Z",
+            "time": 1,
+            "request": {"method": "GET", "url": url, "headers": []},
+            "response": {"status": status, "headers": [], "content": {}, "_error": error},
+            "timings": {},
+        }
+
+    entries = [
+        entry(recorded, 200, None),
+        entry(f"https://chatgpt.com{blocked}", 0, "net::ERR_BLOCKED_BY_CLIENT"),
+    ]
+    return json.dumps({"log": {"version": "1.2", "entries": entries}})

@@ -1,4 +1,4 @@
-"""A NetLog that lies beside a recording of the same session."""
+"""A NetLog or HAR that lies beside a recording of the same session."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ADDED = ("host", "dns", "quic")
 
 
 def only_added(log: Tables, recorded: Tables) -> Tables:
-    """What the log adds to the recording: facts of the browser, and requests that never left it.
+    """What a browser's own log adds: facts of the browser, and requests that never left it.
 
     Where nothing was recorded at all, it adds everything.
     """
