@@ -16,9 +16,9 @@ from analysis.detect.path_answers import net_error
 from analysis.detect.reach import Reach, reach_of
 from analysis.detect.support import (
     Record,
+    connection_evidence,
     flow_evidence,
     matters,
-    noted,
     packet_evidence,
     records,
     where,
@@ -126,8 +126,8 @@ def _by_recorder(tables: Tables) -> list[Refused]:
     for row in records(where(frame[frame["error"].notna()], "host", matters)):
         reason = reason_of(row["error"])
         if reason and row["error_stage"] in ("tls", None):
-            note = f"connection {row['connection']} to {row['host']}: {row['error']}"
-            found.append(_refused(row, row["host"], reason, (noted(row["source"] or "", note),)))
+            piece = connection_evidence(row, f" to {row['host']}: {row['error']}")
+            found.append(_refused(row, row["host"], reason, (piece,)))
     return found
 
 

@@ -18,7 +18,7 @@ from analysis.detect.once import once
 from analysis.detect.support import (
     MAX_EVIDENCE,
     Record,
-    noted,
+    connection_evidence,
     of_service,
     packet_evidence,
     records,
@@ -194,10 +194,8 @@ def leg_evidence(budget: Budget) -> tuple[Evidence, ...]:
     if pieces:
         return pieces
     return tuple(
-        noted(
-            row["source"] or "",
-            f"connection {row['connection']} to {row['host']}: TCP {row['tcp_ms']:.1f} ms, "
-            f"TLS {row['tls_ms']:.0f} ms",
+        connection_evidence(
+            row, f" to {row['host']}: TCP {row['tcp_ms']:.1f} ms, TLS {row['tls_ms']:.0f} ms"
         )
         for row in rows
     )

@@ -173,6 +173,12 @@ def noted(source: str, note: str) -> Evidence:
     return Evidence(source, note)
 
 
+def connection_evidence(row: Record, note: str) -> Evidence:
+    """The exchange that a connection carried, or the note alone where it carried none."""
+    source, note = row["source"] or "", f"connection {row['connection']}{note}"
+    return Evidence.flow(source, row["flow"], note) if row["flow"] else noted(source, note)
+
+
 def earned(base: float, *signals: tuple[bool, float]) -> float:
     """Confidence: `base`; every independent signal that holds takes its share of the doubt left."""
     doubt = 1 - base

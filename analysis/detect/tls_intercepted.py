@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 from analysis.detect.certificates import foreign_issuer, inspector_of
 from analysis.detect.support import (
+    connection_evidence,
     finding,
     matters,
-    noted,
     packet_evidence,
     ranked,
     records,
@@ -34,8 +34,8 @@ def _signatures(tables: Tables) -> Iterator[tuple[str, str, str | None, Evidence
     connections = tables["connections"]
     if len(connections):
         for row in records(where(connections[connections["issuer"].notna()], "host", matters)):
-            note = f"connection {row['connection']}: certificate issued by {row['issuer']}"
-            yield row["host"], row["issuer"], row["root"], noted(row["source"] or "", note)
+            piece = connection_evidence(row, f": certificate issued by {row['issuer']}")
+            yield row["host"], row["issuer"], row["root"], piece
     hellos = without_own_leg(tables["tls"], tables)
     if len(hellos):
         for row in records(where(hellos[hellos["issuer"].notna()], "sni", matters)):
