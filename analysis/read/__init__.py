@@ -1,4 +1,8 @@
-"""From whatever a user has to tables: one reader per kind of input."""
+"""From whatever a user has to tables: one reader per kind of input.
+
+A reader is imported when an input asks for it: what mitmproxy's flows need
+takes longer to import than most packet files take to read.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,6 @@ from pathlib import Path
 
 from analysis.model.errors import InputError
 from analysis.model.frames import Tables, concat
-from analysis.read.bundle import is_bundle, read_bundle
-from analysis.read.flows import looks_like_flows, read_flows
-from analysis.read.har import looks_like_har, read_har
-from analysis.read.netlog import looks_like_netlog, read_netlog
-from analysis.read.packets import looks_like_packets, read_packets
 
 _ZIP = b"PK\x03\x04"
 
@@ -19,6 +18,8 @@ _ZIP = b"PK\x03\x04"
 def is_bundle_path(path: Path) -> bool:
     """True for a bundle's folder, and for a zip, which may hold one."""
     if path.is_dir():
+        from analysis.read.bundle import is_bundle
+
         return is_bundle(path)
     try:
         with path.open("rb") as file:
@@ -43,12 +44,7 @@ def read_source(path: Path, *, shared: bool = False) -> Tables:
         if not path.exists():
             raise InputError(f"{path} does not exist; check the path.")
         if path.is_dir():
-            if not is_bundle(path):
-                raise InputError(
-                    f"{path} is a folder without a chatpath bundle in it; name the .chatpath "
-                    "folder that chatpath capture made."
-                )
-            return read_bundle(path, prefix=prefix)
+            return _read_folder(path, prefix)
         if not path.is_file():
             raise InputError(f"{path} is neither a file nor a folder; name a saved capture.")
         with path.open("rb") as file:
@@ -60,17 +56,38 @@ def read_source(path: Path, *, shared: bool = False) -> Tables:
     return _read_file(path, first, prefix)
 
 
+def _read_folder(path: Path, prefix: str) -> Tables:
+    from analysis.read.bundle import is_bundle, read_bundle
+
+    if not is_bundle(path):
+        raise InputError(
+            f"{path} is a folder without a chatpath bundle in it; name the .chatpath "
+            "folder that chatpath capture made."
+        )
+    return read_bundle(path, prefix=prefix)
+
+
 def _read_file(path: Path, first: bytes, prefix: str) -> Tables:
     if not first:
         raise InputError(f"{path} is empty; save the capture again.")
-    if looks_like_har(first):
-        return read_har(path)
-    if looks_like_netlog(first):
-        return read_netlog(path)
+    from analysis.read.packets import looks_like_packets, read_packets
+
     if looks_like_packets(first):
         return read_packets(path)
     if first.startswith(_ZIP):
+        from analysis.read.bundle import read_bundle
+
         return read_bundle(path, prefix=prefix)
+    from analysis.read.har import looks_like_har, read_har
+
+    if looks_like_har(first):
+        return read_har(path)
+    from analysis.read.netlog import looks_like_netlog, read_netlog
+
+    if looks_like_netlog(first):
+        return read_netlog(path)
+    from analysis.read.flows import looks_like_flows, read_flows
+
     if looks_like_flows(first):
         return read_flows(path)
     raise InputError(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cryptography import x509
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _MAX_OCTETS = 65_536
 
@@ -25,6 +27,8 @@ def leaf_of(body: bytes) -> Leaf | None:
     der = body[6 : 6 + length]
     if not length or len(der) < length or length > _MAX_OCTETS:
         return None
+    from cryptography import x509
+
     try:
         certificate = x509.load_der_x509_certificate(der)
     except ValueError:

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
-
 _SALT_V1 = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")
 _SALT_V2 = bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9")
 _SALT_DRAFT29 = bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899")
@@ -77,7 +71,10 @@ class ClientKeys:
 
 def client_keys(version: int, destination: bytes) -> ClientKeys:
     """Keys from the Destination Connection ID of the first Initial (RFC 9001 section 5.2)."""
-    secret = HKDF.extract(hashes.SHA256(), VERSIONS[version], destination)
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    secret = HKDF.extract(SHA256(), VERSIONS[version], destination)
     client = _expand(secret, b"client in", 32)
     label = b"quicv2" if version == _VERSION_2 else b"quic"
     return ClientKeys(
@@ -88,9 +85,12 @@ def client_keys(version: int, destination: bytes) -> ClientKeys:
 
 
 def _expand(secret: bytes, label: bytes, length: int) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
     full = b"tls13 " + label
     info = length.to_bytes(2) + bytes((len(full),)) + full + b"\0"
-    return HKDFExpand(hashes.SHA256(), length, info).derive(secret)
+    return HKDFExpand(SHA256(), length, info).derive(secret)
 
 
 def initial_payloads(payload: bytes, keys: ClientKeys) -> list[bytes]:
@@ -118,6 +118,10 @@ def initial_payloads(payload: bytes, keys: ClientKeys) -> list[bytes]:
 
 def _open(packet: bytes, number_at: int, keys: ClientKeys) -> bytes | None:
     """Remove header protection and decrypt (RFC 9001 sections 5.3, 5.4)."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     sample = packet[number_at + 4 : number_at + 20]
     # one block of ECB is what the RFC prescribes for the mask
     encryptor = Cipher(algorithms.AES(keys.header), modes.ECB()).encryptor()  # noqa: S305
