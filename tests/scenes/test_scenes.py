@@ -69,6 +69,7 @@ def faults(finding: Finding) -> list[str]:
 
 def slips(text: str) -> list[str]:
     """What a reader would stumble over in a sentence."""
+    text = re.sub("⟨[^⟩]*⟩", "⟨⟩", text)  # a tampering signature has spaces of its own
     found = re.findall(r":::|  |\.\.| [,;.]|[{}]|\b(?:None|nan|NaT|NA)\b", text)
     if not text or not (text[0].isupper() or not text.split(maxsplit=1)[0].isalpha()):
         found.append("no capital at the start")

@@ -26,7 +26,7 @@ def emitted_ids() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 family, dot, rest = node.value.partition(".")
-                if dot and family in families and rest.replace("_", "").isalpha():
+                if dot and family in families and rest.replace("_", "").isalnum():
                     found.add(node.value)
     return found - {"ws.chatgpt"}
 

@@ -13,7 +13,7 @@ TABLES = sorted(
     for item in files("analysis.knowledge").iterdir()
     if item.name.endswith(".tsv")
 )
-OWN_WORDING = {"findings", "remedies"}
+OWN_WORDING = {"areas", "findings", "remedies"}
 """Tables of our own claims and sentences; all others hold facts and name their source."""
 
 
