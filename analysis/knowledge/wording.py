@@ -52,6 +52,7 @@ def _sentence(template: str, words: dict[str, str]) -> str:
     parts = template.replace("{", "\0{").replace("}", "}\0").split("\0")
     text = "".join(words.get(part, part) for part in parts)
     text = " ".join(text.replace(" ()", "").split())
+    text = text.replace(" ,", ",").replace(" .", ".")  # where a word between was not known
     return text[:1].upper() + text[1:]
 
 
