@@ -9,6 +9,8 @@ stream in a way that needs only its ends and sums.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,7 +32,7 @@ _HEADER = np.dtype(
         ("urgent", ">u2"),
     ]
 )
-MIN_RUN = 4
+MIN_RUN = 2
 """Shorter runs are not worth their overhead."""
 
 _HALF = 1 << 31
@@ -105,46 +107,125 @@ def segments_of(block: Block, found: Datagrams, endpoints: Endpoints) -> Segment
     )
 
 
-@dataclass(slots=True)
-class Runs:
-    """Quiet runs [begin, end), and what is needed to take one as a whole.
+class Lane(NamedTuple):
+    """One direction of a quiet run.
 
-    `latest[d][i]` is the last segment at or before `i` sent in direction `d` (0:
-    the lower endpoint), `latest_data` the last of these with payload, -1 for
-    none, `latest_renewed` the last that changed its acknowledgement number;
-    `payload[d]` and `wire` sum up octets of payload and on the wire, `packets[d]`
-    segments with payload. `longest` is the longest payload of each run, per direction;
-    `data[d]` lists the segments with payload, `renewed[d]` those that changed their
-    acknowledgement number.
+    `expected` is the sequence number that the run goes on from; `octets` and
+    `packets` are payload and the segments that carry some, `longest` the longest
+    of these, `data_ns` the time of the last. `sent` says whether anything was sent in
+    this direction; `finish` to `ip_id` are of its last segment. `renewed` says
+    whether the acknowledgement number changed in the run; `answer` is what the
+    other direction acknowledged last, if that was `answered_since` then.
     """
 
-    begin: list[int]
-    end: list[int]
-    finish: Ints
-    latest: tuple[Ints, Ints]
-    latest_data: tuple[Ints, Ints]
-    latest_renewed: tuple[Ints, Ints]
-    payload: tuple[Ints, Ints]
-    packets: tuple[Ints, Ints]
-    wire: Ints
-    longest: list[tuple[int, int]]
-    data: tuple[Ints, Ints]
-    renewed: tuple[Ints, Ints]
+    expected: int
+    octets: int
+    packets: int
+    longest: int
+    data_ns: int
+    sent: bool
+    finish: int
+    window: int
+    ack: int
+    ns: int
+    ip_id: int
+    renewed: bool
+    answered_since: bool
+    answer: int
 
 
-def quiet_runs(segments: Segments) -> Runs:
+class Run(NamedTuple):
+    """The quiet segments [begin, end) of one connection.
+
+    `ttls` are (upper, IP TTL, segments); `lanes` the lower endpoint's direction
+    and the upper's; `last_frame` and `last_ns` are those of the last segment,
+    `data_ns` is the time of the last with payload, `octets` are on the wire.
+    """
+
+    begin: int
+    end: int
+    octets: int
+    last_frame: int
+    last_ns: int
+    data_ns: int
+    ttls: list[tuple[int, int, int]]
+    lanes: tuple[Lane, Lane]
+
+
+class Timeline(NamedTuple):
+    """What timing acknowledgements needs of a block: plain sequences, read one by one.
+
+    `data[d]` are the segments with payload in direction `d` (0: the lower endpoint
+    sends), `renewed[d]` those that changed their acknowledgement number; `finish`,
+    `ack` and `ns` are of every segment.
+    """
+
+    data: tuple[memoryview[int], memoryview[int]]
+    renewed: tuple[memoryview[int], memoryview[int]]
+    finish: memoryview[int]
+    ack: memoryview[int]
+    ns: memoryview[int]
+
+
+def quiet_runs(segments: Segments) -> tuple[list[Run], Timeline]:
     """Find the runs. That a stream was in step at the start is for the caller to check."""
-    count = len(segments.row)
-    index = np.arange(count)
-    first = np.r_[True, segments.flow[1:] != segments.flow[:-1]]
-    group = np.maximum.accumulate(np.where(first, index, 0))
+    index = np.arange(len(segments.row))
     sides = (~segments.upper, segments.upper)
     latest = (_latest(sides[0], index), _latest(sides[1], index))
     finish = segments.seq + segments.length & _WHOLE
     before: tuple[Ints, Ints] = (np.r_[-1, latest[0][:-1]], np.r_[-1, latest[1][:-1]])
     own = np.where(segments.upper, before[1], before[0])
     other = np.where(segments.upper, before[0], before[1])
-    paired = (own >= group) & (other >= group)
+    again = segments.ack == segments.ack[own]
+    quiet = _quiet(segments, finish, own, other)
+    edges = np.flatnonzero(np.diff(np.r_[False, quiet, False].astype(np.int8)))
+    begin, end = edges[::2], edges[1::2]
+    long = end - begin >= MIN_RUN
+    begin, end = begin[long], end[long]
+    sent = np.maximum(segments.length, 0)
+    length = (np.where(sides[0], sent, 0), np.where(sides[1], sent, 0))
+    renewed = (sides[0] & ~again, sides[1] & ~again)
+    columns = [
+        _lanes(
+            segments,
+            finish,
+            begin,
+            end,
+            latest=latest[d],
+            latest_other=latest[1 - d],
+            length=length[d],
+            renewed=renewed[d],
+        )
+        for d in (0, 1)
+    ]
+    wire = np.cumsum(segments.wire)
+    last = end - 1
+    runs = zip(
+        begin.tolist(),
+        end.tolist(),
+        (wire[last] - wire[begin - 1]).tolist(),
+        segments.frame[last].tolist(),
+        segments.ns[last].tolist(),
+        segments.ns[_latest(sent > 0, index)[last]].tolist(),
+        _ttls(segments, begin, end),
+        zip(*columns, strict=True),
+        strict=True,
+    )
+    timeline = Timeline(
+        (memoryview(np.flatnonzero(length[0])), memoryview(np.flatnonzero(length[1]))),
+        (memoryview(np.flatnonzero(renewed[0])), memoryview(np.flatnonzero(renewed[1]))),
+        memoryview(finish),
+        memoryview(segments.ack),
+        memoryview(segments.ns),
+    )
+    return [Run._make(run) for run in runs], timeline
+
+
+def _quiet(segments: Segments, finish: Ints, own: Ints, other: Ints) -> Mask:
+    """Which segments are as expected, after the last of their `own` and the `other` direction."""
+    index = np.arange(len(segments.row))
+    first = np.r_[True, segments.flow[1:] != segments.flow[:-1]]
+    group = np.maximum.accumulate(np.where(first, index, 0))
     plain = (
         (segments.flags & (SYN | FIN | RST | ACK) == ACK)
         & (segments.header >= 20)
@@ -153,8 +234,9 @@ def quiet_runs(segments: Segments) -> Runs:
     )
     again = segments.ack == segments.ack[own]
     repeats = (segments.length == 0) & again & (segments.window == segments.window[own])
-    quiet = (
-        paired
+    quiet: Mask = (
+        (own >= group)
+        & (other >= group)
         & plain
         & plain[own]
         & plain[other]
@@ -166,27 +248,59 @@ def quiet_runs(segments: Segments) -> Runs:
         & ~_fills_window(segments, finish, other)
         & ((segments.length == 0) | (finish - segments.ack[other] - 1 & _WHOLE < _HALF - 1))
     )
-    edges = np.flatnonzero(np.diff(np.r_[False, quiet, False].astype(np.int8)))
-    begin, end = edges[::2], edges[1::2]
-    long = end - begin >= MIN_RUN
-    begin, end = begin[long], end[long]
-    data = segments.length > 0
-    length = np.where(data, segments.length, 0)
-    up, down = np.where(sides[0], length, 0), np.where(sides[1], length, 0)
-    return Runs(
-        begin.tolist(),
-        end.tolist(),
-        finish,
-        latest,
-        (_latest(sides[0] & data, index), _latest(sides[1] & data, index)),
-        (_latest(sides[0] & ~again, index), _latest(sides[1] & ~again, index)),
-        (np.cumsum(up), np.cumsum(down)),
-        (np.cumsum(up > 0), np.cumsum(down > 0)),
-        np.cumsum(segments.wire),
-        list(zip(_longest(up, begin, end), _longest(down, begin, end), strict=True)),
-        (np.flatnonzero(up), np.flatnonzero(down)),
-        (np.flatnonzero(sides[0] & ~again), np.flatnonzero(sides[1] & ~again)),
+    return quiet
+
+
+def _lanes(
+    segments: Segments,
+    finish: Ints,
+    begin: Ints,
+    end: Ints,
+    *,
+    latest: Ints,
+    latest_other: Ints,
+    length: Ints,
+    renewed: Mask,
+) -> list[Lane]:
+    """One direction of each run; `latest` is its last segment at or before each position."""
+    index = np.arange(len(length))
+    last, before = end - 1, begin - 1
+    octets, packets = np.cumsum(length), np.cumsum(length > 0)
+    at, answer = latest[last], latest_other[last]
+    changed = _latest(renewed, index)[last]
+    columns = (
+        finish[latest[before]],
+        octets[last] - octets[before],
+        packets[last] - packets[before],
+        _longest(length, begin, end),
+        segments.ns[_latest(length > 0, index)[last]],
+        at >= begin,
+        finish[at],
+        segments.window[at],
+        segments.ack[at],
+        segments.ns[at],
+        segments.ip_id[at],
+        changed >= begin,
+        answer >= np.maximum(begin, changed),
+        segments.ack[answer],
     )
+    lists = (column.tolist() for column in columns)
+    return [Lane._make(lane) for lane in zip(*lists, strict=True)]
+
+
+def _ttls(segments: Segments, begin: Ints, end: Ints) -> list[list[tuple[int, int, int]]]:
+    """(upper, IP TTL, segments) of each run."""
+    size = end - begin
+    number = np.repeat(np.arange(len(begin)), size)
+    # positions of all runs in a row: counted from each one's begin
+    which = np.arange(len(number)) + np.repeat(begin - np.cumsum(size) + size, size)
+    key = (number << 9) | (segments.upper[which] * 256) | segments.ttl[which]
+    distinct, counts = np.unique(key, return_counts=True)
+    triples = list(
+        zip((distinct >> 8 & 1).tolist(), (distinct & 255).tolist(), counts.tolist(), strict=True)
+    )
+    edges = np.searchsorted(distinct, np.arange(len(begin) + 1) << 9).tolist()
+    return [triples[low:high] for low, high in pairwise(edges)]
 
 
 def _fills_window(segments: Segments, finish: Ints, other: Ints) -> Mask:
@@ -199,13 +313,13 @@ def _fills_window(segments: Segments, finish: Ints, other: Ints) -> Mask:
     return full
 
 
-def _longest(length: Ints, begin: Ints, end: Ints) -> list[int]:
+def _longest(length: Ints, begin: Ints, end: Ints) -> Ints:
     """The highest of each [begin, end), which do not overlap."""
     if not len(begin):
-        return []
+        return begin
     edges = np.stack((begin, end), 1).ravel()
     # the last run may end with the block, where there is nothing to start a slice at
-    found: list[int] = np.maximum.reduceat(np.r_[length, 0], edges)[::2].tolist()
+    found: Ints = np.maximum.reduceat(np.r_[length, 0], edges)[::2]
     return found
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import struct
-from collections import Counter
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import numpy as np
 
+from analysis.read.packets.acks import Acks
 from analysis.read.packets.address import Endpoints, sender_and_receiver
-from analysis.read.packets.block import Block
+from analysis.read.packets.block import Block, Ints
 from analysis.read.packets.ip import Datagrams
 from analysis.read.packets.reassembly import Origin
-from analysis.read.packets.segments import Runs, Segments, quiet_runs, segments_of
+from analysis.read.packets.segments import Lane, Run, Segments, Timeline, quiet_runs, segments_of
 from analysis.read.packets.sequence import (
     ACK,
     FIN,
@@ -32,6 +35,9 @@ from analysis.read.packets.talk import Direction, OnDns, Talk
 _CONTROL = SYN | FIN | RST
 _UNTIMED = OUT_OF_ORDER | KEEP_ALIVE | WINDOW_PROBE
 
+type _Row = tuple[int, ...]
+"""One segment, in the order of `_rows`."""
+
 
 class Streams:
     """All connections of a file; `end` numbers them as Wireshark does."""
@@ -49,15 +55,16 @@ class Streams:
         segments = segments_of(block, found, self._endpoints)
         if segments is None:
             return
-        runs = quiet_runs(segments)
+        runs, timeline = quiet_runs(segments)
         at = 0
-        for number, (begin, end) in enumerate(zip(runs.begin, runs.end, strict=True)):
-            self._each(block, found, segments, at, begin)
-            stream = self._current[int(segments.flow[begin])]
-            if not _skip(stream, segments, runs, number):
-                self._each(block, found, segments, begin, end)
-            at = end
-        self._each(block, found, segments, at, len(segments.row))
+        loose = _one_by_one(segments, runs)
+        for run in runs:
+            self._each(block, found, islice(loose, run.begin - at))
+            stream = self._current[int(segments.flow[run.begin])]
+            if not _skip(stream, run, timeline):
+                self._each(block, found, _rows(segments, np.arange(run.begin, run.end)))
+            at = run.end
+        self._each(block, found, loose)
 
     def end(self) -> None:
         """No more packets: what waits for missing segments is used as it is."""
@@ -77,32 +84,8 @@ class Streams:
             stream.number = number
             number += 1
 
-    def _each(
-        self, block: Block, found: Datagrams, segments: Segments, begin: int, end: int
-    ) -> None:
-        """Take the segments [begin, end) one by one."""
-        if begin == end:
-            return
-        part = slice(begin, end)
-        columns = zip(
-            segments.row[part].tolist(),
-            segments.flow[part].tolist(),
-            segments.source[part].tolist(),
-            segments.seq[part].tolist(),
-            segments.ack[part].tolist(),
-            segments.flags[part].tolist(),
-            segments.window[part].tolist(),
-            segments.header[part].tolist(),
-            segments.start[part].tolist(),
-            segments.length[part].tolist(),
-            segments.captured[part].tolist(),
-            segments.frame[part].tolist(),
-            segments.ns[part].tolist(),
-            segments.wire[part].tolist(),
-            segments.ttl[part].tolist(),
-            segments.ip_id[part].tolist(),
-            strict=True,
-        )
+    def _each(self, block: Block, found: Datagrams, segments: Iterable[_Row]) -> None:
+        """Take segments one by one."""
         current = self._current
         for (
             row,
@@ -121,7 +104,7 @@ class Streams:
             wire,
             ttl,
             ip_id,
-        ) in columns:
+        ) in segments:
             stream = current.get(flow)
             opening = flags & (SYN | ACK) == SYN
             if stream is None or (opening and stream.begins_anew(source, seq)):
@@ -203,25 +186,62 @@ def _identification(ip_id: int) -> int | None:
     return ip_id if ip_id >= 0 else None
 
 
-def _time(party: Party, segments: Segments, runs: Runs, which: int, span: tuple[int, int]) -> None:
+def _one_by_one(segments: Segments, runs: list[Run]) -> Iterator[_Row]:
+    """The segments outside of all runs."""
+    outside = np.ones(len(segments.row), np.bool_)
+    for run in runs:
+        outside[run.begin : run.end] = False
+    return _rows(segments, np.flatnonzero(outside))
+
+
+def _rows(segments: Segments, which: Ints) -> Iterator[_Row]:
+    """Segments as plain numbers, in the order of the columns here."""
+    columns = (
+        segments.row,
+        segments.flow,
+        segments.source,
+        segments.seq,
+        segments.ack,
+        segments.flags,
+        segments.window,
+        segments.header,
+        segments.start,
+        segments.length,
+        segments.captured,
+        segments.frame,
+        segments.ns,
+        segments.wire,
+        segments.ttl,
+        segments.ip_id,
+    )
+    return zip(*(column[which].tolist() for column in columns), strict=True)
+
+
+def _time(acks: Acks, timeline: Timeline, which: int, begin: int, end: int) -> None:
     """Take the times to an acknowledgement from a run, just as one by one."""
-    acks, data, renewed = party.acks, runs.data[which], runs.renewed[1 - which]
-    at, end = span
-    while acks.wanting or acks.pending is not None:
+    if not acks.wanting:
+        return
+    data, renewed = timeline.data[which], timeline.renewed[1 - which]
+    at = begin
+    while acks.wanting:
         if acks.pending is None:
-            following = int(np.searchsorted(data, at))
+            following = bisect_left(data, at)
             if following == len(data) or data[following] >= end:
                 return
-            at = int(data[following])
-            acks.sent(int(runs.finish[at]), int(segments.ns[at]))
+            at = data[following]
+            acks.sent(timeline.finish[at], timeline.ns[at])
             continue
-        low, high = np.searchsorted(renewed, (at, end)).tolist()
-        answers = renewed[low:high]
-        covering = segments.ack[answers] - acks.pending[0] & 0xFFFFFFFF < 0x80000000
-        if not covering.any():
-            return
-        at = int(answers[covering.argmax()])
-        acks.acknowledged(int(segments.ack[at]), int(segments.ns[at]))
+        awaited = acks.pending[0]
+        answer = bisect_left(renewed, at)
+        while True:
+            if answer == len(renewed) or renewed[answer] >= end:
+                return
+            at = renewed[answer]
+            if timeline.ack[at] - awaited & 0xFFFFFFFF < 0x80000000:
+                break
+            answer += 1
+        acks.acknowledged(timeline.ack[at], timeline.ns[at])
+        at += 1  # goes on even where an older ACK reached further
 
 
 def _interface(block: Block, row: int) -> int | None:
@@ -230,69 +250,59 @@ def _interface(block: Block, row: int) -> int | None:
     return number if number >= 0 else None
 
 
-def _skip(stream: Stream, segments: Segments, runs: Runs, number: int) -> bool:
+def _skip(stream: Stream, run: Run, timeline: Timeline) -> bool:
     """Take a quiet run as a whole; False when the stream is not in step with it."""
     if not stream.initial_rtt and stream.recent_syn_ns:
         return False
     if stream.resets is not None and stream.resets.after is None:
         return False
-    begin, end, longest = runs.begin[number], runs.end[number], runs.longest[number]
     lower, upper = stream.client, stream.server
     if lower.number > upper.number:
         lower, upper = upper, lower
     parties = (lower, upper)
-    last = end - 1
-    sent = []
-    for party, latest, payload in zip(parties, runs.latest, runs.payload, strict=True):
+    for party, lane in zip(parties, run.lanes, strict=True):
         side = party.side
-        in_step = side.next_seq == runs.finish[latest[begin - 1]] and side.in_step
-        octets = int(payload[last] - payload[begin - 1])
-        if not in_step or (octets and party.direction is not None):
+        if side.next_seq != lane.expected or not side.in_step:
             return False
-        sent.append(octets)
+        if lane.octets and party.direction is not None:
+            return False
     for which, party in enumerate(parties):
-        _time(party, segments, runs, which, (begin, end))
-    for which, party in enumerate(parties):
-        at, side = int(runs.latest[which][last]), party.side
-        renewed = int(runs.latest_renewed[which][last])
-        answer = int(runs.latest[1 - which][last])
-        gap = side.max_acked != side.next_seq
-        if (
-            gap
-            and answer >= max(begin, renewed)
-            and after(int(segments.ack[answer]), side.max_acked)
-        ):
-            side.dup_acks = -1
-        elif renewed >= begin:
-            side.dup_acks = 0
-        if at < begin:
-            continue
-        party.payload += sent[which]
-        party.ip_id = _identification(int(segments.ip_id[at]))
-        side.next_seq = int(runs.finish[at])
-        if not gap:
-            side.max_acked = side.next_seq
-        side.window = int(segments.window[at])
-        side.last_ack = int(segments.ack[at])
-        side.last_ack_ns = int(segments.ns[at])
-        side.last_marks = 0
-        parties[1 - which].acks.acknowledged(side.last_ack, side.last_ack_ns)
-        if sent[which]:
-            side.next_seq_ns = int(segments.ns[runs.latest_data[which][last]])
-            party.payload_ns = side.next_seq_ns
-            party.data_packets += int(runs.packets[which][last] - runs.packets[which][begin - 1])
-            party.max_payload = max(party.max_payload, longest[which])
-    data = max(int(runs.latest_data[number][last]) for number in (0, 1))
-    if data >= begin:
-        stream.last_payload_ns = int(segments.ns[data])
-    sides = segments.upper[begin:end].tolist()
-    for (which, ttl), count in Counter(
-        zip(sides, segments.ttl[begin:end].tolist(), strict=True)
-    ).items():
+        _time(party.acks, timeline, which, run.begin, run.end)
+    for party, other, lane in zip(parties, parties[::-1], run.lanes, strict=True):
+        _follow(party, other, lane)
+        if lane.octets:
+            stream.last_payload_ns = run.data_ns
+    for which, ttl, count in run.ttls:
         ttls = parties[which].ttls
         ttls[ttl] = ttls.get(ttl, 0) + count
-    stream.packets += end - begin
-    stream.octets += int(runs.wire[last] - runs.wire[begin - 1])
-    stream.last_frame = int(segments.frame[last])
-    stream.last_ns = int(segments.ns[last])
+    stream.packets += run.end - run.begin
+    stream.octets += run.octets
+    stream.last_frame = run.last_frame
+    stream.last_ns = run.last_ns
     return True
+
+
+def _follow(party: Party, other: Party, lane: Lane) -> None:
+    """Bring one side up to date with a quiet run."""
+    side = party.side
+    gap = side.max_acked != side.next_seq
+    if gap and lane.answered_since and after(lane.answer, side.max_acked):
+        side.dup_acks = -1
+    elif lane.renewed:
+        side.dup_acks = 0
+    if not lane.sent:
+        return
+    party.payload += lane.octets
+    party.ip_id = _identification(lane.ip_id)
+    side.next_seq = lane.finish
+    if not gap:
+        side.max_acked = side.next_seq
+    side.window = lane.window
+    side.last_ack = lane.ack
+    side.last_ack_ns = lane.ns
+    side.last_marks = 0
+    other.acks.acknowledged(lane.ack, lane.ns)
+    if lane.octets:
+        side.next_seq_ns = party.payload_ns = lane.data_ns
+        party.data_packets += lane.packets
+        party.max_payload = max(party.max_payload, lane.longest)

@@ -2,10 +2,9 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from packets_build import ethernet, handshake, pcap
+from packets_build import handshake, pcap
 
 _READ = (
     "import sys; from pathlib import Path; from analysis.read import read_source; "
@@ -17,7 +16,7 @@ _READ = (
 def imported(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Top-level packages that a process has imported after it has read a packet file."""
     path = tmp_path_factory.mktemp("imports") / "one.pcap"
-    path.write_bytes(pcap(map(ethernet, handshake(payloads=[(True, b"GET ")], ports=(50000, 80)))))
+    path.write_bytes(pcap(handshake(payloads=[(True, b"GET ")], ports=(50000, 80))))
     command = [sys.executable, "-c", _READ, str(path)]
     return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
 
