@@ -187,6 +187,11 @@ class Stream:
         self.last_payload_ns: int | None = None
         self.tunnelled = False
 
+    @property
+    def followed(self) -> bool:
+        """Whether data of it is still looked at."""
+        return self.client.direction is not None or self.server.direction is not None
+
     def begins_anew(self, sender_number: int, seq: int) -> bool:
         """Whether a SYN on this stream's addresses and ports is the start of another one."""
         sender = self.client if sender_number == self.client.number else self.server

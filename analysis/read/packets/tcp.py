@@ -11,10 +11,11 @@ import numpy as np
 
 from analysis.read.packets.acks import Acks
 from analysis.read.packets.address import Endpoints, sender_and_receiver
-from analysis.read.packets.block import Block, Ints
+from analysis.read.packets.block import Block, Ints, Mask, Words
 from analysis.read.packets.ip import Datagrams
+from analysis.read.packets.quiet import Lane, Run, Timeline, quiet_runs
 from analysis.read.packets.reassembly import Origin
-from analysis.read.packets.segments import Lane, Run, Segments, Timeline, quiet_runs, segments_of
+from analysis.read.packets.segments import Segments, segments_of
 from analysis.read.packets.sequence import (
     ACK,
     FIN,
@@ -55,7 +56,7 @@ class Streams:
         segments = segments_of(block, found, self._endpoints)
         if segments is None:
             return
-        runs, timeline = quiet_runs(segments)
+        runs, timeline = quiet_runs(segments, self._followed)
         at = 0
         loose = _one_by_one(segments, runs)
         for run in runs:
@@ -83,6 +84,11 @@ class Streams:
                 number += 1
             stream.number = number
             number += 1
+
+    def _followed(self, flows: Words) -> Mask:
+        """Which connections are new, or read for what is spoken on them."""
+        streams = map(self._current.get, flows.tolist())
+        return np.array([stream is None or stream.followed for stream in streams], np.bool_)
 
     def _each(self, block: Block, found: Datagrams, segments: Iterable[_Row]) -> None:
         """Take segments one by one."""

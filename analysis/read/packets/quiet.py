@@ -1,0 +1,300 @@
+"""Quiet runs: segments of a block that are taken together.
+
+A quiet run is a stretch of one connection where every segment is exactly what
+was to be expected: data in order, or an acknowledgement of something new. Bulk
+transfer is nearly all of that kind, and such a run changes the state of its
+stream in a way that needs only its ends and sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from analysis.read.packets.block import Ints, Mask, Words
+from analysis.read.packets.segments import Segments
+from analysis.read.packets.sequence import ACK, FIN, RST, SYN
+
+MIN_RUN = 2
+"""Shorter runs are not worth their overhead."""
+
+_OPENING = 6
+"""Segments with payload in which most handshakes are done."""
+
+_CUTS = (16, 64)
+
+_HALF = 1 << 31
+_WHOLE = (1 << 32) - 1
+
+
+class Lane(NamedTuple):
+    """One direction of a quiet run.
+
+    `expected` is the sequence number that the run goes on from; `octets` and
+    `packets` are payload and the segments that carry some, `longest` the longest
+    of these, `data_ns` the time of the last. `sent` says whether anything was sent in
+    this direction; `finish` to `ip_id` are of its last segment. `renewed` says
+    whether the acknowledgement number changed in the run; `answer` is what the
+    other direction acknowledged last, if that was `answered_since` then.
+    """
+
+    expected: int
+    octets: int
+    packets: int
+    longest: int
+    data_ns: int
+    sent: bool
+    finish: int
+    window: int
+    ack: int
+    ns: int
+    ip_id: int
+    renewed: bool
+    answered_since: bool
+    answer: int
+
+
+class Run(NamedTuple):
+    """The quiet segments [begin, end) of one connection.
+
+    `ttls` are (upper, IP TTL, segments); `lanes` the lower endpoint's direction
+    and the upper's; `last_frame` and `last_ns` are those of the last segment,
+    `data_ns` is the time of the last with payload, `octets` are on the wire.
+    """
+
+    begin: int
+    end: int
+    octets: int
+    last_frame: int
+    last_ns: int
+    data_ns: int
+    ttls: list[tuple[int, int, int]]
+    lanes: tuple[Lane, Lane]
+
+
+class Timeline(NamedTuple):
+    """What timing acknowledgements needs of a block: plain sequences, read one by one.
+
+    `data[d]` are the segments with payload in direction `d` (0: the lower endpoint
+    sends), `renewed[d]` those that changed their acknowledgement number; `finish`,
+    `ack` and `ns` are of every segment.
+    """
+
+    data: tuple[memoryview[int], memoryview[int]]
+    renewed: tuple[memoryview[int], memoryview[int]]
+    finish: memoryview[int]
+    ack: memoryview[int]
+    ns: memoryview[int]
+
+
+def quiet_runs(segments: Segments, followed: Callable[[Words], Mask]) -> tuple[list[Run], Timeline]:
+    """Find the runs. That a stream was in step at the start is for the caller to check.
+
+    `followed` tells which flows are new, or still read for what is spoken on them:
+    their first data goes one by one, and their runs are cut into shorter ones, so that
+    not all of a long one is lost to that.
+    """
+    index = np.arange(len(segments.row))
+    first = np.r_[True, segments.flow[1:] != segments.flow[:-1]]
+    sides = (~segments.upper, segments.upper)
+    latest = (_latest(sides[0], index), _latest(sides[1], index))
+    finish = _finish(segments)
+    reached = (
+        _highest(segments, finish, sides[0], first),
+        _highest(segments, finish, sides[1], first),
+    )
+    own, other = _before(segments, latest, -1)
+    again = segments.ack == segments.ack[own]
+    begins = np.maximum.accumulate(np.where(first, index, 0))
+    paired = (own >= begins) & (other >= begins)
+    sent = np.maximum(segments.length, 0)
+    rank = np.cumsum(sent > 0)
+    rank -= (rank - (sent > 0))[begins]  # segments with payload up to here, within the group
+    fresh = np.repeat(
+        followed(segments.flow[first]), np.diff(np.r_[np.flatnonzero(first), len(index)])
+    )
+    quiet = paired & _quiet(segments, own, other, *_before(segments, reached, 0))
+    quiet &= ~(fresh & (rank <= _OPENING))
+    cut = fresh & (sent > 0) & np.isin(rank, _CUTS)
+    starts = quiet & (cut | ~np.r_[False, quiet[:-1]])
+    stops = quiet & np.r_[starts[1:] | ~quiet[1:], True]
+    begin, end = np.flatnonzero(starts), np.flatnonzero(stops) + 1
+    long = end - begin >= MIN_RUN
+    begin, end = begin[long], end[long]
+    length = (np.where(sides[0], sent, 0), np.where(sides[1], sent, 0))
+    renewed = (sides[0] & ~again, sides[1] & ~again)
+    columns = [
+        _lanes(
+            segments,
+            finish,
+            begin,
+            end,
+            latest=latest[d],
+            latest_other=latest[1 - d],
+            reached=reached[d],
+            length=length[d],
+            renewed=renewed[d],
+        )
+        for d in (0, 1)
+    ]
+    wire = np.cumsum(segments.wire)
+    last = end - 1
+    runs = zip(
+        begin.tolist(),
+        end.tolist(),
+        (wire[last] - wire[begin - 1]).tolist(),
+        segments.frame[last].tolist(),
+        segments.ns[last].tolist(),
+        segments.ns[_latest(sent > 0, index)[last]].tolist(),
+        _ttls(segments, begin, end),
+        zip(*columns, strict=True),
+        strict=True,
+    )
+    timeline = Timeline(
+        (memoryview(np.flatnonzero(length[0])), memoryview(np.flatnonzero(length[1]))),
+        (memoryview(np.flatnonzero(renewed[0])), memoryview(np.flatnonzero(renewed[1]))),
+        memoryview(finish),
+        memoryview(segments.ack),
+        memoryview(segments.ns),
+    )
+    return [Run._make(run) for run in runs], timeline
+
+
+def _finish(segments: Segments) -> Ints:
+    """The sequence number behind each segment; SYN and FIN take one each."""
+    ends = (segments.flags & (SYN | FIN) != 0).astype(np.int64)
+    finish: Ints = segments.seq + np.maximum(segments.length, 0) + ends & _WHOLE
+    return finish
+
+
+def _highest(segments: Segments, finish: Ints, mine: Mask, first: Mask) -> Ints:
+    """The highest of `finish` so far in one direction of a connection, within the block."""
+    group = np.cumsum(first) - 1
+    places = np.flatnonzero(mine)
+    begins = np.zeros(int(group[-1]) + 1, np.int64)
+    begins[group[places[::-1]]] = places[::-1]  # the first of each group is written last
+    base = finish[begins[group]]
+    ahead = finish - base + _HALF & _WHOLE
+    counts = mine & (segments.header >= 20) & (segments.length >= 0)
+    # numbers of a later group are above all of an earlier one
+    reached = np.maximum.accumulate((group << 32) + np.where(counts, ahead, 0)) & _WHOLE
+    highest: Ints = base + reached - _HALF & _WHOLE
+    return highest
+
+
+def _before(segments: Segments, columns: tuple[Ints, Ints], none: int) -> tuple[Ints, Ints]:
+    """What held before each segment in its own direction, and in the other."""
+    lower, upper = (np.r_[none, column[:-1]] for column in columns)
+    own = np.where(segments.upper, upper, lower)
+    return own, np.where(segments.upper, lower, upper)
+
+
+def _quiet(segments: Segments, own: Ints, other: Ints, reached: Ints, other_reached: Ints) -> Mask:
+    """Which segments are as expected.
+
+    `own` and `other` are the last segments before in either direction, `reached` and
+    `other_reached` the highest sequence numbers by then.
+    """
+    plain = (
+        (segments.flags & (SYN | FIN | RST | ACK) == ACK)
+        & (segments.header >= 20)
+        & (segments.length >= 0)
+        & (segments.window != 0)
+    )
+    again = segments.ack == segments.ack[own]
+    repeats = (segments.length == 0) & again & (segments.window == segments.window[own])
+    finish = segments.seq + segments.length & _WHOLE
+    quiet: Mask = (
+        plain
+        & plain[own]
+        & plain[other]
+        & (segments.seq == reached)
+        & ~repeats
+        & (segments.ack - segments.ack[own] & _WHOLE < _HALF)
+        # it acknowledges nothing that was not seen, and nothing of it was acknowledged before
+        & (other_reached - segments.ack & _WHOLE < _HALF)
+        & ~_fills_window(segments, finish, other)
+        & ((segments.length == 0) | (finish - segments.ack[other] - 1 & _WHOLE < _HALF - 1))
+    )
+    return quiet
+
+
+def _lanes(
+    segments: Segments,
+    finish: Ints,
+    begin: Ints,
+    end: Ints,
+    *,
+    latest: Ints,
+    latest_other: Ints,
+    reached: Ints,
+    length: Ints,
+    renewed: Mask,
+) -> list[Lane]:
+    """One direction of each run; `latest` is its last segment at or before each position."""
+    index = np.arange(len(length))
+    last, before = end - 1, begin - 1
+    octets, packets = np.cumsum(length), np.cumsum(length > 0)
+    at, answer = latest[last], latest_other[last]
+    changed = _latest(renewed, index)[last]
+    columns = (
+        reached[before],
+        octets[last] - octets[before],
+        packets[last] - packets[before],
+        _longest(length, begin, end),
+        segments.ns[_latest(length > 0, index)[last]],
+        at >= begin,
+        finish[at],
+        segments.window[at],
+        segments.ack[at],
+        segments.ns[at],
+        segments.ip_id[at],
+        changed >= begin,
+        answer >= np.maximum(begin, changed),
+        segments.ack[answer],
+    )
+    lists = (column.tolist() for column in columns)
+    return [Lane._make(lane) for lane in zip(*lists, strict=True)]
+
+
+def _ttls(segments: Segments, begin: Ints, end: Ints) -> list[list[tuple[int, int, int]]]:
+    """(upper, IP TTL, segments) of each run."""
+    size = end - begin
+    number = np.repeat(np.arange(len(begin)), size)
+    # positions of all runs in a row: counted from each one's begin
+    which = np.arange(len(number)) + np.repeat(begin - np.cumsum(size) + size, size)
+    key = (number << 9) | (segments.upper[which] * 256) | segments.ttl[which]
+    distinct, counts = np.unique(key, return_counts=True)
+    triples = list(
+        zip((distinct >> 8 & 1).tolist(), (distinct & 255).tolist(), counts.tolist(), strict=True)
+    )
+    edges = np.searchsorted(distinct, np.arange(len(begin) + 1) << 9).tolist()
+    return [triples[low:high] for low, high in pairwise(edges)]
+
+
+def _fills_window(segments: Segments, finish: Ints, other: Ints) -> Mask:
+    """Whether a segment may end just where the other side's window does, at any window scale."""
+    flight = finish - segments.ack[other] & _WHOLE
+    window = np.maximum(segments.window[other], 1)
+    times = flight // window
+    power: Mask = (times & (times - 1) == 0) & (times > 0)
+    full: Mask = power & (times * window == flight) & (segments.length > 0)
+    return full
+
+
+def _longest(length: Ints, begin: Ints, end: Ints) -> Ints:
+    """The highest of each [begin, end), which do not overlap."""
+    if not len(begin):
+        return begin
+    edges = np.stack((begin, end), 1).ravel()
+    # the last run may end with the block, where there is nothing to start a slice at
+    found: Ints = np.maximum.reduceat(np.r_[length, 0], edges)[::2]
+    return found
+
+
+def _latest(which: Mask, index: Ints) -> Ints:
+    """The last index at or before each position where `which` holds; -1 for none."""
+    return np.maximum.accumulate(np.where(which, index, -1))
