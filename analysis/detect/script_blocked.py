@@ -92,7 +92,8 @@ def find_script_blocked_by_network(tables: Tables) -> Iterator[Finding]:
     # the browser never got as far as a request where the name or the connection failed
     cut_off = _unreachable(tables, absent)
     missing = asked + [row for row in absent if row["host"] in cut_off]
-    missing = [row for row in missing if not _loaded_elsewhere(row, pages)]
+    arrived = _arrived(pages)
+    missing = [row for row in missing if row["url"] not in arrived]
     if not missing:
         return
     # apart by cause, so that each part can point at its own
@@ -126,11 +127,9 @@ def _not_arrived(tables: Tables, missing: list[Record]) -> Finding:
     )
 
 
-def _loaded_elsewhere(row: Record, pages: list[PageLoad]) -> bool:
-    """The same script arrived for this or another page: a retry healed it, or it is cached."""
-    return any(
-        other["url"] == row["url"] for page in pages for other in page.arrived if other is not row
-    )
+def _arrived(pages: list[PageLoad]) -> set[str]:
+    """Scripts that arrived for some page: a retry healed them, or they are cached."""
+    return {row["url"] for page in pages for row in page.arrived}
 
 
 def find_script_blocked_by_extension(tables: Tables) -> Iterator[Finding]:
@@ -142,11 +141,14 @@ def find_script_blocked_by_extension(tables: Tables) -> Iterator[Finding]:
     used = _went_on(tables)
     if used and _known(pages):
         silent = []  # the browser may well have had it already, and nobody missed it
-    missing = said + [row for row in silent if row not in said]
+    refused = {id(row) for row in said}
+    missing = said + [row for row in silent if id(row) not in refused]
     if not missing:
         return
     hosts = ranked(row["host"] for row in missing)
-    around = [page for page in pages if any(row in page.rows for row in missing)]
+    open_way = _known_to_open(tables, hosts)
+    lost = {id(row) for row in missing}
+    around = [page for page in pages if any(id(row) in lost for row in page.rows)]
     loaded = sum(len(page.arrived) for page in around)
     if said:
         why = "the browser says that one of its extensions blocked it"
@@ -158,7 +160,12 @@ def find_script_blocked_by_extension(tables: Tables) -> Iterator[Finding]:
         confidence=0.97
         if said
         else earned(
-            0.62, (loaded >= 3, 0.25), (loaded >= 6, 0.2), (len(around) > 1, 0.2), (not used, 0.2)
+            # a flow file has no trace of a name or a tunnel that failed before any request
+            0.62 if open_way else 0.4,
+            (loaded >= 3, 0.25),
+            (loaded >= 6, 0.2),
+            (len(around) > 1, 0.2),
+            (not used, 0.2),
         ),
         subjects=hosts,
         # where the chat worked, only some part of the page is missing
@@ -179,13 +186,24 @@ def find_script_blocked_by_extension(tables: Tables) -> Iterator[Finding]:
     )
 
 
+def _known_to_open(tables: Tables, hosts: tuple[str, ...]) -> bool:
+    """Each of the hosts was reached in the capture: by a lookup, a connection or an exchange."""
+    http, connections = tables["http"], tables["connections"]
+    reached = set(http["host"][http["status"].notna()]) if len(http) else set()
+    if len(connections):
+        reached |= set(connections["host"][connections["tcp_ms"].notna()])
+    reached |= {answer.host for answer in answers(tables) if not answer.failed}
+    return reached.issuperset(hosts)
+
+
 def _never_asked(tables: Tables, pages: list[PageLoad]) -> list[Record]:
     """Needed scripts that were never asked for although the page went on loading."""
     missing: list[Record] = []
+    arrived, cached = _arrived(pages), _cached(tables)
     for page in pages:
         absent = [row for row in page.awaited if row["outcome"] == "never_asked"]
-        absent = [row for row in absent if not _loaded_elsewhere(row, pages)]
-        if absent and _kept_loading(page, absent) and not _returning(tables, page):
+        absent = [row for row in absent if row["url"] not in arrived]
+        if absent and _kept_loading(page, absent) and not _returning(page, cached):
             missing += absent
     cut_off = _unreachable(tables, missing)
     return [row for row in missing if row["host"] not in cut_off]
@@ -200,11 +218,19 @@ def _kept_loading(page: PageLoad, absent: list[Record]) -> bool:
     return not any(row["outcome"] == "pending" or gave_up(row) for row in page.needed)
 
 
-def _returning(tables: Tables, page: PageLoad) -> bool:
+def _cached(tables: Tables) -> set[tuple[str, str]]:
+    """Source and flow of the exchanges that were revalidated or came from the browser's cache."""
+    http = tables["http"]
+    if http.empty:
+        return set()
+    chosen = http[(http["status"] == 304).fillna(False) | http["from_cache"].fillna(False)]
+    return set(zip(chosen["source"], chosen["flow"], strict=True))
+
+
+def _returning(page: PageLoad, cached: set[tuple[str, str]]) -> bool:
     """The browser had been here before: neighbours were revalidated or came from its cache."""
-    flows = exchanges(tables, {row["flow"] for row in page.rows if row["flow"]})
-    return any(row["outcome"] == "cached" for row in page.rows) or any(
-        flow["status"] == 304 or flow["from_cache"] for flow in flows.values()
+    return any(
+        row["outcome"] == "cached" or (row["source"], row["flow"]) in cached for row in page.rows
     )
 
 
@@ -233,7 +259,8 @@ def find_script_blocked_by_policy(tables: Tables) -> Iterator[Finding]:
     said = _refused(tables, _POLICY)
     reports = _policy_reports(tables)
     silent = _never_asked(tables, pages) if reports else []
-    missing = said + [row for row in silent if row not in said]
+    refused = {id(row) for row in said}
+    missing = said + [row for row in silent if id(row) not in refused]
     if not missing:
         return
     hosts = ranked(row["host"] for row in missing)
