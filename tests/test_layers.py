@@ -21,6 +21,12 @@ ARROWS: dict[str, set[str]] = {
         "analysis.read",
         "analysis.detect",
     },
+    "analysis.compare": {
+        "analysis.model",
+        "analysis.knowledge",
+        "analysis.detect",
+        "analysis.diagnose",
+    },
     "analysis.report": {
         "analysis.model",
         "analysis.knowledge",
@@ -33,7 +39,7 @@ ARROWS: dict[str, set[str]] = {
 }
 OURS = ("agent", "addons", "analysis")
 # no clock and no I/O where facts are judged
-PURE = ("analysis.model", "analysis.detect", "analysis.diagnose")
+PURE = ("analysis.model", "analysis.detect", "analysis.diagnose", "analysis.compare")
 IMPURE = {
     "socket",
     "subprocess",

@@ -1,0 +1,289 @@
+"""Facts of reaching the hosts: the name's answer, TCP, TLS, HTTP/3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from analysis.compare.facts import Fact, evidence_of, fact, hosts_of, listed, place_of
+from analysis.detect.attempts import Attempt, by_host, wire
+from analysis.detect.certificates import OWN_ISSUERS, foreign_issuer, inspector_of
+from analysis.detect.dns_answers import Answer, answers, good_by_host, healed
+from analysis.detect.path_answers import net_error
+from analysis.detect.reach import cancelled
+from analysis.detect.support import Record, matters, records, where, without_own_leg
+from analysis.knowledge.addresses import Address, address
+from analysis.model.connect_error import net_error_stage
+from analysis.model.diagnosis import Evidence
+from analysis.model.frames import Tables
+
+_FAILED = {"tcp": "tcp.connect", "tls": "tls.handshake"}
+
+
+def connect_facts(tables: Tables) -> Iterator[Fact]:
+    """Facts per host of the name's answer, TCP and TLS; of the session for the others."""
+    exchanges = _exchanges(tables)
+    yield from _names(tables, exchanges)
+    yield from _families(tables, exchanges)
+    yield from _connections(tables, exchanges)
+    yield from _issuers(tables)
+    yield from _tls_terms(tables)
+    yield from _quic(tables)
+
+
+def _exchanges(tables: Tables) -> list[Record]:
+    """What exchanges tell of reaching a host, where the browser alone was recorded."""
+    http = where(tables["http"], "host", matters)
+    if http.empty:
+        return []
+    columns = ["source", "flow", "host", "status", "error", "address", "from_cache"]
+    told = http[http["address"].notna() | http["error"].notna()]
+    return [row for row in records(told[columns]) if not cancelled(row["error"])]
+
+
+def _stage(row: Record) -> str | None:
+    """The layer at which an exchange failed before it was sent; None when it was answered."""
+    if row["status"] is not None and row["status"] >= 100:
+        return None
+    return net_error_stage(row["error"] or "")
+
+
+# --- names
+
+
+def _names(tables: Tables, exchanges: list[Record]) -> Iterator[Fact]:
+    found: dict[str, tuple[str, str, bool, tuple[Evidence, ...]]] = {}
+    good = good_by_host(answers(tables))
+    for answer in answers(tables):
+        kind = _kind(answer)
+        if kind is None or (answer.failed and healed(answer, good)):
+            continue
+        value, shown = kind
+        if answer.host not in found or (answer.failed and not found[answer.host][2]):
+            pieces = evidence_of(answer.row, f"{answer.resolver} answers {answer.host}: {shown}")
+            found[answer.host] = (value, shown, answer.failed, pieces)
+    for host, value, failed, row in _names_by_use(tables, exchanges):
+        if host not in found or (failed and not found[host][2] and not len(tables["dns"])):
+            found[host] = (value, value, failed, evidence_of(row, f"{host}: {value}"))
+    for host, (value, shown, failed, evidence) in found.items():
+        yield fact(
+            "dns.answer",
+            value,
+            kind="false" if failed else "usable",
+            subject=place_of(host),
+            shown=shown,
+            fault=failed,
+            hosts=(host,),
+            evidence=evidence,
+        )
+
+
+def _kind(answer: Answer) -> tuple[str, str] | None:
+    """What sort of answer it is, and the answer itself; None for one without weight."""
+    given = listed(str(item) for item in answer.addresses)
+    if answer.name_vendor:
+        return f"redirected to {answer.name_vendor}", f"redirected to {answer.name_vendor}"
+    if answer.sunk:
+        sort = answer.address_vendor or _sort(answer.bogus[0] if answer.bogus else None)
+        return f"false address ({sort})", f"false address {given} ({sort})"
+    if answer.denied:
+        code = {0: "no address", 3: "NXDOMAIN", 5: "REFUSED"}.get(answer.rcode, "no address")
+        return f"denied: {code}", f"denied: {code}"
+    if answer.fake:
+        return "address of a local proxy", f"address of a local proxy ({given})"
+    if answer.addresses:
+        sort = _sort(answer.addresses[0])
+        return f"{sort} address", f"{sort} address ({given})"
+    return None
+
+
+def _sort(of: Address | None) -> str:
+    if of is None:
+        return "unknown"
+    if of.is_unspecified:
+        return "null"
+    if of.is_loopback:
+        return "loopback"
+    return "public" if of.is_global else "private"
+
+
+def _names_by_use(
+    tables: Tables, exchanges: list[Record]
+) -> Iterator[tuple[str, str, bool, Record]]:
+    """Host, sort of answer, whether it failed, and row, from what connections were made to."""
+    for row in records(where(tables["connections"], "host", matters)):
+        if row["error_stage"] == "dns":
+            yield row["host"], "no address", True, row
+        elif row["via"] is None and row["address"] and not row["error_stage"]:
+            yield row["host"], f"{_sort(address(row['address']))} address", False, row
+    for row in exchanges:
+        if _stage(row) == "dns":
+            yield row["host"], "no address", True, row
+        elif row["address"] and address(row["address"]) and row["status"]:
+            yield row["host"], f"{_sort(address(row['address']))} address", False, row
+
+
+def _families(tables: Tables, exchanges: list[Record]) -> Iterator[Fact]:
+    reached = [attempt.server for attempt in wire(tables).attempts if attempt.answered]
+    made = where(tables["connections"], "host", matters)
+    if len(made):
+        reached += [str(text) for text in made[made["error"].isna()]["address"].dropna().unique()]
+    reached += [row["address"] for row in exchanges if row["address"] and row["status"]]
+    found = {f"IPv{of.version}" for text in reached if (of := address(text))}
+    if found:
+        yield fact("tcp.family", " and ".join(sorted(found)))
+
+
+# --- TCP and TLS
+
+
+def _connections(tables: Tables, exchanges: list[Record]) -> Iterator[Fact]:
+    """Per host: reached, or where and how opening a connection to it failed every time."""
+    failed: dict[str, tuple[str, str, Record]] = {}
+    reached: set[str] = set()
+    for row in records(where(tables["connections"], "host", matters)):
+        if row["error_stage"] in _FAILED:
+            failed.setdefault(row["host"], (row["error_stage"], row["error"] or "", row))
+        elif row["tls_ms"] is not None and row["error"] is None:
+            reached.add(row["host"])
+    for row in exchanges:
+        stage = _stage(row)
+        if stage in _FAILED:
+            words = net_error(row) or row["error"] or ""
+            failed.setdefault(row["host"], (stage, words, row))
+        elif row["status"] and not row["from_cache"]:
+            reached.add(row["host"])
+    for host, attempts in by_host(wire(tables).attempts).items():
+        if not matters(host):
+            continue
+        if any(attempt.shook_hands for attempt in attempts):
+            reached.add(host)
+            continue
+        lost = next(((how, one) for one in attempts if (how := _lost(one))), None)
+        if lost:
+            (stage, words), attempt = lost
+            failed.setdefault(host, (stage, words, attempt.tcp))
+    yield from _as_facts(failed, reached)
+
+
+def _lost(attempt: Attempt) -> tuple[str, str] | None:
+    if attempt.dead:
+        return "tcp", "no answer"
+    if attempt.refused:
+        return "tcp", "refused"
+    if attempt.hello is None:
+        return None
+    if attempt.hello["alert"] is not None:
+        return "tls", f"alert {attempt.hello['alert']} by the {attempt.hello['alert_by']}"
+    return ("tls", "reset after the ClientHello") if attempt.reset else None
+
+
+def _as_facts(failed: dict[str, tuple[str, str, Record]], reached: set[str]) -> Iterator[Fact]:
+    for host, (stage, words, row) in failed.items():
+        if host in reached:
+            continue
+        yield fact(
+            _FAILED[stage],
+            f"failed: {_plain(words)}",
+            kind="failed",
+            subject=place_of(host),
+            fault=True,
+            hosts=(host,),
+            evidence=evidence_of(row, f"to {host}: {words}"),
+        )
+        if stage == "tls":
+            yield fact("tcp.connect", "opened", subject=place_of(host), hosts=(host,))
+    for host in sorted(reached):
+        yield fact("tcp.connect", "opened", subject=place_of(host), hosts=(host,))
+        yield fact("tls.handshake", "done", subject=place_of(host), hosts=(host,))
+
+
+def _plain(words: str) -> str:
+    """An error without the address and port of this one try."""
+    for known in ("refused", "timed out", "unreachable", "reset", "verify failed", "handshake"):
+        if known in words.lower():
+            return known
+    return words.partition("(")[0].strip() or "unknown"
+
+
+# --- what TLS and HTTP/3 agreed on
+
+
+def _issuers(tables: Tables) -> Iterator[Fact]:
+    """Public authorities are one and the same here: the service changes between them."""
+    signed: dict[str, set[str]] = {}
+    rows: dict[str, Record] = {}
+    for host, row in _certificates(tables):
+        issuer = row["issuer"]
+        if any(own in issuer.lower() for own in OWN_ISSUERS):
+            continue
+        who = inspector_of(f"{issuer} {row.get('root') or ''}")
+        who = who or (issuer if foreign_issuer(issuer) else "a public authority")
+        signed.setdefault(who, set()).add(host)
+        rows.setdefault(who, row)
+    if not signed:
+        return
+    private = sorted(set(signed) - {"a public authority"}) or ["a public authority"]
+    hosts = sorted({host for who in private for host in signed[who]})
+    pieces = [piece for who in private for piece in evidence_of(rows[who], f"signed by {who}")]
+    yield fact("tls.issuer", listed(private), hosts=hosts, evidence=pieces)
+
+
+def _certificates(tables: Tables) -> Iterator[tuple[str, Record]]:
+    connections = tables["connections"]
+    if len(connections):
+        for row in records(where(connections[connections["issuer"].notna()], "host", matters)):
+            yield row["host"], row
+    hellos = without_own_leg(tables["tls"], tables)
+    if len(hellos):
+        for row in records(where(hellos[hellos["issuer"].notna()], "sni", matters)):
+            yield row["sni"], row
+
+
+def _tls_terms(tables: Tables) -> Iterator[Fact]:
+    """Version and protocol over all hosts; websockets ask for HTTP/1.1 and are left out."""
+    versions: list[str] = []
+    protocols: list[str] = []
+    connections = where(tables["connections"], "host", matters)
+    hellos = where(without_own_leg(tables["tls"], tables), "sni", matters)
+    if len(connections):
+        versions += _texts(connections["tls_version"])
+        protocols += _texts(connections["alpn"])
+    if len(hellos):
+        versions += _texts(hellos[hellos["server_hello_ms"].notna()]["version"])
+        protocols += _texts(hellos["server_alpn"])
+    if versions:
+        yield fact("tls.version", listed(versions))
+    upper = [name for name in protocols if name != "http/1.1"] or protocols
+    if upper:
+        yield fact("tls.alpn", listed(upper))
+
+
+def _quic(tables: Tables) -> Iterator[Fact]:
+    quic = where(tables["quic"], "sni", matters)
+    if len(quic):
+        answered = bool(quic["answered"].fillna(False).any())
+        rows = records(quic.head(1))
+        yield fact(
+            "quic.use",
+            "used" if answered else "tried without an answer",
+            hosts=[str(name) for name in quic["sni"].dropna().unique()[:4]],
+            evidence=evidence_of(rows[0], "first Initial"),
+        )
+    elif len(tables["tcp"]) and hosts_of(tables):
+        yield fact("quic.use", "not used")
+    http = where(tables["http"], "host", matters)
+    if len(http):
+        kept = http[http["upgrade"].isna() & http["status"].notna()]
+        versions = _texts(kept["http_version"])
+        if versions:
+            yield fact("http.version", listed(_version(text) for text in versions))
+
+
+def _version(text: str) -> str:
+    """``h2`` and ``HTTP/2.0`` are the same version."""
+    low = text.lower().removeprefix("http/").removeprefix("h").removesuffix(".0")
+    return f"HTTP/{low}" if low[:1].isdigit() else text
+
+
+def _texts(column: Iterable[object]) -> list[str]:
+    return sorted({str(item) for item in column if isinstance(item, str) and item})

@@ -1,0 +1,132 @@
+"""The two sides of a comparison: repeats of one situation, and what they came to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analysis.compare.candidate import named
+from analysis.compare.runs import Prepared
+from analysis.detect.support import counted
+from analysis.knowledge.secrets import printable
+from analysis.knowledge.wording import some
+from analysis.model.comparison import Candidate, Difference, Outcome
+from analysis.model.diagnosis import Status
+
+_RANK = {
+    Status.INSUFFICIENT: 0,
+    Status.OK: 1,
+    Status.IMPAIRED: 2,
+    Status.BLOCKED: 3,
+    Status.DOWN: 3,
+}
+_WORDS = {
+    Status.OK: "works",
+    Status.IMPAIRED: "is impaired",
+    Status.BLOCKED: "is blocked",
+    Status.DOWN: "meets a service that is down",
+    Status.INSUFFICIENT: "carries no verdict",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Runs with one label."""
+
+    label: str
+    runs: tuple[Prepared, ...]
+
+    @property
+    def statuses(self) -> list[Status]:
+        return [run.run.diagnosis.verdict.status for run in self.runs]
+
+    @property
+    def rank(self) -> float:
+        """How badly off the user is, on average over the runs."""
+        return sum(_RANK[status] for status in self.statuses) / len(self.runs)
+
+    @property
+    def unclear(self) -> bool:
+        """No run of it carries a verdict."""
+        return all(status is Status.INSUFFICIENT for status in self.statuses)
+
+    @property
+    def primary(self) -> list[str]:
+        """What its verdicts name."""
+        names = [run.run.diagnosis.verdict.primary for run in self.runs]
+        return list(dict.fromkeys(name for name in names if name))
+
+    @property
+    def confidences(self) -> dict[str, float]:
+        """Confidence of each finding, the lowest over its runs."""
+        found: dict[str, float] = {}
+        for run in self.runs:
+            for item in run.run.diagnosis.findings:
+                found[item.id] = min(found.get(item.id, 1.0), item.confidence)
+        return found
+
+    @property
+    def state(self) -> str:
+        """``works``, or ``works in 2 of 3 runs`` where the runs do not agree."""
+        distinct = list(dict.fromkeys(self.statuses))
+        if len(distinct) == 1:
+            return _WORDS[distinct[0]]
+        return " and ".join(
+            f"{_WORDS[status]} in {self.statuses.count(status)} of {counted(len(self.runs), 'run')}"
+            for status in distinct
+        )
+
+
+def sides_of(runs: Sequence[Prepared]) -> list[Side]:
+    """Sides by label, in the order in which the labels come."""
+    found: dict[str, list[Prepared]] = {}
+    for run in runs:
+        found.setdefault(run.run.label, []).append(run)
+    return [Side(label, tuple(items)) for label, items in found.items()]
+
+
+def different_sites(baseline: Side, suspect: Side) -> str | None:
+    """Why the two cannot be paired, or None: they have no host of ChatGPT in common."""
+    one = sorted({name for run in baseline.runs for name in run.hosts})
+    other = sorted({name for run in suspect.runs for name in run.hosts})
+    if set(one) & set(other):
+        return None
+    if not one and not other:
+        return "Nothing can be paired: neither capture asks for a host of ChatGPT."
+    ours, theirs = (printable(some(names)) or "none" for names in (one, other))
+    return (
+        "Nothing can be paired: the captures have no host of ChatGPT in common "
+        f"(baseline: {ours}; suspect: {theirs})."
+    )
+
+
+def headline(
+    outcome: Outcome,
+    baseline: Side,
+    suspect: Side,
+    differences: Sequence[Difference],
+    chosen: Candidate | None,
+) -> str:
+    """The comparison in one sentence or two."""
+    if outcome is Outcome.INSUFFICIENT:
+        unclear = [side.label for side in (baseline, suspect) if side.unclear]
+        return (
+            f"No difference in outcome was seen, but {some(unclear)} carries no verdict, so there "
+            "may be one."
+        )
+    if chosen is None:
+        changed = counted(len(differences), "difference")
+        also = f" {changed} beside it changed nothing." if differences else ""
+        return f"No difference in outcome: {_both(baseline, suspect)}.{also}"
+    states = (
+        f"{baseline.label} {baseline.state}, {suspect.label} {suspect.state}"
+        if baseline.state != suspect.state
+        else f"{baseline.label} and {suspect.label}: each {baseline.state}, but not alike"
+    )
+    return f"{states}. Candidate factor: {named(chosen.difference)}."
+
+
+def _both(baseline: Side, suspect: Side) -> str:
+    if baseline.state == suspect.state:
+        return f"each {baseline.state}"
+    return f"{baseline.label} {baseline.state}, {suspect.label} {suspect.state}"
