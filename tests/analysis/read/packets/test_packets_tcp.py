@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from packets_build import ethernet, handshake, pcap, tcp, written
 
-from analysis.read.packets import read_packets, segments
+from analysis.read.packets import quiet, read_packets
 
 
 def rows(tmp_path: Path, frames: list[bytes], **options: Any) -> list[dict[str, Any]]:
@@ -114,9 +114,9 @@ def test_quiet_runs_change_nothing(
     timed = [item for index in range(20) for item in exchange(chance, 40000 + index)]
     frames = [frame for _, frame in sorted(timed, key=lambda item: item[0])]
     path = written(tmp_path / "some.pcap", pcap(frames, step=0.0005))
-    monkeypatch.setattr(segments, "MIN_RUN", 1)
+    monkeypatch.setattr(quiet, "MIN_RUN", 1)
     together = read_packets(path)["tcp"]
-    monkeypatch.setattr(segments, "MIN_RUN", len(frames) + 1)
+    monkeypatch.setattr(quiet, "MIN_RUN", len(frames) + 1)
     one_by_one = read_packets(path)["tcp"]
     assert together["lost_segments"].sum() > 0
     assert together.equals(one_by_one)
