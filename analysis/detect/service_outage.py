@@ -51,7 +51,7 @@ def outage(tables: Tables) -> list[Told]:
         return []
     if any(incident.serious for incident in incidents(tables)):
         return lasting
-    if all(item.rule.finding == "service.overloaded" for item in lasting):
+    if all(map(_says_overloaded, lasting)):
         return []  # the service answers, and says itself what is wrong
     if len(kinds) >= threshold("outage_paths"):
         share = len(kinds) / max(1, len(kinds | _asked_since(tables, lasting)))
@@ -62,6 +62,12 @@ def outage(tables: Tables) -> list[Told]:
         if tries and all(map(_stops_all, lasting)) and not _answered_since(tables, lasting)
         else []
     )
+
+
+def _says_overloaded(item: Told) -> bool:
+    """An answer in the service's own form; a bare 503 page may be anything."""
+    coded = item.row["error_code"] or item.row["error_type"]
+    return item.rule.finding == "service.overloaded" and bool(coded)
 
 
 def _stops_all(item: Told) -> bool:

@@ -53,7 +53,6 @@ def test_cut() -> None:
         stream(complete=False, end="cancelled"),
         stream(complete=False, end="handoff", handoff=True),
         stream(complete=False, end="open"),
-        stream(complete=False, end="error", error="server_error"),
         stream(complete=False, end="cut", host="example.com"),
         stream(**AT_ONCE),
         stream(**AT_ONCE, content_length=900, bytes=900),
