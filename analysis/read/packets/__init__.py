@@ -80,7 +80,7 @@ def read_packets(
     return Tables.of(
         {
             "dns": dns.frame(label),
-            "tcp": tcp_frame(streams.all, label),
+            "tcp": tcp_frame(streams.all, streams.records, label),
             "tls": tls_frame(streams.all, label),
             **udp.frames(label),
             "icmp": icmp.frame(label),

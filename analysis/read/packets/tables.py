@@ -8,14 +8,17 @@ from analysis.model.frames import frame_of_rows
 from analysis.read.packets.clock import milliseconds, seconds
 from analysis.read.packets.hello import is_grease, printable, version_text
 from analysis.read.packets.ja4 import ja4
+from analysis.read.packets.records import RecordTimes
 from analysis.read.packets.resets import Resets
 from analysis.read.packets.stream import Stream
 from analysis.read.packets.tls import Handshake
 
 
-def tcp_frame(streams: list[Stream], source: str) -> pd.DataFrame:
+def tcp_frame(streams: list[Stream], records: RecordTimes, source: str) -> pd.DataFrame:
     """One row per connection, in order of its number."""
-    return frame_of_rows("tcp", [_connection(stream, source) for stream in streams])
+    return frame_of_rows(
+        "tcp", [_connection(stream, source) | _records(stream, records) for stream in streams]
+    )
 
 
 def tls_frame(streams: list[Stream], source: str) -> pd.DataFrame:
@@ -125,6 +128,24 @@ def _resets(resets: Resets | None) -> dict[str, object]:
         "client_payload_before_reset": resets.client_payload,
         "server_payload_before_reset": resets.server_payload,
         "reset_timestamp": resets.timestamp,
+    }
+
+
+def _records(stream: Stream, records: RecordTimes) -> dict[str, object]:
+    """Columns of the TLS records; none where no TLS was seen."""
+    if stream.talk.app != "tls" and not stream.talk.session.handshakes:
+        return {}
+    spoken = records.of(stream.talk.index)
+    if spoken is None:
+        return {}
+    return {
+        "client_records": spoken.client or None,
+        "server_records": spoken.server or None,
+        "server_record_gap_p50_ms": milliseconds(spoken.gap_p50),
+        "server_record_gap_p95_ms": milliseconds(spoken.gap_p95),
+        "server_record_gap_max_ms": milliseconds(spoken.gap_max),
+        "client_last_record": spoken.client_last or None,
+        "server_last_record": spoken.server_last or None,
     }
 
 

@@ -15,6 +15,7 @@ from analysis.read.packets.block import Block, Ints, Mask, Words
 from analysis.read.packets.ip import Datagrams
 from analysis.read.packets.quiet import Lane, Run, Timeline, quiet_runs
 from analysis.read.packets.reassembly import Origin
+from analysis.read.packets.records import RecordTimes
 from analysis.read.packets.segments import Segments, segments_of
 from analysis.read.packets.sequence import (
     ACK,
@@ -50,6 +51,7 @@ class Streams:
         self._dns_ports = dns_ports
         self._on_dns = on_dns
         self._tunnels: list[int] = []
+        self.records = RecordTimes()
 
     def feed(self, block: Block, found: Datagrams) -> None:
         """Take the TCP segments of a block: quiet runs as a whole, all others one by one."""
@@ -66,6 +68,21 @@ class Streams:
                 self._each(block, found, _rows(segments, np.arange(run.begin, run.end)))
             at = run.end
         self._each(block, found, loose)
+        self._take_records(found, segments)
+
+    def _take_records(self, found: Datagrams, segments: Segments) -> None:
+        """Take the TLS records of a block, once its connections are known.
+
+        Where a port was reused within the block, those of the earlier connection are left out.
+        """
+        first = np.r_[True, segments.flow[1:] != segments.flow[:-1]]
+        group = np.cumsum(first) - 1
+        streams = [self._current[flow] for flow in segments.flow[first].tolist()]
+        index = np.array([stream.talk.index for stream in streams], np.int64)
+        begin = np.array([stream.first_frame for stream in streams], np.int64)
+        client = np.array([stream.client.number for stream in streams], np.uint64)
+        connection = np.where(segments.frame >= begin[group], index[group], -1)
+        self.records.feed(found.data, segments, connection, segments.source == client[group])
 
     def end(self) -> None:
         """No more packets: what waits for missing segments is used as it is."""
