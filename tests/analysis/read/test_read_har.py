@@ -456,7 +456,9 @@ def test_a_body_larger_than_is_kept_leaves_its_exchange(tmp_path: Path) -> None:
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
 def test_a_har_in_a_bundle_is_read_as_a_source_of_its_own(tmp_path: Path, packed: bool) -> None:
     path = make_bundle(tmp_path / "b.chatpath", flows=[made_flow("/")])
-    write_har(path / "browser.har", [entry("https://chatgpt.com/a.js")])
+    never_left = entry("https://chatgpt.com/a.js")
+    never_left["response"] |= {"status": 0, "_error": "net::ERR_BLOCKED_BY_CLIENT"}
+    write_har(path / "browser.har", [never_left])
     (path / "odd.har").write_text("{}")
     if packed:
         path = Path(shutil.make_archive(str(tmp_path / "b"), "zip", path))
