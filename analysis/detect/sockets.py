@@ -132,6 +132,27 @@ class WireSocket:
         )
 
     @property
+    def path_died(self) -> bool:
+        """The client's data was resent in vain on an open socket, larger data having passed.
+
+        What it lost is smaller than what was delivered, so its size is not the reason;
+        a reset or FIN of the server's side is an end of another kind.
+        """
+        row = self.tcp
+        lost, longest = row["client_lost_payload"], row["client_max_payload"]
+        spoke, heard = row["client_payload_time"], row["server_payload_time"]
+        return (
+            self.established
+            and not row["server_fin"]
+            and row["reset_by"] != "server"
+            and (row["client_unacked"] or 0) > 0
+            and (row["client_retransmissions"] or 0) >= threshold("ws_dead_resends")
+            and None not in (lost, longest, spoke, heard)
+            and 0 < lost < longest
+            and spoke > heard
+        )
+
+    @property
     def answered_s(self) -> float:
         """Seconds from the ClientHello to the ServerHello; 0 when it is not known."""
         return (self.tls["server_hello_ms"] or 0.0) / 1000
@@ -176,6 +197,18 @@ def wire_sockets(tables: Tables) -> list[WireSocket]:
         for row in rows
         if (row["source"], row["stream"]) in streams
     ]
+
+
+def reached_again(dead: WireSocket, tables: Tables) -> bool:
+    """From the same address, a later connection to the same host was answered."""
+    heard = dead.tcp["server_payload_time"]
+    return any(
+        other.host == dead.host
+        and other.established
+        and other.tcp["client"] == dead.tcp["client"]
+        and other.tcp["first_time"] > heard
+        for other in wire_sockets(tables)
+    )
 
 
 def packets_below(row: Record, tables: Tables) -> list[Record]:

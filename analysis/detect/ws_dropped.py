@@ -17,6 +17,7 @@ from analysis.detect.sockets import (
     cut,
     ended_by_capture,
     packets_below,
+    reached_again,
     sockets,
     turns_due,
     wire_sockets,
@@ -40,6 +41,7 @@ from analysis.model.frames import Tables
 
 _NO_CLOSE = "no close frame came (close code 1006)"
 _RESET = "the packets show a reset with the server's address"
+_DEAD = "the client's data was resent in vain, while a new connection to the host was answered"
 _FIN = "the server's side closed TCP without the websocket's closing handshake"
 
 
@@ -62,11 +64,10 @@ def cuts(tables: Tables) -> list[Cut]:
     """Sockets cut by something other than the page and the capture."""
     rows = sockets(tables)
     if not rows:
-        return [
-            _wire_cut(item)
-            for item in wire_sockets(tables)
-            if item.established and (item.reset or item.hung_up)
-        ]
+        wire = wire_sockets(tables)
+        ended = [_wire_cut(one) for one in wire if one.established and (one.reset or one.hung_up)]
+        dead = (one for one in wire if one.path_died and reached_again(one, tables))
+        return ended + [_dead_path(one) for one in dead]
     found = [_cut(row, tables) for row in rows if cut(row) and row["closed_by"] != "client"]
     # a reset in the packets is the path's, even in the last moment of the capture
     return [one for one in found if one.on_the_wire or not ended_by_capture(tables, one.time)]
@@ -101,6 +102,25 @@ def _wire_cut(item: WireSocket) -> Cut:
         # a single FIN may be a restart of the service, which a reset seldom is
         on_the_wire=item.reset,
         sign=_RESET if item.reset else _FIN,
+        far_end=True,
+    )
+
+
+def _dead_path(item: WireSocket) -> Cut:
+    """The silence before is unknown: its end, the first lost segment, is not in the table."""
+    return Cut(
+        host=item.host,
+        time=item.tcp["client_payload_time"],
+        idle_s=None,
+        due=0,
+        evidence=packet_evidence(
+            [{**item.tls, **item.tcp}],
+            "ClientHello, and the end of what was resent in vain",
+            ("frame", "last_frame"),
+        ),
+        # one that a new connection heals may be a server that went away
+        on_the_wire=False,
+        sign=_DEAD,
         far_end=True,
     )
 
