@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from agent.cli import analyze, capture, demo, findings, report, tables
+from agent.cli import analyze, capture, compare, demo, findings, report, tables
 from analysis.model.errors import ChatpathError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("capture", context_settings={"allow_interspersed_args": False})(capt
 app.command("analyze")(analyze.analyze)
 app.command("report")(report.report)
 app.command("tables")(tables.tables)
+app.command("compare")(compare.compare)
 app.command("replay")(analyze.replay)
 app.command("findings")(findings.findings)
 

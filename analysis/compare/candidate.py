@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.compare.causes import Kinds, chain, reached
-from analysis.detect.support import earned
+from analysis.detect.support import counted, earned
 from analysis.knowledge import threshold
 from analysis.knowledge.wording import some
 from analysis.model.comparison import Candidate, Certainty, Difference
@@ -38,19 +38,29 @@ def candidate(
     `worse` is the label of the worse side and the confidence of each of its findings.
     """
     links = chain(target, differences, kinds)
-    lowest = links[0]
-    rivals = [item for item in links[1:] if item.explained_by is None and item.key != target.key]
+    lowest = min(links, key=lambda item: (links[0].factor != item.factor, _place(item, target)))
+    alike = [item for item in links if item.factor == lowest.factor and item is not lowest]
+    rivals = [
+        item for item in links if item.explained_by is None and item not in (lowest, target, *alike)
+    ]
     effects = [item for item in reached(lowest, differences, kinds) if item.outcome]
     told = [item.subject for item in (*effects, lowest) if item.factor == "finding"]
     said = target.subject if target.subject in told else next(iter(told), None)
     return Candidate(
         difference=lowest,
-        sentence=_sentence(lowest, links, rivals, worse[0]),
+        sentence=_sentence(lowest, alike, links, worse[0])
+        + _also(rivals)
+        + _besides(differences, (lowest, *effects)),
         confidence=_confidence(worse[1].get(said or "", 0.0), bool(rivals), certainty),
         explains=tuple(item.key for item in effects),
         finding=said,
         rivals=tuple(item.key for item in rivals),
     )
+
+
+def _place(item: Difference, target: Difference) -> tuple[bool, str]:
+    """The host that the outcome names first comes first."""
+    return not set(item.hosts) & set(target.hosts[:1]), item.key
 
 
 def _confidence(told: float, rivals: bool, certainty: Certainty) -> float:
@@ -74,23 +84,39 @@ def _small(text: str) -> str:
 
 
 def _sentence(
-    lowest: Difference, links: Sequence[Difference], rivals: Sequence[Difference], worse: str
+    lowest: Difference, alike: Sequence[Difference], links: Sequence[Difference], worse: str
 ) -> str:
     text = (
         f"The lowest difference that can account for it is {named(lowest)}: "
-        f"{some(lowest.baseline)} in the baseline, "
-        f"{some(lowest.suspect)} in the suspect."
+        f"{some(lowest.baseline)} in the baseline, {some(lowest.suspect)} in the suspect."
     )
+    if alike:
+        text += f" {counted(len(alike), 'other subject')} of the same kind differ likewise."
     between = [
         item
-        for item in links[1:]
+        for item in links
         if item.explained_by is not None and item.factor != "finding" and not item.outcome
     ]
     if between:
         text += f" It reaches {worse} by way of {some([named(item) for item in between], 2)}."
     if lowest.outcome:
         text += " Nothing below it that was compared differs."
-    if rivals:
-        also = some([named(item) for item in rivals], 3)
-        text += f" {also[:1].upper()}{also[1:]} differs as well and could explain the same."
     return text
+
+
+def _also(rivals: Sequence[Difference]) -> str:
+    if not rivals:
+        return ""
+    names = some([named(item) for item in rivals], 3)
+    also = "differs as well and could" if len(rivals) == 1 else "differ as well and could"
+    return f" {names[:1].upper()}{names[1:]} {also} explain the same."
+
+
+def _besides(differences: Sequence[Difference], told: Sequence[Difference]) -> str:
+    """Outcomes that the candidate does not account for; of a finding and its face one."""
+    left = [
+        item
+        for item in differences
+        if item.outcome and item.explained_by is None and item not in told
+    ]
+    return f" Not accounted for by it: {some([named(item) for item in left])}." if left else ""

@@ -11,12 +11,21 @@ from analysis.detect.dns_answers import Answer, answers, good_by_host, healed
 from analysis.detect.path_answers import net_error
 from analysis.detect.reach import cancelled
 from analysis.detect.support import Record, matters, records, where, without_own_leg
+from analysis.knowledge import threshold
 from analysis.knowledge.addresses import Address, address
 from analysis.model.connect_error import net_error_stage
 from analysis.model.diagnosis import Evidence
 from analysis.model.frames import Tables
 
 _FAILED = {"tcp": "tcp.connect", "tls": "tls.handshake"}
+_MEANINGS = (
+    (("refused", "errno 111]", "errno 61]", "errno 10061]"), "refused"),
+    (("timed out", "timed_out", "timeout", "errno 110]", "errno 60]"), "timed out"),
+    (("unreachable", "errno 101]", "errno 113]", "errno 65]"), "unreachable"),
+    (("reset",), "reset"),
+    (("verify failed", "err_cert_"), "certificate refused"),
+)
+"""Errors of Linux, macOS, Windows, OpenSSL and Chromium that say the same."""
 
 
 def connect_facts(tables: Tables) -> Iterator[Fact]:
@@ -113,8 +122,12 @@ def _names_by_use(
     for row in records(where(tables["connections"], "host", matters)):
         if row["error_stage"] == "dns":
             yield row["host"], "no address", True, row
-        elif row["via"] is None and row["address"] and not row["error_stage"]:
-            yield row["host"], f"{_sort(address(row['address']))} address", False, row
+        elif row["via"] is None and row["address"]:
+            sort = _sort(address(row["address"]))
+            if row["error_stage"] is None or sort == "public":
+                yield row["host"], f"{sort} address", False, row
+            else:
+                yield row["host"], f"false address ({sort})", True, row
     for row in exchanges:
         if _stage(row) == "dns":
             yield row["host"], "no address", True, row
@@ -174,7 +187,10 @@ def _lost(attempt: Attempt) -> tuple[str, str] | None:
         return None
     if attempt.hello["alert"] is not None:
         return "tls", f"alert {attempt.hello['alert']} by the {attempt.hello['alert_by']}"
-    return ("tls", "reset after the ClientHello") if attempt.reset else None
+    if attempt.reset:
+        return "tls", "reset after the ClientHello"
+    waited = attempt.end - (attempt.hello["time"] or attempt.end)
+    return ("tls", "no answer to the ClientHello") if waited >= threshold("silence_s") else None
 
 
 def _as_facts(failed: dict[str, tuple[str, str, Record]], reached: set[str]) -> Iterator[Fact]:
@@ -199,9 +215,10 @@ def _as_facts(failed: dict[str, tuple[str, str, Record]], reached: set[str]) -> 
 
 def _plain(words: str) -> str:
     """An error without the address and port of this one try."""
-    for known in ("refused", "timed out", "unreachable", "reset", "verify failed", "handshake"):
-        if known in words.lower():
-            return known
+    low = words.lower()
+    for marks, meaning in _MEANINGS:
+        if any(mark in low for mark in marks):
+            return meaning
     return words.partition("(")[0].strip() or "unknown"
 
 

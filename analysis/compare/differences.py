@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from analysis.compare.facts import Fact
-from analysis.knowledge import hosts
+from analysis.knowledge import findings, hosts
 from analysis.knowledge.factors import Factor, factors
 from analysis.model.comparison import Difference, Equal, NotCompared
 from analysis.model.diagnosis import Evidence
@@ -120,7 +120,7 @@ def _apart(sides: _Sides) -> bool:
 def _add(result: Compared, factor: Factor, sides: _Sides, *, outcome: bool) -> None:
     difference = Difference(
         factor=factor.id,
-        area=factor.area,
+        area=_area(factor, sides.subject),
         subject=sides.subject,
         what=factor.what,
         baseline=_shown(sides.ours),
@@ -132,6 +132,12 @@ def _add(result: Compared, factor: Factor, sides: _Sides, *, outcome: bool) -> N
     )
     result.differences.append(difference)
     result.kinds[difference.key] = frozenset(item.kind for item in sides.everything)
+
+
+def _area(factor: Factor, subject: str) -> str:
+    """A finding is of the area of the place where its cause sits."""
+    entry = findings().get(subject)
+    return entry.locus.value if factor.id == "finding" and entry else factor.area
 
 
 def _shown(items: Sequence[Fact]) -> tuple[str, ...]:
@@ -152,7 +158,9 @@ def _tell_equal(result: Compared, factor: Factor, same: Sequence[_Sides]) -> Non
         value = next(iter(values)) if len(values) == 1 else f"{len(same)} compared, all the same"
         if any(len({fact.value for fact in item.everything}) > 1 for item in same):
             value = "changes from run to run"
-    result.equal.append(Equal(factor.id, factor.area, factor.what, value))
+    others = any(item.factor == factor.id for item in result.differences)
+    what = f"{factor.what}, otherwise" if others else factor.what
+    result.equal.append(Equal(factor.id, factor.area, what, value))
 
 
 def _tell_missing(result: Compared, factor: Factor, alone: Sequence[_Sides]) -> None:

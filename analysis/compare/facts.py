@@ -86,7 +86,9 @@ def hosts_of(tables: Tables) -> frozenset[str]:
         frame = where(tables[table], column, matters)
         if len(frame):
             found.update(place_of(str(host)) for host in frame[column].dropna().unique())
-    return frozenset(found)
+    asked = tables["tcp"]["connect_host"].dropna().unique()
+    names = (str(name).rpartition(":")[0] for name in asked)
+    return frozenset(found | {place_of(name) for name in names if matters(name)})
 
 
 def evidence_of(row: Record, note: str) -> tuple[Evidence, ...]:

@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from functools import partial
-from importlib import resources
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from analysis.model.diagnosis import SCHEMA, Diagnosis, Evidence
 from analysis.model.frames import Tables
 from analysis.report import words
@@ -18,47 +10,13 @@ from analysis.report.cells import offset, word
 from analysis.report.page import show
 from analysis.report.path import BOX_HEIGHT, BOX_WIDTH, path_of
 from analysis.report.proof import Proof
-from analysis.report.safe import CELL, plain, visible
+from analysis.report.safe import CELL, plain
 from analysis.report.seen import seen_tables
 from analysis.report.session import Session, session_of
+from analysis.report.templating import environment, page_css, page_script
 from analysis.report.timeline import draw_timeline
 
 _MOST_MARKERS = 30
-
-
-def _template_file(name: str) -> str:
-    # read_text turns CRLF into LF, as the browser does before it hashes the script
-    return resources.files("analysis.report").joinpath("templates", name).read_text("utf-8")
-
-
-def _shown(value: object) -> object:
-    """Every text that a template prints: bounded, hidden characters written out."""
-    if value is None:
-        return ""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("analysis.report"),
-        autoescape=True,
-        finalize=_shown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "clip": partial(visible, limit=CELL),
-        "lines": partial(visible, limit=4000, keep="\n"),
-        "filter_text": partial(visible, limit=480),
-        "note": lambda text: visible(words.sentence(text), 300),
-        "sentence": lambda text: visible(words.sentence(text)),
-        "attr": partial(plain, limit=200),
-        "percent": words.percent,
-        "moment": words.moment,
-        "count": words.count,
-    }
-    return environment
 
 
 def render_html(diagnosis: Diagnosis, tables: Tables) -> str:
@@ -72,10 +30,9 @@ def render_html(diagnosis: Diagnosis, tables: Tables) -> str:
     proof = Proof.of_trouble(diagnosis)
     numbered = tuple((item.number, item.finding) for item in findings.causes + findings.followers)
     legs = legs_of(diagnosis)
-    script = _template_file("report.js").strip()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    script, script_hash = page_script()
     flows = _flows(tables, session, Proof.of(diagnosis.findings).flows)
-    return _environment().get_template("report.html.j2").render(
+    return environment().get_template("report.html.j2").render(
         diagnosis=diagnosis,
         verdict=diagnosis.verdict,
         session=session,
@@ -92,9 +49,9 @@ def render_html(diagnosis: Diagnosis, tables: Tables) -> str:
         flow_label=lambda item: _flow_label(item, flows),
         words=words,
         schema=SCHEMA,
-        css=Markup(_template_file("report.css")),  # noqa: S704 - the package's own file
-        script=Markup(script),  # noqa: S704 - the package's own file
-        script_hash=f"sha256-{digest}",
+        css=page_css(),
+        script=script,
+        script_hash=script_hash,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The diagnosis as JSON, and the schema that every such output keeps."""
+"""A diagnosis or a comparison as JSON, and the schemas that every such output keeps."""
 
 from __future__ import annotations
 
@@ -9,24 +9,34 @@ from importlib import resources
 
 import numpy as np
 
+from analysis.model.comparison import Comparison
 from analysis.model.diagnosis import Diagnosis
 
 
-def render_json(diagnosis: Diagnosis) -> str:
-    """One ``chatpath.diagnosis/1`` object, indented, with a final line feed.
+def render_json(document: Diagnosis | Comparison) -> str:
+    """One ``chatpath.diagnosis/1`` or ``comparison/1`` object, indented, with a final line feed.
 
     Everything outside printable ASCII is escaped, so that a hostile name can
     neither steer a terminal nor swap what is read. A number that JSON cannot
-    hold (infinity, not-a-number) becomes null. The same diagnosis always gives
-    the same text.
+    hold (infinity, not-a-number) becomes null. The same document always gives the
+    same text.
     """
-    text = json.dumps(_json(diagnosis.to_json()), indent=2, allow_nan=False)
+    text = json.dumps(_json(document.to_json()), indent=2, allow_nan=False)
     return text.replace("\x7f", "\\u007f") + "\n"  # DEL is ASCII, so json leaves it as it is
 
 
 def diagnosis_schema() -> dict[str, object]:
     """The JSON Schema (draft 2020-12) of ``chatpath.diagnosis/1``."""
-    text = resources.files("analysis.report").joinpath("diagnosis.schema.json").read_text("utf-8")
+    return _schema("diagnosis")
+
+
+def comparison_schema() -> dict[str, object]:
+    """The JSON Schema of ``chatpath.comparison/1``; it refers to that of the diagnosis by `$id`."""
+    return _schema("comparison")
+
+
+def _schema(name: str) -> dict[str, object]:
+    text = resources.files("analysis.report").joinpath(f"{name}.schema.json").read_text("utf-8")
     schema: dict[str, object] = json.loads(text)
     return schema
 

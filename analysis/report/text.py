@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
-from rich.console import Console
-from rich.text import Text
-
 from analysis.model.diagnosis import Diagnosis, Evidence, Severity, Status
 from analysis.report import words
 from analysis.report.page import ShownFinding, show
 from analysis.report.safe import CELL, plain
+from analysis.report.terminal import TerminalPage
 
-_PLAIN_WIDTH = 80
-_WIDEST = 110  # longer lines of prose are hard to read
-_NARROWEST = 40
 _MOST_STEPS = 10
 _NOTE = 300
 
@@ -28,60 +21,13 @@ _STATUS_STYLE = {
 _SEVERITY_STYLE = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
 
 
-class _Page:
-    """Lines wrapped to the width, with hanging indents.
-
-    Nothing is read as rich's markup, and no text reaches it before hidden
-    characters are written out.
-    """
-
-    def __init__(self, width: int, *, color: bool) -> None:
-        self._width = width
-        self._out = io.StringIO()
-        self._console = Console(
-            file=self._out,
-            width=width,
-            force_terminal=color,
-            color_system="standard" if color else None,
-            no_color=not color,
-            highlight=False,
-            legacy_windows=False,
-        )
-
-    def line(self, *parts: str | tuple[str, str], indent: int = 0, hang: int = 0) -> None:
-        """One paragraph; `indent` before all of it, `hang` more before its further lines."""
-        text = Text.assemble(*parts)
-        rows = list(text.wrap(self._console, max(self._width - indent, 20)))
-        if hang and len(rows) > 1:
-            # the further lines are shorter by the hanging indent, so they break elsewhere
-            at = len(rows[0].plain)
-            at += len(text.plain[at:]) - len(text.plain[at:].lstrip())
-            narrow = max(self._width - indent - hang, 20)
-            rows = [rows[0], *text[at:].wrap(self._console, narrow)]
-        for number, row in enumerate(rows):
-            row.rstrip()
-            lead = Text(" " * (indent + (hang if number else 0)) if row.plain else "")
-            self._console.print(lead + row, soft_wrap=True)
-
-    def whole(self, *parts: str | tuple[str, str], indent: int = 0) -> None:
-        """One line that is never wrapped, because it is to be copied."""
-        self._console.print(Text(" " * indent) + Text.assemble(*parts), soft_wrap=True)
-
-    def title(self, text: str) -> None:
-        self._console.print()
-        self.line((text, "bold underline"))
-
-    def done(self) -> str:
-        return self._out.getvalue()
-
-
 def render_text(diagnosis: Diagnosis, *, width: int | None, color: bool) -> str:
     """The verdict, what to do, the findings with their proof, and the coverage.
 
     `width` in columns, None for 80. Without `color` the result has no escape
     sequence and no box drawing.
     """
-    page = _Page(min(max(width or _PLAIN_WIDTH, _NARROWEST), _WIDEST), color=color)
+    page = TerminalPage(width, color=color)
     findings = show(diagnosis)
     _verdict(page, diagnosis, findings.primary)
     _what_to_do(page, findings.primary)
@@ -102,7 +48,7 @@ def render_text(diagnosis: Diagnosis, *, width: int | None, color: bool) -> str:
     return page.done()
 
 
-def _verdict(page: _Page, diagnosis: Diagnosis, primary: ShownFinding | None) -> None:
+def _verdict(page: TerminalPage, diagnosis: Diagnosis, primary: ShownFinding | None) -> None:
     verdict = diagnosis.verdict
     label = words.STATUS[verdict.status][0].upper()
     page.line((label, _STATUS_STYLE[verdict.status]), "  ", (plain(verdict.headline), "bold"))
@@ -113,7 +59,7 @@ def _verdict(page: _Page, diagnosis: Diagnosis, primary: ShownFinding | None) ->
         page.line(plain(primary.finding.summary))
 
 
-def _what_to_do(page: _Page, primary: ShownFinding | None) -> None:
+def _what_to_do(page: TerminalPage, primary: ShownFinding | None) -> None:
     remedy = primary.finding.remedy if primary else None
     if remedy is None:
         return
@@ -126,7 +72,7 @@ def _what_to_do(page: _Page, primary: ShownFinding | None) -> None:
             page.line(row, indent=2)
 
 
-def _finding(page: _Page, item: ShownFinding) -> None:
+def _finding(page: TerminalPage, item: ShownFinding) -> None:
     finding = item.finding
     page.line(
         f"#{item.number} ",
@@ -160,7 +106,7 @@ def _finding(page: _Page, item: ShownFinding) -> None:
         )
 
 
-def _evidence(page: _Page, piece: Evidence) -> None:
+def _evidence(page: TerminalPage, piece: Evidence) -> None:
     note = f": {plain(piece.note, _NOTE)}" if piece.note else ""
     page.line(f"Proof in {plain(piece.source, CELL)}{note}", indent=5, hang=2)
     if piece.filter:
@@ -171,7 +117,7 @@ def _evidence(page: _Page, piece: Evidence) -> None:
         page.whole("flow ", (plain(piece.flow_id, CELL), "cyan"), indent=7)
 
 
-def _coverage(page: _Page, diagnosis: Diagnosis) -> None:
+def _coverage(page: TerminalPage, diagnosis: Diagnosis) -> None:
     if not diagnosis.coverage:
         return
     page.title("Coverage")
@@ -185,7 +131,7 @@ def _coverage(page: _Page, diagnosis: Diagnosis) -> None:
         )
 
 
-def _sources(page: _Page, diagnosis: Diagnosis) -> None:
+def _sources(page: TerminalPage, diagnosis: Diagnosis) -> None:
     if not diagnosis.sources:
         return
     page.title("Sources")
