@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analysis.detect.once import once
 from analysis.detect.support import (
     Record,
     capture_end,
@@ -102,9 +103,17 @@ def _end_of(row: Record, tables: Tables, stopped: float | None) -> float | None:
         return stopped
     if row["end"] not in ("cancelled", "cut"):
         return None
+    return _ends(tables).get(row["flow"])
+
+
+@once
+def _ends(tables: Tables) -> dict[str, float]:
+    """The last end of each exchange."""
     http = tables["http"]
-    own = http[(http["flow"] == row["flow"]).fillna(False)]["ended"].dropna() if len(http) else []
-    return float(max(own)) if len(own) else None
+    if http.empty:
+        return {}
+    ended = http[["flow", "ended"]].dropna().sort_values("ended")
+    return dict(zip(ended["flow"], ended["ended"].astype(float), strict=True))
 
 
 def _given_up(row: Record, end: float | None) -> bool:
