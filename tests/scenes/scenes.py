@@ -10,6 +10,7 @@ import scenes_latency
 import scenes_network
 import scenes_packets
 import scenes_proxy
+import scenes_records
 import scenes_scripts
 import scenes_service
 import scenes_tcp
@@ -27,6 +28,7 @@ __all__ = [
     "scenes_network",
     "scenes_packets",
     "scenes_proxy",
+    "scenes_records",
     "scenes_scripts",
     "scenes_service",
     "scenes_tcp",
