@@ -15,6 +15,7 @@ from analysis.detect.support import (
     records,
     where,
 )
+from analysis.knowledge import threshold
 from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding, SourceKind
 from analysis.model.frames import Tables
@@ -46,6 +47,7 @@ def find_capture_lossy(tables: Tables) -> Iterator[Finding]:
         if late:
             note = f"{counted(late, 'connection')} begun before the capture"
             losses.append((file, note))
+    losses += _cut_messages(tables)
     if not losses:
         return
     notes = tuple(dict.fromkeys(note for _, note in losses))
@@ -57,6 +59,22 @@ def find_capture_lossy(tables: Tables) -> Iterator[Finding]:
         evidence=[noted(source, note) for source, note in losses[:10]],
         in_short=some(notes, 2),
     )
+
+
+def _cut_messages(tables: Tables) -> list[tuple[str, str]]:
+    """DNS messages of which the file holds only a part, as a snap length leaves them.
+
+    One or two may be malformed on the wire; a snap length cuts every answer of its size.
+    """
+    dns = tables["dns"]
+    if dns.empty:
+        return []
+    cut = dns[dns["cut"].fillna(False)]
+    if len(cut) < threshold("capture_cut_messages"):
+        return []
+    file = str(next(iter(cut["source"].dropna()), ""))
+    note = f"{len(cut)} of {len(dns)} DNS messages not whole: capture full packets"
+    return [(file, note)]
 
 
 def find_capture_own_effect(tables: Tables) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from handmade import Row, connection, document, exchange, found, handshakes, serious, tables
+from handmade import Row, answer, connection, document, exchange, found, handshakes, serious, tables
 
 from analysis.model.diagnosis import Severity, Source, SourceKind
 from analysis.model.frames import CaptureFacts, Tables, concat
@@ -92,6 +92,13 @@ def test_lossy_by_its_packets_and_sources() -> None:
     for part in ("cut short", "3 segments not captured", "1 connection begun before"):
         assert part in finding.summary
     assert "capture.lossy" not in found(tables(**handshakes(2)))
+
+
+@pytest.mark.parametrize(("count", "fires"), [(2, False), (3, True)], ids=["two", "three"])
+def test_lossy_by_a_snap_length(count: int, fires: bool) -> None:
+    rows = [answer("chatgpt.com", frame=n + 1, cut=True, answers=None) for n in range(count)]
+    finding = found(tables(dns=rows)).get("capture.lossy")
+    assert (finding is not None and "capture full packets" in finding.summary) is fires
 
 
 def test_own_effect() -> None:
