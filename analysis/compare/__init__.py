@@ -59,7 +59,8 @@ def _pair(baseline: Side, suspect: Side) -> Pair:
 
 
 def _judged(baseline: Side, suspect: Side, compared: Compared, delays: list[DelayPair]) -> Pair:
-    worse, better = (baseline, suspect) if baseline.rank > suspect.rank else (suspect, baseline)
+    turned = (baseline.rank, -compared.balance) > (suspect.rank, 0)
+    worse, better = (baseline, suspect) if turned else (suspect, baseline)
     target = target_of(compared.differences, (*worse.primary, *better.primary))
     sure = certainty(*_having(target, baseline, suspect))
     chosen = None

@@ -23,12 +23,17 @@ MAX_DIFFERENCES = 100
 
 @dataclass(slots=True)
 class Compared:
-    """The three heaps of one pair of sides; `kinds` are the sorts of value per difference."""
+    """The three heaps of one pair of sides.
+
+    `kinds` are the sorts of value per difference; `balance` is above zero when more of the
+    outcomes are faults of the suspect than of the baseline.
+    """
 
     differences: list[Difference] = field(default_factory=list)
     equal: list[Equal] = field(default_factory=list)
     not_compared: list[NotCompared] = field(default_factory=list)
     kinds: dict[str, frozenset[str]] = field(default_factory=dict)
+    balance: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,9 @@ def _add(result: Compared, factor: Factor, sides: _Sides, *, outcome: bool) -> N
     )
     result.differences.append(difference)
     result.kinds[difference.key] = frozenset(item.kind for item in sides.everything)
+    if outcome:
+        result.balance += any(item.fault for item in sides.theirs)
+        result.balance -= any(item.fault for item in sides.ours)
 
 
 def _area(factor: Factor, subject: str) -> str:

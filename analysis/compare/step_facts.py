@@ -141,7 +141,7 @@ def _cookies(tables: Tables) -> Iterator[Fact]:
 def _cache(tables: Tables) -> Iterator[Fact]:
     http = tables["http"]
     pages = http[(http["request_dest"] == "document").fillna(False)] if len(http) else http
-    pages = where(pages[pages["from_cache"].notna()], "host", lambda h: hosts().essential(h))
+    pages = where(pages[pages["status"].notna()], "host", lambda host: hosts().essential(host))
     if pages.empty:
         return
     stored = pages[pages["from_cache"].fillna(False)]

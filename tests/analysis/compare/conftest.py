@@ -1,0 +1,8 @@
+"""Pairs are drawn with the builders of the scenes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scenes"))
