@@ -28,9 +28,7 @@ class Factor:
 
     def can_explain(self, factor: str, kinds: frozenset[str]) -> bool:
         """True when it can account for a difference of `factor` with values of these kinds."""
-        return factor in self.explains or any(
-            f"{factor}={kind}" in self.explains for kind in kinds
-        )
+        return factor in self.explains or any(f"{factor}={kind}" in self.explains for kind in kinds)
 
     def behind(self, finding: str) -> bool:
         """True when it can be what is behind a finding."""
