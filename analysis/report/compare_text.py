@@ -11,6 +11,7 @@ from analysis.report.safe import CELL, plain
 from analysis.report.terminal import TerminalPage
 
 _MOST = 40
+_VALUE = 300
 _STYLE = {
     Outcome.SAME: "bold green",
     Outcome.DIFFERENT: "bold yellow",
@@ -56,10 +57,14 @@ def _differences(page: TerminalPage, title: str, items: Sequence[Difference]) ->
     page.title(title)
     for item in items[:_MOST]:
         page.line((plain(compare_words.subject(item), 2 * CELL), "bold"), indent=2, hang=2)
-        page.line(f"baseline: {plain(compare_words.values(item.baseline))}", indent=4, hang=2)
-        page.line(f"suspect:  {plain(compare_words.values(item.suspect))}", indent=4, hang=2)
+        page.line(
+            f"baseline: {plain(compare_words.values(item.baseline), _VALUE)}", indent=4, hang=2
+        )
+        page.line(
+            f"suspect:  {plain(compare_words.values(item.suspect), _VALUE)}", indent=4, hang=2
+        )
         if item.explained_by:
-            page.line(f"explained by: {plain(item.explained_by, 2 * CELL)}", indent=4, hang=2)
+            page.line(f"explained by: {plain(item.explained_by, CELL)}", indent=4, hang=2)
         for side, evidence in (
             ("baseline", item.baseline_evidence),
             ("suspect", item.suspect_evidence),
@@ -84,10 +89,10 @@ def _delays(page: TerminalPage, pair: Pair) -> None:
         return
     page.title("Delay: median, quartiles, how often measured")
     for item in pair.delays:
-        page.line((item.name, "bold"), indent=2)
+        page.line((plain(item.name, _VALUE), "bold"), indent=2)
         page.line(
             f"baseline {compare_words.spread(item.baseline)}; "
-            f"suspect {compare_words.spread(item.suspect)}: {plain(item.note)}",
+            f"suspect {compare_words.spread(item.suspect)}: {plain(item.note, _VALUE)}",
             indent=4,
             hang=2,
         )
@@ -98,7 +103,9 @@ def _findings(page: TerminalPage, pair: Pair) -> None:
         return
     page.title("What only the comparison shows")
     for item in pair.findings:
-        page.line((item.id, "bold"), f"  {words.percent(item.confidence)} sure", indent=2)
+        page.line(
+            (plain(item.id, CELL), "bold"), f"  {words.percent(item.confidence)} sure", indent=2
+        )
         page.line(plain(item.summary), indent=4)
 
 
@@ -106,11 +113,11 @@ def _equal(page: TerminalPage, pair: Pair) -> None:
     if pair.equal:
         page.title("Equal on both sides")
         for same in pair.equal:
-            page.line(f"{same.what}: {plain(same.value)}", indent=2, hang=2)
+            page.line(plain(f"{same.what}: {same.value}", _VALUE), indent=2, hang=2)
     if pair.not_compared:
         page.title("Not compared, so not excluded")
         for gap in pair.not_compared:
-            page.line(f"{gap.what}: {gap.reason}", indent=2, hang=2)
+            page.line(plain(f"{gap.what}: {gap.reason}", _VALUE), indent=2, hang=2)
 
 
 def _runs(page: TerminalPage, comparison: Comparison) -> None:
