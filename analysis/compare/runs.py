@@ -10,6 +10,7 @@ from analysis.compare.differences import Facts, by_key
 from analysis.compare.facts import hosts_of
 from analysis.compare.judged_facts import judged_facts
 from analysis.compare.step_facts import step_facts
+from analysis.compare.terms_facts import terms_facts
 from analysis.compare.way_facts import way_facts
 from analysis.knowledge.factors import factors
 from analysis.model.comparison import Run
@@ -33,6 +34,7 @@ def prepare(label: str, tables: Tables, diagnosis: Diagnosis) -> Prepared:
         (
             *way_facts(tables),
             *connect_facts(tables),
+            *terms_facts(tables),
             *step_facts(tables),
             *judged_facts(tables, diagnosis),
         )
