@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from mitmproxy import certs, http
 from mitmproxy.io import tnetstring
@@ -85,7 +86,7 @@ def write_flow_file(path: Path, count: int) -> None:
             tnetstring.dump(state, file)
 
 
-def _state(path: str, kind: str, body: str) -> dict:  # type: ignore[type-arg]
+def _state(path: str, kind: str, body: str) -> dict[str, Any]:
     item = tflow.tflow(resp=True)
     item.request.scheme, item.request.host, item.request.port = "https", "chatgpt.com", 443
     item.request.path = path
@@ -117,5 +118,5 @@ def _state(path: str, kind: str, body: str) -> dict:  # type: ignore[type-arg]
         ]
     )
     item.response.raw_content = body.encode()
-    state: dict[str, object] = item.get_state()
+    state: dict[str, Any] = item.get_state()
     return state

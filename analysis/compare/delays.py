@@ -12,6 +12,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from statistics import median
 
+import pandas as pd
+
 from analysis.detect.delay import budgets
 from analysis.detect.path_answers import fronted
 from analysis.detect.support import of_service, percentile, where
@@ -52,8 +54,8 @@ def measured(tables: Tables) -> dict[str, list[float]]:
     return {name: values[:MAX_MEASURED] for name, values in found.items()}
 
 
-def _floats(column: object) -> list[float]:
-    values = [float(value) for value in column.dropna()]  # type: ignore[attr-defined]
+def _floats(column: pd.Series) -> list[float]:
+    values = [float(value) for value in column.dropna()]
     return [value for value in values if 0 <= value < float("inf")]
 
 

@@ -38,7 +38,7 @@ def _frames(tables: Tables) -> list[Record]:
     frames = tables["ws_frames"]
     if frames.empty:
         return []
-    down = frames[(frames["from_client"] == False).fillna(False)]  # noqa: E712
+    down = frames[~frames["from_client"].fillna(True)]
     return records(where(down, "kind", lambda kind: "error" in kind.replace("+", "/").split("/")))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import email.utils
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -142,12 +142,17 @@ class Exchange:
 
     def slim(self) -> Exchange:
         """What finding the resources of pages needs, once the rows are made."""
-        kept = [pair for pair in self.response_headers if pair[0].lower() == "content-type"]
+        # only the service's own pages are looked into
         ours = self.is_html and self.page is not None and hosts().is_chatgpt(self.host)
-        return replace(
-            self,
-            request_headers=(),
-            response_headers=kept[:1],
+        return Exchange(
+            self.source,
+            self.flow,
+            url=self.url,
+            started=self.started,
+            status=self.status,
+            response_headers=_content_type(self.header("content-type")),
+            error=self.error,
+            from_cache=self.from_cache,
             facts=BodyFacts(page=self.page) if ours else NOTHING,
         )
 
@@ -303,3 +308,9 @@ def _date(value: str | None) -> float | None:
         return email.utils.parsedate_to_datetime(value).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+@lru_cache(maxsize=1024)
+def _content_type(value: str | None) -> Headers:
+    """The same few in every capture: one object for each, since slim exchanges are many."""
+    return (("content-type", value),) if value is not None else ()

@@ -21,7 +21,7 @@ from analysis.model.sse_events import SseScanner
 from analysis.read import fields, har_values
 from analysis.read.body_facts import BodyReader
 from analysis.read.exchange import Exchange, shown_url
-from analysis.read.har_entry import HarEntry, read_entry, slim
+from analysis.read.har_entry import HarEntry, read_entry
 from analysis.read.har_socket import HarSocket, opened
 from analysis.read.json_stream import (
     CutJsonError,
@@ -204,7 +204,7 @@ class _Reader:
             self._redirects[shown_url(target)] = exchange.flow
         if entry.connection is not None:
             self._rows["connections"].add(entry.connection)
-        self._exchanges.append(slim(exchange))
+        self._exchanges.append(exchange.slim())
 
     def tables(self, digest: str) -> Tables:
         http = self._rows["http"].frame()

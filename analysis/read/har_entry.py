@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
-from analysis.knowledge import hosts
 from analysis.knowledge.secrets import redact_text, redact_url
 from analysis.model.connect_error import net_error_stage, tries
 from analysis.model.cookies import cookie_conflicts
 from analysis.model.frames import Row
 from analysis.model.markup import sound
 from analysis.read import fields, har_values
-from analysis.read.body_facts import BodyFacts, BodyReader, declared_bytes
+from analysis.read.body_facts import BodyReader, declared_bytes
 from analysis.read.exchange import Exchange, Headers
 from analysis.read.har_times import Times, read_times
 
@@ -33,7 +31,6 @@ _DESTINATIONS = {
     **{"websocket": "websocket", "manifest": "manifest"},
 }
 _FROM_CACHE = frozenset({"memory cache", "disk cache", "service worker"})
-_NO_FACTS = BodyFacts()
 NO_REASON = "no response: cancelled or failed, the HAR does not say which"
 """Firefox writes status 0 for both, and no error."""
 
@@ -89,28 +86,6 @@ def read_entry(
     if opened is not None:
         exchange.connection = str(opened["connection"])
     return HarEntry(exchange, _DESTINATIONS.get(resource), opened)
-
-
-def slim(exchange: Exchange) -> Exchange:
-    """What finding the resources of pages needs of an exchange whose row is made."""
-    # only the service's own pages are looked into
-    ours = exchange.is_html and hosts().is_chatgpt(exchange.host)
-    return Exchange(
-        exchange.source,
-        exchange.flow,
-        url=exchange.url,
-        started=exchange.started,
-        status=exchange.status,
-        response_headers=_content_type(exchange.header("content-type")),
-        error=exchange.error,
-        from_cache=exchange.from_cache,
-        facts=BodyFacts(page=exchange.facts.page) if ours else _NO_FACTS,
-    )
-
-
-@lru_cache(maxsize=1024)
-def _content_type(value: str | None) -> Headers:
-    return (("content-type", value),) if value is not None else ()
 
 
 def _url(request: Mapping[str, object]) -> str:

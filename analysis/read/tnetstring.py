@@ -8,7 +8,7 @@ cut out whole, and the keys that no reader asks for are stepped over.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 MAX_DIGITS = 12
 MAX_DEPTH = 30
@@ -75,7 +75,7 @@ class Parser:
         return self._dictionary(0, len(data), 0)
 
     def _dictionary(self, position: int, end: int, depth: int) -> dict[str, object]:
-        found: dict[str, object] = {}
+        found: dict[Any, object] = {}  # old versions have keys of octets
         data, skip, views = self._data, self._skip, self._views
         while position < end:
             start, stop = self._frame(position, end)
@@ -85,11 +85,11 @@ class Parser:
             start, stop = self._frame(stop + 1, end)
             kind = data[stop]
             if name in views and kind == _BYTES:
-                found[key] = memoryview(data)[start:stop]  # type: ignore[index]
+                found[key] = memoryview(data)[start:stop]
             elif name in self._alike:
-                found[key] = self._made_once(kind, start, stop, depth)  # type: ignore[index]
+                found[key] = self._made_once(kind, start, stop, depth)
             elif name not in skip:
-                found[key] = self._value(kind, start, stop, depth)  # type: ignore[index]
+                found[key] = self._value(kind, start, stop, depth)
             position = stop + 1
         return found
 

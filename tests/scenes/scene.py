@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from scene_flows import Flows
 from scene_har import Har
 from scene_wire import Wire
 
 Build = Callable[[Path], Path]
+type Draw[Kind] = Callable[[Kind], None]
 
 BAD = frozenset({"impaired", "blocked"})
 BLOCKED = frozenset({"blocked"})
@@ -46,100 +48,80 @@ class Scene:
 SCENES: dict[str, Scene] = {}
 
 
+class Label(TypedDict, total=False):
+    """What is right for a scene, as in `Scene`."""
+
+    statuses: frozenset[str]
+    vendor: str | None
+    subject: str | None
+    also: tuple[str, ...]
+    never: tuple[str, ...]
+
+
 def on_wire(
     name: str,
     fault: str,
     *primary: str,
-    statuses: frozenset[str] = BLOCKED,
-    vendor: str | None = None,
-    subject: str | None = None,
-    also: tuple[str, ...] = (),
-    never: tuple[str, ...] = (),
     link: str = "ethernet",
     suffix: str = ".pcap",
-) -> Callable[[Callable[[Wire], None]], Callable[[Wire], None]]:
+    **label: Unpack[Label],
+) -> Callable[[Draw[Wire]], Draw[Wire]]:
     """Registers a scene drawn as packets."""
 
-    def register(draw: Callable[[Wire], None]) -> Callable[[Wire], None]:
-        def build(folder: Path) -> Path:
-            wire = Wire()
-            draw(wire)
-            return wire.save(folder / f"{name}{suffix}", link)
+    def save(wire: Wire, folder: Path) -> Path:
+        return wire.save(folder / f"{name}{suffix}", link)
 
-        _add(name, fault, build, primary, statuses, vendor, subject, also, never)
-        return draw
-
-    return register
+    return _drawn(Wire, save, name, fault, primary, label)
 
 
 def in_flows(
-    name: str,
-    fault: str,
-    *primary: str,
-    statuses: frozenset[str] = BLOCKED,
-    vendor: str | None = None,
-    subject: str | None = None,
-    also: tuple[str, ...] = (),
-    never: tuple[str, ...] = (),
-) -> Callable[[Callable[[Flows], None]], Callable[[Flows], None]]:
+    name: str, fault: str, *primary: str, **label: Unpack[Label]
+) -> Callable[[Draw[Flows]], Draw[Flows]]:
     """Registers a scene drawn as mitmproxy flows."""
 
-    def register(draw: Callable[[Flows], None]) -> Callable[[Flows], None]:
-        def build(folder: Path) -> Path:
-            flows = Flows()
-            draw(flows)
-            return flows.save(folder / f"{name}.mitm")
+    def save(flows: Flows, folder: Path) -> Path:
+        return flows.save(folder / f"{name}.mitm")
 
-        _add(name, fault, build, primary, statuses, vendor, subject, also, never)
-        return draw
-
-    return register
+    return _drawn(Flows, save, name, fault, primary, label)
 
 
 def in_har(
-    name: str,
-    fault: str,
-    *primary: str,
-    statuses: frozenset[str] = BLOCKED,
-    vendor: str | None = None,
-    subject: str | None = None,
-    also: tuple[str, ...] = (),
-    never: tuple[str, ...] = (),
-) -> Callable[[Callable[[Har], None]], Callable[[Har], None]]:
+    name: str, fault: str, *primary: str, **label: Unpack[Label]
+) -> Callable[[Draw[Har]], Draw[Har]]:
     """Registers a scene drawn as a browser's HAR."""
 
-    def register(draw: Callable[[Har], None]) -> Callable[[Har], None]:
-        def build(folder: Path) -> Path:
-            har = Har()
-            draw(har)
-            return har.save(folder / f"{name}.har")
+    def save(har: Har, folder: Path) -> Path:
+        return har.save(folder / f"{name}.har")
 
-        _add(name, fault, build, primary, statuses, vendor, subject, also, never)
+    return _drawn(Har, save, name, fault, primary, label)
+
+
+def _drawn[Kind](
+    make: Callable[[], Kind],
+    save: Callable[[Kind, Path], Path],
+    name: str,
+    fault: str,
+    primary: tuple[str, ...],
+    label: Label,
+) -> Callable[[Draw[Kind]], Draw[Kind]]:
+    def register(draw: Draw[Kind]) -> Draw[Kind]:
+        def build(folder: Path) -> Path:
+            made = make()
+            draw(made)
+            return save(made, folder)
+
+        assert name not in SCENES, f"two scenes are named {name}"
+        SCENES[name] = Scene(
+            name,
+            fault,
+            build,
+            frozenset(primary),
+            label.get("statuses", BLOCKED),
+            label.get("vendor"),
+            label.get("subject"),
+            frozenset(label.get("also", ())),
+            frozenset(label.get("never", ())),
+        )
         return draw
 
     return register
-
-
-def _add(
-    name: str,
-    fault: str,
-    build: Build,
-    primary: tuple[str, ...],
-    statuses: frozenset[str],
-    vendor: str | None,
-    subject: str | None,
-    also: tuple[str, ...],
-    never: tuple[str, ...],
-) -> None:
-    assert name not in SCENES, f"two scenes are named {name}"
-    SCENES[name] = Scene(
-        name,
-        fault,
-        build,
-        frozenset(primary),
-        statuses,
-        vendor,
-        subject,
-        frozenset(also),
-        frozenset(never),
-    )

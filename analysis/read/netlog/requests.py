@@ -16,7 +16,6 @@ from analysis.model.ws_message import MessageFacts
 from analysis.read import fields
 from analysis.read.body_facts import MAX_BODY, BodyReader
 from analysis.read.exchange import Exchange
-from analysis.read.har_entry import slim
 from analysis.read.netlog.connections import Connections
 from analysis.read.netlog.events import Constants, Event
 from analysis.read.netlog.request import (
@@ -275,7 +274,7 @@ class Requests:
         self.rows["http"].add(row)
         self._pages += exchange.facts.page is not None
         if len(self._kept) < MAX_KEPT:
-            self._kept.append(slim(exchange))
+            self._kept.append(exchange.slim())
         if exchange.is_websocket:
             self._add_socket(request)
         elif exchange.is_stream and exchange.status:

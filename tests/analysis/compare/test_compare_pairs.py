@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pairs import CAPTURES, chosen, keys, pair_of, run, trace
+from pairs import CAPTURES, Draw, chosen, keys, pair_of, run, trace
 from scapy.layers.inet import UDP
 from scapy.packet import Raw
 from scene_flows import Flows
@@ -159,7 +159,7 @@ def test_a_tunnel_that_adds_nothing(tmp_path: Path) -> None:
     assert keys(pair) == {"vpn.tunnel"}
 
 
-def through(place: str, centre: str, refused: bool) -> object:
+def through(place: str, centre: str, refused: bool) -> Draw:
     def draw(har: Har) -> None:
         har.page()
         har.assets()
@@ -185,7 +185,7 @@ def through(place: str, centre: str, refused: bool) -> object:
 
 def test_the_exit_explains_the_challenge_and_the_data_centre(tmp_path: Path) -> None:
     home, away = through("DE", "FRA", refused=False), through("NL", "AMS", refused=True)
-    pair = pair_of(Har, home, away, tmp_path)  # type: ignore[arg-type]
+    pair = pair_of(Har, home, away, tmp_path)
     found = chosen(pair)
     assert found.difference.key == "exit.place"
     assert found.finding == "bot.challenge"
@@ -196,7 +196,7 @@ def test_the_exit_explains_the_challenge_and_the_data_centre(tmp_path: Path) -> 
 
 def test_an_exit_elsewhere_that_is_served_is_no_difference_in_outcome(tmp_path: Path) -> None:
     home, away = through("DE", "FRA", refused=False), through("NL", "AMS", refused=False)
-    pair = pair_of(Har, home, away, tmp_path)  # type: ignore[arg-type]
+    pair = pair_of(Har, home, away, tmp_path)
     assert pair.outcome is Outcome.SAME
     assert {item.factor for item in pair.differences} == {"exit.place", "exit.colo"}
 
@@ -277,7 +277,7 @@ def test_what_differs_on_the_way_too_is_not_laid_on_the_browser(tmp_path: Path) 
         har.calls()
         har.ask(1.9, "https://chatgpt.com/cdn-cgi/trace", 200, trace("NL", "AMS"), "text/plain")
 
-    pair = pair_of(Har, through("DE", "FRA", refused=False), stopped, tmp_path)  # type: ignore[arg-type]
+    pair = pair_of(Har, through("DE", "FRA", refused=False), stopped, tmp_path)
     assert chosen(pair).difference.key == "scripts.arrival"
     assert pair.findings == ()
 
