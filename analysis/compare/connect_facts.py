@@ -12,19 +12,11 @@ from analysis.detect.reach import cancelled
 from analysis.detect.support import Record, matters, records, where
 from analysis.knowledge import threshold
 from analysis.knowledge.addresses import Address, address
-from analysis.model.connect_error import net_error_stage
+from analysis.model.connect_error import manner, net_error_stage
 from analysis.model.diagnosis import Evidence
 from analysis.model.frames import Tables
 
 _FAILED = {"tcp": "tcp.connect", "tls": "tls.handshake"}
-_MEANINGS = (
-    (("refused", "errno 111]", "errno 61]", "errno 10061]"), "refused"),
-    (("timed out", "timed_out", "timeout", "errno 110]", "errno 60]"), "timed out"),
-    (("unreachable", "errno 101]", "errno 113]", "errno 65]"), "unreachable"),
-    (("reset",), "reset"),
-    (("verify failed", "err_cert_"), "certificate refused"),
-)
-"""Errors of Linux, macOS, Windows, OpenSSL and Chromium that say the same."""
 
 
 def connect_facts(tables: Tables) -> Iterator[Fact]:
@@ -212,7 +204,6 @@ def _as_facts(failed: dict[str, tuple[str, str, Record]], reached: set[str]) -> 
 def _plain(words: str) -> str:
     """An error without the address and port of this one try."""
     low = words.lower()
-    for marks, meaning in _MEANINGS:
-        if any(mark in low for mark in marks):
-            return meaning
-    return words.partition("(")[0].strip() or "unknown"
+    if "verify failed" in low or "err_cert_" in low:
+        return "certificate refused"
+    return manner(words) or words.partition("(")[0].strip() or "unknown"

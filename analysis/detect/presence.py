@@ -24,6 +24,7 @@ from analysis.detect.support import (
     without_own_leg,
 )
 from analysis.knowledge import threshold
+from analysis.knowledge.tunnels import tunnel_protocols
 from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
@@ -31,16 +32,6 @@ from analysis.model.frames import Tables
 _TUNNEL_INTERFACE = re.compile(
     r"\b(?:u?tun|tap|wg|ppp|ipsec|gpd|cscotun|tailscale|nordlynx|cloudflarewarp)\d*\b", re.I
 )
-_PROTOCOLS = {
-    "wireguard": "WireGuard",
-    "openvpn": "OpenVPN",
-    "ike": "IPsec",
-    "esp": "IPsec",
-    "ah": "IPsec",
-    "l2tp": "L2TP",
-    "pptp": "PPTP",
-}
-"""Tunnel protocols of the udp table; GRE carries too much else to be one by itself."""
 _NO_TUNNEL = ("crowdstrike", "sentinelone", "kaspersky", "avast", "eset", "umbrella")
 """Agents that inspect or answer on the machine, but carry no traffic away."""
 
@@ -84,10 +75,11 @@ def _on_the_wire(tables: Tables) -> dict[str, Tunnel]:
     udp = tables["udp"]
     if udp.empty:
         return {}
-    rows = records(where(udp[udp["answered"].fillna(False)], "protocol", _PROTOCOLS.__contains__))
+    names = tunnel_protocols(alone=True)
+    rows = records(where(udp[udp["answered"].fillna(False)], "protocol", names.__contains__))
     found: dict[str, Tunnel] = {}
     for row in rows:
-        name = _PROTOCOLS[row["protocol"]]
+        name = names[row["protocol"]]
         note = f"{name} between {row['client']} and {row['server']}"
         for piece in packet_evidence([row], note):
             found.setdefault(name, Tunnel(name, piece))

@@ -30,24 +30,12 @@ from analysis.detect.support import (
 )
 from analysis.knowledge.addresses import address
 from analysis.knowledge.wording import some
-from analysis.model.connect_error import tries
+from analysis.model.connect_error import Manner, manner, tries
 from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
 
-_REFUSED = ("refused", "errno 111", "errno 61]", "10061")
-_SILENT = (
-    "timed out",
-    "timed_out",
-    "timeout",
-    "errno 110",
-    "errno 113",
-    "errno 101]",
-    "10060",
-    "10065",
-    "unreachable",
-    "no route",
-    "err_connection_failed",
-)
+_REFUSED: frozenset[Manner | None] = frozenset({"refused"})
+_SILENT: frozenset[Manner | None] = frozenset({"timed out", "unreachable"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +140,12 @@ def _errors(tables: Tables) -> dict[str, list[Record]]:
     return {name: found.failed for name, found in reach.items() if not found.worked}
 
 
-def _of_errors(tables: Tables, words: tuple[str, ...]) -> Failure | None:
+def _of_errors(tables: Tables, manners: frozenset[Manner | None]) -> Failure | None:
     rows = [
         row
         for failed in _errors(tables).values()
         for row in failed
-        if _speaks(row, words) and not _nowhere(row)
+        if _speaks(row, manners) and not _nowhere(row)
     ]
     if not rows:
         return None
@@ -179,14 +167,14 @@ def _of_errors(tables: Tables, words: tuple[str, ...]) -> Failure | None:
     )
 
 
-def _speaks(row: Record, words: tuple[str, ...]) -> bool:
+def _speaks(row: Record, manners: frozenset[Manner | None]) -> bool:
     """The error is TCP's own, not TLS's, a proxy's or a slow answer's."""
     text = str(row.get("error") or "").lower()
     if row.get("via") or row.get("error_stage") not in (None, "tcp"):
         return False
     if row.get("flow") and not ("net::err_" in text or tries(row["error"]) or "errno" in text):
         return False
-    return any(word in text for word in words)
+    return manner(text) in manners
 
 
 def _nowhere(row: Record) -> bool:

@@ -29,13 +29,9 @@ from analysis.detect.support import (
 from analysis.knowledge import hosts as known_hosts
 from analysis.knowledge import threshold
 from analysis.knowledge.wording import some
+from analysis.model.connect_error import manner
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-
-_CUT = (
-    *("err_connection_reset", "err_connection_closed", "err_empty_response"),
-    *("connection reset", "errno 104", "errno 54", "10054"),
-)
 
 
 def find_tls_sni_blocked_by_error(tables: Tables) -> Iterator[Finding]:
@@ -79,8 +75,7 @@ def find_tls_sni_blocked_by_error(tables: Tables) -> Iterator[Finding]:
 
 
 def _was_cut(row: Record) -> bool:
-    text = str(row["error"] or "").lower()
-    return not row.get("via") and any(word in text for word in _CUT)
+    return not row.get("via") and manner(str(row["error"] or "")) in ("reset", "closed")
 
 
 def _others_answer(tables: Tables) -> bool:

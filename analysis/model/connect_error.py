@@ -8,6 +8,7 @@ names of its net_error_list.h (``net::ERR_NAME_NOT_RESOLVED``).
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 _CALL_FAILED = re.compile(r"Connect call failed \('([0-9A-Fa-f.:%]{2,60})', (\d{1,5})")
 _DNS_WORDS = (
@@ -38,6 +39,37 @@ _NET_STAGES = {
         *("ERR_ADDRESS_UNREACHABLE", "ERR_ADDRESS_INVALID"),
     ),
 }
+
+
+type Manner = Literal["refused", "timed out", "unreachable", "reset", "closed"]
+
+_ERRNO = re.compile(r"(?:errno|winerror) (\d{1,5})\b", re.I)
+# Linux, macOS and Windows number them apart, and none of these numbers is another's error of TCP
+_MANNER_OF_ERRNO: dict[int, Manner] = {
+    **dict.fromkeys((111, 61, 10061), "refused"),
+    **dict.fromkeys((110, 60, 10060), "timed out"),
+    **dict.fromkeys((113, 101, 65, 51, 10065, 10051), "unreachable"),
+    **dict.fromkeys((104, 54, 10054), "reset"),
+}
+_MANNER_WORDS: tuple[tuple[Manner, tuple[str, ...]], ...] = (
+    ("refused", ("refused",)),
+    ("timed out", ("timed out", "timed_out", "timeout")),
+    ("unreachable", ("unreachable", "no route", "err_connection_failed")),
+    ("reset", ("connection reset", "connection_reset", "reset by peer")),
+    ("closed", ("err_connection_closed", "err_empty_response")),
+)
+
+
+def manner(error: str) -> Manner | None:
+    """How a connection failed, whoever words it; None for words that do not say."""
+    number = _ERRNO.search(error)
+    if number and int(number[1]) in _MANNER_OF_ERRNO:
+        return _MANNER_OF_ERRNO[int(number[1])]
+    text = error.lower()
+    for found, words in _MANNER_WORDS:
+        if any(word in text for word in words):
+            return found
+    return None
 
 
 def tries(error: str) -> list[str]:

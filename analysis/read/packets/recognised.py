@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analysis.knowledge.tunnels import tunnel_protocols
 from analysis.model.frames import frame_of_rows
 from analysis.read.packets.clock import seconds
 from analysis.read.packets.conversations import Conversation, Conversations
 from analysis.read.packets.dns_rows import Peers
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.signatures import Carried, Role, Sign
-
-_TUNNELS = {
-    "wireguard": "WireGuard",
-    "openvpn": "OpenVPN",
-    "ike": "IPsec",
-    "esp": "IPsec",
-    "ah": "IPsec",
-    "l2tp": "L2TP",
-    "pptp": "PPTP",
-    "gre": "GRE",
-    "ipip": "IP in IP",
-}
-"""Protocols that carry a network's traffic, by the name that people know."""
 
 _IN_A_ROW = 3
 """Packets of one direction with one identifier and rising numbers that prove a tunnel's data."""
@@ -175,7 +163,7 @@ class Recognised:
         """
         peers: dict[str, dict[str, None]] = {}
         for known in self._known.values():
-            name = _TUNNELS.get(known.protocol)
+            name = tunnel_protocols().get(known.protocol)
             if name and (known.data or known.conversation.answered):
                 peers.setdefault(name, {})[_between(known.conversation.peers)] = None
         rows = [
