@@ -327,7 +327,6 @@ QUIC = _schema(
     ("last_time", "float", "s", "last packet, either direction"),
     ("retry", "bool", "", "the server sent a Retry"),
     ("offered_versions", "list[str]", "", "versions in the server's Version Negotiation packet"),
-    ("interface", "int", "", "pcapng interface of the first packet"),
 )
 
 UDP = _schema(
@@ -606,8 +605,6 @@ CONNECTIONS = _schema(
     ("client_error", "str", "", "TLS error on the browser's side of the proxy"),
     ("ended", "float", "s", "when it was closed"),
     ("closed_by", "str", "", "client or server"),
-    ("bytes_up", "int", "octets", "octets to the server, for a connection that passed untouched"),
-    ("bytes_down", "int", "octets", "octets from the server, likewise"),
 )
 
 MARKERS = _schema(
