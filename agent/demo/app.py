@@ -146,14 +146,14 @@ class DemoApp:
             producer.add_done_callback(self._producers.discard)
             frames = hand_off_frames(turn)
         await start(send, 200, api.edge_headers(_STREAM, cached=False))
-        sent = []
+        sent: list[float] = []
+        if inline:
+            self.sse_sent = sent  # before the first goes out: its reader may be done before us
         for number, frame in enumerate(frames):
             await asyncio.sleep(gap_seconds(number))
             sent.append(time.time())
             await send({"type": "http.response.body", "body": frame.encode(), "more_body": True})
         await send({"type": "http.response.body", "body": b""})
-        if inline:
-            self.sse_sent = sent
 
     async def _finish(self, request: Request, send: Send) -> None:
         try:

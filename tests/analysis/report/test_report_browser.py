@@ -128,7 +128,7 @@ def test_the_keyboard_reaches_the_findings_first(browser: Browser, files: dict[s
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the findings"
     page.keyboard.press("Enter")
-    assert page.url.endswith("#findings")
+    page.wait_for_url("**#findings")
     page.context.close()
 
 

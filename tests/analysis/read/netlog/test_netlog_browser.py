@@ -35,24 +35,26 @@ def record(
     flags: Sequence[str] = (),
     *,
     rules: str = "",
+    url: str = "",
     trusted: bool = True,
     until: Callable[[Stage, Path], None] | None = None,
     killed: bool = False,
 ) -> Tables:
     """The NetLog of a session; `killed` ends it as a crash would, with events not yet written.
 
-    `rules` come before those that lead the service's names to it. The session
-    is over when `until` returns; without it, when the page has done its work.
+    The page opened is the stage's, unless `url` names another. `rules` come
+    before those that lead the service's names to it. The session is over when
+    `until` returns; without it, when the page has done its work.
     """
     log = folder / "netlog.json"
     with demo_stage(scene_named(scene), folder) as stage:
-        address, port = stage.service.address
-        own = [f"MAP {name}:443 {address}:{port}" for name in NAMES]
+        # another stage may hold port 443: then the page and what it names have another one
+        own = [f"MAP {name} {stage.service.address[0]}" for name in NAMES]
         browser = find_browsers()[0]
         process = launch_browser(
             browser.executable,
             proxy=None,
-            url="https://chatgpt.com/" if port != 443 else stage.url,
+            url=url or stage.url,
             ca_spki=stage.certificates.ca_spki if trusted else None,
             headless=True,
             profile=folder / "profile",
@@ -250,7 +252,8 @@ def settings(tables: Tables) -> set[Any]:
 def test_quic_that_nobody_answers_is_seen(tmp_path: Path) -> None:
     flags = ["--enable-quic", "--origin-to-force-quic-on=chatgpt.com:443"]
     rules = "MAP chatgpt.com 127.0.0.99:443"
-    tables = record(tmp_path, flags=flags, rules=rules, until=failed(-358))
+    url = "https://chatgpt.com/"
+    tables = record(tmp_path, flags=flags, rules=rules, url=url, until=failed(-358))
     quic = tables["quic"]
     assert set(quic["sni"]) == {"chatgpt.com"}
     assert not quic["answered"].any()
