@@ -18,7 +18,7 @@ from agent.demo.turns import ANSWERS, Turn, answer_frames, gap_seconds, hand_off
 from agent.demo.updates import LiveTurn, UpdatesSocket
 
 _JSON = "application/json"
-_STREAM = "text/event-stream; charset=utf-8"
+STREAM = "text/event-stream; charset=utf-8"
 _SOCKET_PATH = f"/p18/ws/user/{api.USER_ID}"
 
 
@@ -53,10 +53,10 @@ class DemoApp:
         self.failures: list[Exception] = []
         self.secrets: set[str] = set()
         self._faults = faults
-        self._abort = abort
+        self.abort = abort
         self._turns = 0
         self._drops = 0
-        self._live: dict[str, LiveTurn] = {}
+        self.live: dict[str, LiveTurn] = {}
         self._producers: set[asyncio.Task[None]] = set()
         self._answers = api.static_answers()
         self.secrets.update(
@@ -69,52 +69,59 @@ class DemoApp:
     @property
     def page_url(self) -> str:
         """The address of the page."""
-        return self._origins()["page"] + "/"
+        return self.origins()["page"] + "/"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry point."""
         try:
             if scope["type"] == "http":
-                await self._http(await read_request(scope, receive), send)
+                await self.http(await read_request(scope, receive), send)
             elif scope["type"] == "websocket":
-                await self._websocket(scope, receive, send)
+                await self.websocket(scope, receive, send)
             else:
                 await self._lifespan(receive, send)
         except Exception as error:
             self.failures.append(error)
             raise
 
-    async def _http(self, request: Request, send: Send) -> None:
+    async def http(self, request: Request, send: Send) -> None:
+        """Answer one request."""
         self.requests.append((request.http_version, request.method, request.host, request.path))
         asset = pages.assets().get(request.path)
         route = (request.method, request.path)
         if asset is not None and request.method == "GET":
             await respond(send, 200, api.edge_headers(asset.content_type, cached=True), asset.body)
         elif route == ("GET", "/"):
-            await self._document(send)
+            await self.document(send)
         elif route == ("GET", "/cdn-cgi/trace"):
             text = api.trace(request.host, request.client, request.http_version)
             await respond(send, 200, api.edge_headers("text/plain", cached=False), text.encode())
         elif route == ("POST", "/backend-api/f/conversation"):
-            await self._conversation(send)
+            await self.conversation(request, send)
         elif route == ("POST", "/demo/done"):
             await self._finish(request, send)
         elif request.method == "OPTIONS":
-            await respond(send, 204, [*self._cross_origin(), ("access-control-max-age", "600")])
+            await respond(send, 204, [*self.cross_origin(), ("access-control-max-age", "600")])
         else:
             await self._json(request, send)
 
-    async def _document(self, send: Send) -> None:
+    async def document(self, send: Send) -> None:
+        """The page itself; a new session begins with it."""
         self._turns = 0
+        headers, body = self.page()
+        await respond(send, 200, headers, body)
+
+    def page(self) -> tuple[list[tuple[str, str]], bytes]:
+        """Headers, policy and cookies among them, and text of the page."""
         nonce = secrets.token_urlsafe(12)
-        origins = self._origins()
+        origins = self.origins()
         headers = [
             *api.edge_headers("text/html; charset=utf-8", cached=False),
             ("content-security-policy", pages.content_security_policy(origins, nonce)),
             *(cookies := api.cookies()),
         ]
         self.secrets.update(value.partition(";")[0].partition("=")[2] for _, value in cookies)
-        await respond(send, 200, headers, pages.document(origins, nonce))
+        return headers, pages.document(origins, nonce)
 
     async def _json(self, request: Request, send: Send) -> None:
         headers = api.edge_headers(_JSON, cached=False)
@@ -122,33 +129,43 @@ class DemoApp:
         if request.path == "/backend-api/celsius/ws/user":
             verify = f"{int(time.time())}-{secrets.token_urlsafe(24)}"
             self.secrets.add(verify)
-            value = {"websocket_url": f"{self._origins()['ws']}{_SOCKET_PATH}?verify={verify}"}
+            value = {"websocket_url": f"{self.origins()['ws']}{_SOCKET_PATH}?verify={verify}"}
         elif request.path.endswith("/stream_status"):
-            streaming = any(not live.finished for live in self._live.values())
+            streaming = any(not live.finished for live in self.live.values())
             value = {"status": "IS_STREAMING" if streaming else "COMPLETE"}
         elif value is None:
             status, value = 404, {"detail": "Not Found"}
         if request.host.startswith("ab."):
-            headers += self._cross_origin()
+            headers += self.cross_origin()
         await respond(send, status, headers, json.dumps(value).encode())
 
-    async def _conversation(self, send: Send) -> None:
+    async def conversation(self, request: Request, send: Send) -> None:
         """Odd turns are answered inline, even ones are handed over to the websocket."""
         turn = Turn(str(uuid.uuid4()), str(uuid.uuid4()), str(uuid.uuid4()))
-        text = ANSWERS[self._turns % 2]
-        inline = self._turns % 2 == 0
+        inline = self.is_inline(self._turns)
+        text = ANSWERS[0 if inline else 1]
         self._turns += 1
         frames = answer_frames(turn, text, by_websocket=not inline)
         if not inline:
-            live = self._live[turn.topic] = LiveTurn(turn, frames)
+            live = self.live[turn.topic] = LiveTurn(turn, frames)
             producer = asyncio.create_task(live.produce())
             self._producers.add(producer)
             producer.add_done_callback(self._producers.discard)
             frames = hand_off_frames(turn)
-        await start(send, 200, api.edge_headers(_STREAM, cached=False))
         sent: list[float] = []
         if inline:
             self.sse_sent = sent  # before the first goes out: its reader may be done before us
+        await self.stream(request, send, frames, sent)
+
+    def is_inline(self, number: int) -> bool:
+        """Whether turn `number`, from 0, is answered in its own event stream."""
+        return number % 2 == 0
+
+    async def stream(
+        self, request: Request, send: Send, frames: list[str], sent: list[float]
+    ) -> None:
+        """Send the frames of a turn as server-sent events; `sent` gets the time of each."""
+        await start(send, 200, api.edge_headers(STREAM, cached=False))
         for number, frame in enumerate(frames):
             await asyncio.sleep(gap_seconds(number))
             sent.append(time.time())
@@ -167,16 +184,18 @@ class DemoApp:
         self.outcome = outcome
         self.done.set()
 
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One websocket, from its upgrade to its end."""
         if scope["path"] != _SOCKET_PATH:
             await receive()
             await send({"type": "websocket.close"})
             return
         host, port = scope["client"][:2]
-        socket = UpdatesSocket(
-            self._live, drop=lambda: self._abort((host, port)), drop_after=self._next_drop
-        )
-        await socket.run(scope, receive, send)
+        await self.updates(lambda: self.abort((host, port))).run(scope, receive, send)
+
+    def updates(self, drop: Callable[[], None]) -> UpdatesSocket:
+        """The server's end of a new websocket; `drop` cuts the transport below it."""
+        return UpdatesSocket(self.live, drop=drop, drop_after=self._next_drop)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -193,7 +212,9 @@ class DemoApp:
         self._drops += 1
         return self._faults.drop_websocket_after if self._drops == 1 else 0
 
-    def _origins(self) -> dict[str, str]:
+    def origins(self) -> dict[str, str]:
+        """The origin of each sub-service, under `page`, `ab`, `cdn` and `ws`."""
+
         def origin(scheme: str, host: str, port: int) -> str:
             return f"{scheme}://{host}" + ("" if port == 443 else f":{port}")
 
@@ -204,9 +225,10 @@ class DemoApp:
             "ws": origin("wss", "ws.chatgpt.com", self.websocket_port or self.public_port),
         }
 
-    def _cross_origin(self) -> list[tuple[str, str]]:
+    def cross_origin(self) -> list[tuple[str, str]]:
+        """Headers that let the page read an answer of another origin."""
         return [
-            ("access-control-allow-origin", self._origins()["page"]),
+            ("access-control-allow-origin", self.origins()["page"]),
             ("access-control-allow-headers", "content-type"),
             ("access-control-allow-methods", "GET, POST"),
             ("vary", "Origin"),

@@ -16,7 +16,10 @@ MAX_BODY = 1 << 20  # bytes; nothing that the page sends comes near
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request; `host` is without the port, `body` is cut at `MAX_BODY`."""
+    """One HTTP request; `host` is without the port, `body` is cut at `MAX_BODY`.
+
+    `peer` is the address of the connection's other end, `headers` have lower-case names.
+    """
 
     method: str
     host: str
@@ -24,6 +27,9 @@ class Request:
     http_version: str
     client: str
     body: bytes
+    query: str
+    headers: dict[str, str]
+    peer: tuple[str, int]
 
 
 async def read_request(scope: Scope, receive: Receive) -> Request:
@@ -34,14 +40,19 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
         message = await receive()
         body = (body + message.get("body", b""))[:MAX_BODY]
         more = message.get("more_body", False)
-    headers = dict(scope["headers"])
+    headers = {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+    }
     return Request(
         method=scope["method"],
-        host=headers.get(b"host", b"").decode("latin-1").partition(":")[0],
+        host=headers.get("host", "").partition(":")[0],
         path=scope["path"],
         http_version=scope["http_version"],
         client=scope["client"][0],
         body=body,
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        peer=tuple(scope["client"][:2]),
     )
 
 

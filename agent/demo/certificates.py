@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,18 +48,26 @@ def spki_pin(certificate: x509.Certificate) -> str:
     return base64.b64encode(hashlib.sha256(info).digest()).decode("ascii")
 
 
-def write_certificates(folder: Path) -> Certificates:
-    """Make a CA and a leaf for `HOSTS` and write them below `folder`, which must exist."""
+def write_certificates(
+    folder: Path,
+    *,
+    authority: tuple[str, str] = ("chatpath demo", "chatpath demo CA (this run only)"),
+    hosts: Sequence[str] = HOSTS,
+) -> Certificates:
+    """Make a CA and a leaf for `hosts` and write them below `folder`, which must exist.
+
+    `authority` is the CA's organisation and common name.
+    """
     # P-256: made in a millisecond, where RSA would hold up the start of every scene.
     ca_key = ec.generate_private_key(ec.SECP256R1())
     leaf_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name(
         [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "chatpath demo"),
-            x509.NameAttribute(NameOID.COMMON_NAME, "chatpath demo CA (this run only)"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, authority[0]),
+            x509.NameAttribute(NameOID.COMMON_NAME, authority[1]),
         ]
     )
-    leaf_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOSTS[0])])
+    leaf_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
     ca = (
         _builder(ca_name, ca_name, ca_key, ca_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -71,7 +80,7 @@ def write_certificates(folder: Path) -> Certificates:
         .add_extension(_usage(sign_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(host) for host in HOSTS]), critical=False
+            x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False
         )
         .sign(ca_key, hashes.SHA256())
     )

@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -38,15 +39,13 @@ class DemoService:
         public_port: int | None = None,
         websocket_port: int | None = None,
     ) -> None:
-        self._listener = _Listener.bound(host, port)
+        self._listener = Listener.bound(host, port)
         self._address: tuple[str, int] = self._listener.getsockname()[:2]
         self.app = DemoApp(faults or Faults(), self._listener.reset)
         self.app.public_port = public_port or self.address[1]
         self.app.websocket_port = websocket_port
-        self._config = _Config(self._listener)
-        self._config.certfile = str(certificates.chain_file)
-        self._config.keyfile = str(certificates.key_file)
-        self._loop = asyncio.SelectorEventLoop()  # its listeners accept through `_Listener`
+        self._config = ServiceConfig([self._listener], certificates)
+        self._loop = asyncio.SelectorEventLoop()  # its listeners accept through `Listener`
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="demo-service", daemon=True)
 
@@ -107,7 +106,7 @@ class DemoService:
             self.app.failures.append(error)
 
 
-class _Listener(socket.socket):
+class Listener(socket.socket):
     """Listening socket that remembers what it accepted, so that a connection can be reset.
 
     ASGI gives an application no way to break its own transport.
@@ -116,7 +115,7 @@ class _Listener(socket.socket):
     _accepted: dict[tuple[str, int], socket.socket]
 
     @classmethod
-    def bound(cls, host: str, port: int) -> _Listener:
+    def bound(cls, host: str, port: int) -> Listener:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         # asyncio switches Nagle's algorithm off only where the protocol number is stated; with
         # it, the first event of a stream waits 40 ms for the client's delayed acknowledgement.
@@ -129,8 +128,16 @@ class _Listener(socket.socket):
         except OSError:
             listener.close()
             raise
-        listener._accepted = {}
+        listener.begin()
         return listener
+
+    def begin(self) -> None:
+        """Forget all that was accepted."""
+        self._accepted = {}
+
+    def knows(self, peer: tuple[str, int]) -> bool:
+        """Whether a connection of this client is open here."""
+        return peer in self._accepted
 
     def accept(self) -> tuple[socket.socket, Any]:
         connection, peer = super().accept()
@@ -152,17 +159,26 @@ class _Listener(socket.socket):
         self._accepted.clear()
 
 
-class _Config(Config):
-    """Hypercorn's settings with a listener that is bound already."""
+class ServiceConfig(Config):
+    """Hypercorn's settings with sockets that are bound already; `quic` are for HTTP/3."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        listeners: list[socket.socket],
+        certificates: Certificates,
+        quic: Sequence[socket.socket] = (),
+    ) -> None:
         super().__init__()
-        self._listener = listener
+        self._sockets = Sockets(listeners, [], list(quic))
+        self.certfile = str(certificates.chain_file)
+        self.keyfile = str(certificates.key_file)
         self.include_server_header = False  # the service names its edge itself
         self.accesslog = None
         self.errorlog = None
         self.graceful_timeout = _GRACE
         self.keep_alive_timeout = _IDLE
+        if quic:
+            self.alt_svc_headers = ['h3=":443"; ma=86400']
 
     def create_sockets(self) -> Sockets:
-        return Sockets([self._listener], [], [])
+        return self._sockets
