@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from analysis.model.diagnosis import SCHEMA, Diagnosis, Evidence
+from analysis.model.diagnosis import SCHEMA, Diagnosis
 from analysis.model.frames import Tables
 from analysis.report import words
 from analysis.report.budget import draw_budget, legs_of
 from analysis.report.cells import offset, word
+from analysis.report.exhibits import Exhibits
 from analysis.report.page import show
 from analysis.report.path import BOX_HEIGHT, BOX_WIDTH, path_of
 from analysis.report.proof import Proof
-from analysis.report.safe import CELL, plain
+from analysis.report.requirements import entries_of
 from analysis.report.seen import seen_tables
 from analysis.report.session import Session, session_of
 from analysis.report.templating import environment, page_css, page_script
@@ -31,7 +32,7 @@ def render_html(diagnosis: Diagnosis, tables: Tables) -> str:
     numbered = tuple((item.number, item.finding) for item in findings.causes + findings.followers)
     legs = legs_of(diagnosis)
     script, script_hash = page_script()
-    flows = _flows(tables, session, Proof.of(diagnosis.findings).flows)
+    pieces = [piece for item in findings.all for piece in item.evidence]
     return environment().get_template("report.html.j2").render(
         diagnosis=diagnosis,
         verdict=diagnosis.verdict,
@@ -46,30 +47,14 @@ def render_html(diagnosis: Diagnosis, tables: Tables) -> str:
         budget=draw_budget(legs, title_id="delay-text") if legs else None,
         seen=seen_tables(tables, proof, session.first),
         captures=tables.captures,
-        flow_label=lambda item: _flow_label(item, flows),
+        exhibits=Exhibits(tables, pieces, session.first),
+        requirements=entries_of(diagnosis),
         words=words,
         schema=SCHEMA,
         css=page_css(),
         script=script,
         script_hash=script_hash,
     )  # fmt: skip
-
-
-def _flows(tables: Tables, session: Session, wanted: frozenset[str]) -> dict[str, str]:
-    """For each wanted flow: the request in words, so that a person knows it again."""
-    labels: dict[str, str] = {}
-    for name, time in (("http", "started"), ("ws", "requested")):
-        frame = tables[name]
-        at = offset(time, session.first)
-        for row in frame[frame["flow"].isin(wanted)].to_dict("records"):
-            verb = word(row, "method") or "websocket"
-            label = f"{verb} {plain(word(row, 'host') + word(row, 'path'), CELL)}"
-            labels.setdefault(word(row, "flow"), f"{label}, at {at(row)}" if at(row) else label)
-    return labels
-
-
-def _flow_label(item: Evidence, flows: dict[str, str]) -> str:
-    return flows.get(item.flow_id or "", "")
 
 
 def _markers(tables: Tables, session: Session) -> tuple[tuple[str, str], ...]:

@@ -21,6 +21,45 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What the evidence shows in one file, and every record that shows it.
+
+    `filter` is a Wireshark display filter for all of its packets.
+    """
+
+    note: str
+    source: str
+    pieces: tuple[Evidence, ...]
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        return tuple(sorted({frame for piece in self.pieces for frame in piece.frames}))
+
+    @property
+    def flows(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(piece.flow_id for piece in self.pieces if piece.flow_id))
+
+    @property
+    def filter(self) -> str | None:
+        filters = tuple(dict.fromkeys(piece.filter for piece in self.pieces if piece.filter))
+        if len(filters) <= 1:
+            return filters[0] if filters else None
+        return " or ".join(f"({part})" for part in filters) if self._mixed else self._by_number
+
+    @property
+    def _by_number(self) -> str:
+        return Evidence.packets(self.source, self.frames).filter or ""
+
+    @property
+    def _mixed(self) -> bool:
+        """True where a filter says more than frame numbers."""
+        return any(
+            piece.filter and piece.filter != Evidence.packets("", piece.frames).filter
+            for piece in self.pieces
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ShownFinding:
     """A finding with its number in this report and its relations by number."""
 
@@ -46,6 +85,17 @@ class ShownFinding:
     def evidence(self) -> tuple[Evidence, ...]:
         """The pieces shown; the others are only counted."""
         return self.distinct_evidence[: self._most_evidence]
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """The pieces shown; those that show the same thing in the same file are one claim."""
+        grouped: dict[tuple[str, str], list[Evidence]] = {}
+        for piece in self.evidence:
+            key = (piece.note, piece.source) if piece.note else (str(id(piece)), piece.source)
+            grouped.setdefault(key, []).append(piece)
+        return tuple(
+            Claim(pieces[0].note, source, tuple(pieces)) for (_, source), pieces in grouped.items()
+        )
 
     @property
     def evidence_left_out(self) -> int:

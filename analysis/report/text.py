@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from analysis.model.diagnosis import Diagnosis, Evidence, Severity, Status
+from analysis.model.diagnosis import Diagnosis, Severity, Status
 from analysis.report import words
-from analysis.report.page import ShownFinding, show
+from analysis.report.page import Claim, ShownFinding, show
 from analysis.report.safe import CELL, plain
 from analysis.report.terminal import TerminalPage
 
@@ -94,8 +94,8 @@ def _finding(page: TerminalPage, item: ShownFinding) -> None:
     if item.explains:
         names = ", ".join(f"#{number} {plain(name)}" for number, name in item.explains)
         page.line(f"Explains: {names}", indent=5, hang=10)
-    for piece in item.evidence:
-        _evidence(page, piece)
+    for claim in item.claims:
+        _claim(page, claim)
     if item.evidence_left_out:
         page.line(f"and {words.count(item.evidence_left_out, 'further piece')} of proof", indent=5)
     if finding.does_not_prove:
@@ -106,15 +106,15 @@ def _finding(page: TerminalPage, item: ShownFinding) -> None:
         )
 
 
-def _evidence(page: TerminalPage, piece: Evidence) -> None:
-    note = f": {plain(piece.note, _NOTE)}" if piece.note else ""
-    page.line(f"Proof in {plain(piece.source, CELL)}{note}", indent=5, hang=2)
-    if piece.filter:
-        page.whole((plain(piece.filter, 600), "cyan"), indent=7)
-    elif piece.frames:
-        page.line("frames " + ", ".join(str(frame) for frame in piece.frames[:50]), indent=7)
-    if piece.flow_id:
-        page.whole("flow ", (plain(piece.flow_id, CELL), "cyan"), indent=7)
+def _claim(page: TerminalPage, claim: Claim) -> None:
+    note = f": {plain(claim.note, _NOTE)}" if claim.note else ""
+    page.line(f"Proof in {plain(claim.source, CELL)}{note}", indent=5, hang=2)
+    if claim.filter:
+        page.whole((plain(claim.filter, 600), "cyan"), indent=7)
+    elif claim.frames:
+        page.line("frames " + ", ".join(str(frame) for frame in claim.frames[:50]), indent=7)
+    for flow in claim.flows:
+        page.whole("flow ", (plain(flow, CELL), "cyan"), indent=7)
 
 
 def _coverage(page: TerminalPage, diagnosis: Diagnosis) -> None:

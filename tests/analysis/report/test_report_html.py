@@ -156,8 +156,8 @@ def test_every_finding_opens_its_proof() -> None:
     for part in (
         "frame.number in {301, 321}",
         "packets.pcapng",
-        "flow <code>ws-refused</code>",
-        "GET ws.chatgpt.com/p8/ws/user/1, at +3.100 s",
+        "~m GET &amp; ~d ^ws.chatgpt.com$ &amp; ~u /p8/ws/user/1.verify=.masked.$",
+        "<code>ws-refused</code>",
         '<a href="#finding-2">#2 <code>ws.upgrade_failed</code></a>',
     ):
         assert part in card
