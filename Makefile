@@ -9,7 +9,7 @@ help:
 	@echo 'make test    run the tests'
 	@echo 'make check   lint, format, types and layers'
 	@echo 'make bench   measure: sampler loss, streaming delay, reading, start-up'
-	@echo 'make lab     all demo scenes with each client, three times'
+	@echo 'make lab     scenes with a known cause: how often chatpath is right (as root)'
 	@echo 'make setup   make .venv with the chatpath command'
 
 setup:
@@ -37,12 +37,12 @@ bench: setup
 	@scripts/system-packages test
 	@$(BIN)/python -m bench
 
+SEED = 1
+SCENES =
+
 lab: setup
-	@scripts/system-packages demo
-	@for turn in 1 2 3; do \
-	  $(BIN)/chatpath demo --out demo-out/lab-$$turn-browser || exit 1; \
-	  $(BIN)/chatpath demo --built-in-client --out demo-out/lab-$$turn-client || exit 1; \
-	done
+	@scripts/system-packages test
+	@$(BIN)/python -m tests.lab run --seed $(SEED) $(SCENES)
 
 clean:
-	rm -rf .venv demo-out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .lab demo-out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

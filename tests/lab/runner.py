@@ -101,6 +101,16 @@ def run_scene(scene: Scene, seed: int, folder: Path) -> Run:
     return run
 
 
+def judge_again(scene: Scene, seed: int, folder: Path) -> Run:
+    """Analyze the bundle that an earlier run has left in `folder`."""
+    run = Run(scene.name, seed, bundle=folder / "session.chatpath", took=dict(versions()))
+    try:
+        run.diagnosis = analyze(folder / "session.chatpath")
+    except (SceneError, subprocess.SubprocessError) as error:
+        run.trouble = str(error)
+    return run
+
+
 def analyze(bundle: Path) -> dict[str, Any]:
     """What `chatpath analyze --format json` says, as a user runs it."""
     done = subprocess.run(
