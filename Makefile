@@ -1,6 +1,6 @@
 # chatpath: `make demo` runs the main job, `make test` the tests; each sets up what it needs.
 .POSIX:
-.PHONY: help setup demo test check format bench lab clean
+.PHONY: help setup demo test check format messages bench lab clean
 
 BIN = .venv/bin
 
@@ -8,6 +8,7 @@ help:
 	@echo 'make demo    record and diagnose sessions with a known fault'
 	@echo 'make test    run the tests'
 	@echo 'make check   lint, format, types and layers'
+	@echo 'make messages collect texts to translate, and merge them into the catalogues'
 	@echo 'make bench   measure: sampler loss, streaming delay, reading, start-up'
 	@echo 'make lab     scenes with a known cause: how often chatpath is right (as root)'
 	@echo 'make setup   make .venv with the chatpath command'
@@ -32,6 +33,9 @@ check: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+messages: setup
+	@$(BIN)/python scripts/make-messages
 
 bench: setup
 	@scripts/system-packages test

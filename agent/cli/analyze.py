@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.common import Language, LanguageOption, OutputFormat, RulesOption, SourcesArgument
+from agent.cli.common import LanguageOption, OutputFormat, RulesOption, SourcesArgument
+from agent.cli.language import chosen
+from analysis.report.language import Language
 
 FormatOption = Annotated[
     OutputFormat, typer.Option("--format", help="text for people, json for programs.")
@@ -17,7 +19,7 @@ FormatOption = Annotated[
 def analyze(
     sources: SourcesArgument,
     output: FormatOption = OutputFormat.TEXT,
-    lang: LanguageOption = Language.EN,
+    lang: LanguageOption = None,
     rules: RulesOption = None,
 ) -> None:
     """Name the cause in saved captures.
@@ -25,7 +27,7 @@ def analyze(
     Exit code 0: no problem found; 1: problem found; 3: input could not be read;
     4: not enough evidence for a verdict.
     """
-    _diagnose(sources, output, rules)
+    _diagnose(sources, output, lang, rules)
 
 
 def replay(
@@ -33,6 +35,7 @@ def replay(
         Path, typer.Argument(metavar="BUNDLE", help="A bundle (folder or zip).", show_default=False)
     ],
     output: FormatOption = OutputFormat.TEXT,
+    lang: LanguageOption = None,
     rules: RulesOption = None,
 ) -> None:
     """Diagnose a recorded session again, with today's rules."""
@@ -41,12 +44,14 @@ def replay(
 
     if bundle.exists() and not is_bundle_path(bundle):
         raise InputError(f"{bundle} is no bundle; use chatpath analyze for other captures.")
-    _diagnose([bundle], output, rules)
+    _diagnose([bundle], output, lang, rules)
 
 
-def _diagnose(sources: list[Path], output: OutputFormat, rules: list[Path] | None) -> None:
+def _diagnose(
+    sources: list[Path], output: OutputFormat, lang: Language | None, rules: list[Path] | None
+) -> None:
     from agent.cli.common import exit_code, print_diagnosis, read_and_diagnose
 
     _, diagnosis = read_and_diagnose(sources, rules)
-    print_diagnosis(diagnosis, output)
+    print_diagnosis(diagnosis, output, chosen(lang))
     raise typer.Exit(exit_code(diagnosis))

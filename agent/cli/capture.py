@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.cli.language import chosen
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -124,7 +126,7 @@ def capture(
     if outcome.status:
         console.print(f"The command ended with status {outcome.status}.", markup=False)
     _, diagnosis = read_and_diagnose([bundle])
-    print_diagnosis(diagnosis, OutputFormat.TEXT)
+    print_diagnosis(diagnosis, OutputFormat.TEXT, chosen(None))
     console.print(f"Bundle: {bundle}", markup=False, soft_wrap=True)
     console.print(f"Report: chatpath report {bundle} -o report.html", markup=False, soft_wrap=True)
     raise typer.Exit(exit_code(diagnosis))

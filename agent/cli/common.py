@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from analysis.report.language import Language
+
 if TYPE_CHECKING:
     from analysis.model.diagnosis import Diagnosis
     from analysis.model.frames import Tables
@@ -33,11 +35,14 @@ class OutputFormat(StrEnum):
     JSON = "json"
 
 
-class Language(StrEnum):
-    EN = "en"
-
-
-LanguageOption = Annotated[Language, typer.Option("--lang", help="Language of the output.")]
+LanguageOption = Annotated[
+    Language | None,
+    typer.Option(
+        "--lang",
+        help="Language of the output; that of the system when not given.",
+        show_default=False,
+    ),
+]
 
 
 RulesOption = Annotated[
@@ -101,18 +106,18 @@ def exit_code(diagnosis: Diagnosis) -> int:
             return EXIT_PROBLEM
 
 
-def print_diagnosis(diagnosis: Diagnosis, output: OutputFormat) -> None:
+def print_diagnosis(diagnosis: Diagnosis, output: OutputFormat, language: Language) -> None:
     """The diagnosis on stdout; plain text when stdout is no terminal."""
     if output is OutputFormat.JSON:
         from analysis.report.json_ import render_json
 
-        typer.echo(render_json(diagnosis))
+        typer.echo(render_json(diagnosis, language))
         return
     from analysis.report.text import render_text
 
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else None
-    typer.echo(render_text(diagnosis, width=width, color=terminal))
+    typer.echo(render_text(diagnosis, language, width=width, color=terminal))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -15,11 +15,12 @@ from agent.cli.common import (
     EXIT_INSUFFICIENT,
     EXIT_OK,
     EXIT_PROBLEM,
-    Language,
     LanguageOption,
     OutputFormat,
     RulesOption,
 )
+from agent.cli.language import chosen
+from analysis.report.language import Language
 
 if TYPE_CHECKING:
     from analysis.model.comparison import Comparison
@@ -56,7 +57,7 @@ def compare(
             show_default=False,
         ),
     ] = None,
-    lang: LanguageOption = Language.EN,
+    lang: LanguageOption = None,
     rules: RulesOption = None,
 ) -> None:
     """Say which factor explains that one session works and the other does not.
@@ -69,6 +70,7 @@ def compare(
     from analysis.compare import prepare
     from analysis.model.comparison import Outcome
 
+    language = chosen(lang)
     names = _labels(captures, labels)
     runs = []
     for name, capture in zip(names, captures, strict=True):
@@ -79,24 +81,24 @@ def compare(
     if out is not None:
         from analysis.report.compare_html import render_comparison_html
 
-        write_text(out, render_comparison_html(comparison))
+        write_text(out, render_comparison_html(comparison, language))
         typer.echo(f"chatpath: wrote {out}", err=True)
-    _print(comparison, output)
+    _print(comparison, output, language)
     codes = {Outcome.SAME: EXIT_OK, Outcome.DIFFERENT: EXIT_PROBLEM}
     raise typer.Exit(codes.get(comparison.outcome, EXIT_INSUFFICIENT))
 
 
-def _print(comparison: Comparison, output: OutputFormat) -> None:
+def _print(comparison: Comparison, output: OutputFormat, language: Language) -> None:
     if output is OutputFormat.JSON:
         from analysis.report.json_ import render_json
 
-        typer.echo(render_json(comparison), nl=False)
+        typer.echo(render_json(comparison, language), nl=False)
         return
     from analysis.report.compare_text import render_comparison_text
 
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else None
-    typer.echo(render_comparison_text(comparison, width=width, color=terminal), nl=False)
+    typer.echo(render_comparison_text(comparison, language, width=width, color=terminal), nl=False)
 
 
 def _labels(captures: Sequence[Path], labels: Sequence[str] | None) -> list[str]:
@@ -104,8 +106,8 @@ def _labels(captures: Sequence[Path], labels: Sequence[str] | None) -> list[str]
 
     Raises UsageError for a number of captures or labels that cannot be compared.
     """
-    from analysis.knowledge.secrets import printable
     from analysis.model.errors import UsageError
+    from analysis.model.printable import printable
 
     if len(captures) < 2:
         raise UsageError("There is nothing to compare; name a second capture.")

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.common import Language, LanguageOption, RulesOption, SourcesArgument
+from agent.cli.common import LanguageOption, RulesOption, SourcesArgument
+from agent.cli.language import chosen
 
 
 def report(
@@ -15,7 +16,7 @@ def report(
     out: Annotated[
         Path, typer.Option("-o", "--out", metavar="FILE.html", help="Where to write the report.")
     ],
-    lang: LanguageOption = Language.EN,
+    lang: LanguageOption = None,
     rules: RulesOption = None,
 ) -> None:
     """Write the report of saved captures as one self-contained HTML file.
@@ -25,7 +26,8 @@ def report(
     from agent.cli.common import exit_code, read_and_diagnose, write_text
     from analysis.report.html import render_html
 
+    language = chosen(lang)
     tables, diagnosis = read_and_diagnose(sources, rules)
-    write_text(out, render_html(diagnosis, tables))
-    typer.echo(f"{out}: {diagnosis.verdict.headline}", err=True)
+    write_text(out, render_html(diagnosis, tables, language))
+    typer.echo(f"{out}: {language.text(diagnosis.verdict.headline)}", err=True)
     raise typer.Exit(exit_code(diagnosis))

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from analysis.compare.differences import Compared
 from analysis.detect.support import effect, finding, ranked
-from analysis.knowledge.wording import some
 from analysis.model.comparison import Difference
 from analysis.model.diagnosis import Evidence, Finding, Severity
+from analysis.model.message import some
 
 _WAY = frozenset(
     {

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from analysis.compare.causes import Kinds, chain, reached
 from analysis.detect.support import counted, earned
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.comparison import Candidate, Certainty, Difference
+from analysis.model.message import some
 
 _LEVELS = ("finding", "http.answer", "ws.state", "sse.state", "scripts.arrival")
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from analysis.detect.support import Record, flow_evidence, matters, packet_evidence, where
 from analysis.knowledge import hosts
 from analysis.knowledge.hosts import normal
-from analysis.knowledge.secrets import printable
 from analysis.model.diagnosis import Evidence
 from analysis.model.frames import Tables
+from analysis.model.printable import printable
 
 MAX_EVIDENCE = 3
 MAX_SHOWN = 200

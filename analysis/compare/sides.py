@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from analysis.compare.candidate import named
 from analysis.compare.runs import Prepared
 from analysis.detect.support import counted
-from analysis.knowledge.secrets import printable
-from analysis.knowledge.wording import some
 from analysis.model.comparison import Candidate, Difference, Outcome
 from analysis.model.diagnosis import Status
+from analysis.model.message import some
+from analysis.model.printable import printable
 
 _RANK = {
     Status.INSUFFICIENT: 0,

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from analysis.detect.error_answers import Told, about, claim, places, says, service_exchanges
 from analysis.detect.support import counted, earned, records
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 _WORKING = ("/backend-api/", "/backend-anon/", "/v1/")
 """Calls that show a session at work, a guest's among them."""

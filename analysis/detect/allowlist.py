@@ -23,9 +23,9 @@ from analysis.detect.support import (
     records,
     where,
 )
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 def find_allowlist_missing_entry(tables: Tables) -> Iterator[Finding]:

@@ -25,9 +25,9 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import hosts
 from analysis.knowledge.error_rules import step
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 def find_browser_stale_cache(tables: Tables) -> Iterator[Finding]:

@@ -16,9 +16,9 @@ from analysis.detect.support import (
     where,
 )
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding, SourceKind
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 def find_capture_lossy(tables: Tables) -> Iterator[Finding]:

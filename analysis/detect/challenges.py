@@ -15,10 +15,10 @@ from dataclasses import replace
 from analysis.detect.dns_answers import answers
 from analysis.detect.error_answers import Told, about, claim, says, service_exchanges
 from analysis.detect.reach import reach_of
-from analysis.detect.support import counted, earned, records, times_over
-from analysis.knowledge.wording import some
+from analysis.detect.support import counted, earned, records
 from analysis.model.diagnosis import Finding, Locus, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some, times_over
 
 CHALLENGES = "challenges.cloudflare.com"
 

@@ -20,13 +20,12 @@ from analysis.detect.support import (
     flow_evidence,
     ranked,
     records,
-    times_over,
 )
 from analysis.knowledge import threshold
 from analysis.knowledge.error_rules import meaning
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some, times_over
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _LOOP_WORDS = ("too_many_redirects", "too many redirects")

@@ -13,9 +13,9 @@ from analysis.detect.dns_sinkhole import dns_evidence
 from analysis.detect.reach import reach_of
 from analysis.detect.support import earned, effect, finding, ranked
 from analysis.knowledge.addresses import address
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 def find_dns_block_cname(tables: Tables) -> Iterator[Finding]:

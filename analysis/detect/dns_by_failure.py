@@ -23,14 +23,13 @@ from analysis.detect.support import (
     noted,
     ranked,
     records,
-    times_over,
     where,
 )
 from analysis.knowledge.addresses import Address, address, vendor_of_address
-from analysis.knowledge.wording import some
 from analysis.model.connect_error import name_denied, try_again
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some, times_over
 
 
 def _unlooked(tables: Tables) -> list[Record]:

@@ -14,11 +14,11 @@ from analysis.detect.clock import clock_skew
 from analysis.detect.dns_answers import SERVFAIL, Answer, answers, good_by_host
 from analysis.detect.dns_sinkhole import dns_evidence
 from analysis.detect.reach import reach_of
-from analysis.detect.support import earned, finding, ranked, rule_of, times_over
+from analysis.detect.support import earned, finding, ranked, rule_of
 from analysis.knowledge.codes import ede
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some, times_over
 
 _TIMES = (7, 8)
 """Signature Expired, Signature Not Yet Valid."""

@@ -15,9 +15,9 @@ from analysis.detect.dns_sinkhole import dns_evidence
 from analysis.detect.support import earned, effect, finding, ranked
 from analysis.knowledge.codes import ede
 from analysis.knowledge.secrets import redact_text
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 def find_dns_ede_filtered(tables: Tables) -> Iterator[Finding]:

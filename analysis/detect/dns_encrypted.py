@@ -26,9 +26,9 @@ from analysis.detect.support import (
     without_own_leg,
 )
 from analysis.knowledge.encrypted_dns import DOT_PORT, encrypted_resolver
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 CANARY = "use-application-dns.net"
 

@@ -31,9 +31,9 @@ from analysis.detect.support import (
     without_own_leg,
 )
 from analysis.knowledge.addresses import Address, address, in_group, vendor_of_address
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from analysis.detect.dns_sinkhole import dns_evidence, ranked_addresses
 from analysis.detect.support import earned, effect, finding, ranked
 from analysis.knowledge import threshold
 from analysis.knowledge.addresses import in_group
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 def find_dns_injected(tables: Tables) -> Iterator[Finding]:

@@ -22,9 +22,9 @@ from analysis.detect.dns_sinkhole import dns_evidence
 from analysis.detect.reach import reach_of
 from analysis.detect.support import earned, effect, finding, ranked, records, rule_of
 from analysis.knowledge.codes import ede
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 _WORDS = {NXDOMAIN: "NXDOMAIN (no such name)", REFUSED: "REFUSED", 0: "no address"}
 

@@ -27,9 +27,9 @@ from analysis.detect.support import (
 from analysis.knowledge import threshold
 from analysis.knowledge.addresses import address, in_group
 from analysis.knowledge.codes import ede
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 _CLOUDFLARE_FRONTED = ("chatgpt.com", "openai.com", "oaistatic.com")
 

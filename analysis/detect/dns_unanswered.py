@@ -29,14 +29,13 @@ from analysis.detect.support import (
     ranked,
     records,
     rule_of,
-    times_over,
     where,
 )
 from analysis.knowledge import threshold
 from analysis.knowledge.codes import ede
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some, times_over
 
 
 def find_dns_resolver_failing(tables: Tables) -> Iterator[Finding]:

@@ -25,9 +25,9 @@ from analysis.detect.support import (
     where,
     without_own_leg,
 )
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 def find_net_split_egress(tables: Tables) -> Iterator[Finding]:

@@ -25,9 +25,9 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import hosts
 from analysis.knowledge.error_rules import Answer, ErrorRule, Step, meaning, step
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Severity, utc
 from analysis.model.frames import Tables
+from analysis.model.message import some
 from analysis.model.status_page import STATUS_HOSTS
 
 _STORAGE = (".oaiusercontent.com", ".blob.core.windows.net")

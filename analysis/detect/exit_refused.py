@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from analysis.detect.challenges import by_capture
 from analysis.detect.error_answers import Told, about, claim, says, statuses
 from analysis.detect.presence import tunnels
-from analysis.detect.support import earned, times_over
-from analysis.knowledge.wording import some
+from analysis.detect.support import earned
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some, times_over
 
 
 def _worst(items: list[Told]) -> Severity:

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from analysis.detect.error_answers import Told, about, claim, says, service_exchanges, statuses
 from analysis.detect.support import Record, counted, earned, finding, flow_evidence, ranked, records
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 _UPLOAD = "/backend-api/files"
 

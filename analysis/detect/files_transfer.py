@@ -26,9 +26,9 @@ from analysis.detect.support import (
     records,
     where,
 )
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 _REPORTED = "/upload-failed"
 _DOWNLOADS = ("/backend-api/estuary/content", "/interpreter/download", "/v1/files/")

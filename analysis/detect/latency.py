@@ -17,9 +17,9 @@ from analysis.detect.support import (
     finding,
     ranked,
 )
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 def find_vpn_latency(tables: Tables) -> Iterator[Finding]:

@@ -14,9 +14,9 @@ from analysis.detect.reachability import blocked
 from analysis.detect.support import counted, earned, finding, packet_evidence, ranked
 from analysis.detect.tcp_unreachable import severity_of
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 def find_net_firewall_ip_block(tables: Tables) -> Iterator[Finding]:

@@ -14,9 +14,9 @@ from statistics import median
 from analysis.detect.attempts import Attempt, by_host, usable, wire
 from analysis.detect.support import earned, effect, finding, packet_evidence, ranked
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 def find_net_ipv6_broken(tables: Tables) -> Iterator[Finding]:

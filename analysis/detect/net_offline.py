@@ -29,9 +29,9 @@ from analysis.detect.support import (
     without_own_leg,
 )
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, utc
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 _ERRORS = ("err_network_changed", "err_internet_disconnected", "err_network_io_suspended")
 

@@ -26,9 +26,9 @@ from analysis.detect.support import (
 )
 from analysis.knowledge.addresses import address
 from analysis.knowledge.probes import probe_answer
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 _NETWORK_LOGIN = 511
 _REDIRECTS = (301, 302, 303, 307, 308)

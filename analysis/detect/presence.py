@@ -25,9 +25,9 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import threshold
 from analysis.knowledge.tunnels import tunnel_protocols
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 _TUNNEL_INTERFACE = re.compile(
     r"\b(?:u?tun|tap|wg|ppp|ipsec|gpd|cscotun|tailscale|nordlynx|cloudflarewarp)\d*\b", re.I

@@ -38,9 +38,9 @@ from analysis.detect.support import (
     where,
     without_own_leg,
 )
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 LOGIN = 407
 _REFUSALS = (403, 502, 503, 504)

@@ -31,9 +31,9 @@ from analysis.detect.support import (
     without_own_leg,
 )
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 _DEAD_ERRORS = (
     "ERR_PROXY_CONNECTION_FAILED",

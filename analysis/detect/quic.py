@@ -24,9 +24,9 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import threshold
 from analysis.knowledge.addresses import address
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 def find_quic_blocked(tables: Tables) -> Iterator[Finding]:

@@ -14,10 +14,10 @@ from dataclasses import replace
 
 from analysis.detect.error_answers import Told, about, claim, says, statuses
 from analysis.detect.rate_storm import self_made
-from analysis.detect.support import earned, times_over
-from analysis.knowledge.wording import some
+from analysis.detect.support import earned
 from analysis.model.diagnosis import Finding, Severity, utc
 from analysis.model.frames import Tables
+from analysis.model.message import some, times_over
 
 _EDGE = ("cf_1015",)
 _API = ("api_429_quota", "api_429_rate", "api_429_slow")

@@ -25,9 +25,9 @@ from analysis.detect.support import (
     records,
 )
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 _EXTENSION = ("err_blocked_by_client",)
 _POLICY = (

@@ -21,14 +21,13 @@ from analysis.detect.support import (
     packet_evidence,
     ranked,
     records,
-    times_over,
     where,
     without_own_leg,
 )
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some, times_over
 
 SCRIPT_HOSTS = frozenset(
     {

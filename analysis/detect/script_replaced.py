@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from analysis.detect.scripts import exchanges, foreign, named, page_loads
 from analysis.detect.support import Record, earned, effect, finding, flow_evidence, ranked
 from analysis.knowledge.products import vendor_of_page
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 type Pair = tuple[Record, Record]
 """A resource, its exchange."""

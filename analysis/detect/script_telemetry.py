@@ -12,9 +12,9 @@ from analysis.detect.dns_sinkhole import dns_evidence
 from analysis.detect.reach import cancelled
 from analysis.detect.support import Record, finding, flow_evidence, records, where
 from analysis.knowledge import hosts
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 def find_script_telemetry_blocked(tables: Tables) -> Iterator[Finding]:

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from analysis.detect.error_answers import Told, about, claim, ids_for_support, places, says
 from analysis.detect.service_outage import outage, server_errors
 from analysis.detect.support import counted, earned
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 RECOVERY = ("resume_404", "final_persisted")
 """Rules of a broken answer that was to be taken up again: something else broke it."""

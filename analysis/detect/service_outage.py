@@ -25,9 +25,9 @@ from analysis.detect.error_answers import (
 from analysis.detect.service_status import Incident, incidents
 from analysis.detect.support import Record, counted, earned, finding, flow_evidence, records
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 _STATIC = ("/cdn/", "/assets/", "/cdn-cgi/", "/_next/")
 

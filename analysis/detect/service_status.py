@@ -18,11 +18,11 @@ from analysis.detect.support import (
     flow_evidence,
     noted,
     records,
-    times_over,
     where,
 )
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import times_over
 from analysis.model.status_page import STATUS_HOSTS
 
 _SERIOUS = ("indicator major", "indicator critical", "(major)", "(critical)")

@@ -25,9 +25,9 @@ from analysis.detect.support import (
     where,
 )
 from analysis.knowledge import hosts, threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 def _streams(tables: Tables) -> list[Record]:

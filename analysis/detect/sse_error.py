@@ -22,9 +22,9 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import hosts
 from analysis.knowledge.error_rules import Answer, meaning
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 _SENTENCES = {
     "sse.server_error": "The service reported an error inside {streams}",

@@ -13,9 +13,10 @@ import pyarrow as pa
 from analysis.knowledge import findings, hosts, wording
 from analysis.knowledge.addresses import address as parsed
 from analysis.knowledge.hosts import HostRule
-from analysis.knowledge.secrets import printable
 from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import say
+from analysis.model.printable import printable
 
 type Record = dict[str, Any]
 """One row as plain Python values; a missing value is None."""
@@ -163,11 +164,6 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def times_over(number: int) -> str:
-    """``once``, ``twice``, ``3 times``."""
-    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
-
-
 def noted(source: str, note: str) -> Evidence:
     """Evidence in a file that has neither frames nor flows for it."""
     return Evidence(source, note)
@@ -228,6 +224,6 @@ def finding(
         explained_by=explained_by,
         evidence=tuple(evidence),
         remedy=words.remedy_for(subjects, vendor, in_short),
-        does_not_prove=entry.does_not_prove,
+        does_not_prove=say(entry.does_not_prove) if entry.does_not_prove else "",
         measurements={**(measurements or {}), **({"in_short": in_short} if in_short else {})},
     )

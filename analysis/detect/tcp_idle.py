@@ -17,9 +17,9 @@ from analysis.detect.sockets import SOCKET_HOSTS
 from analysis.detect.support import earned, effect, finding, packet_evidence, ranked
 from analysis.knowledge import threshold
 from analysis.knowledge.codes import idle_timer
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 def _idle(attempt: Attempt) -> float | None:

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from analysis.detect.attempts import Attempt, usable, wire
 from analysis.detect.support import earned, effect, finding, packet_evidence, ranked
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 _SIDES = (("client", "sent"), ("server", "received"))
 

@@ -25,9 +25,9 @@ from analysis.detect.support import (
     records,
 )
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 @once

@@ -18,12 +18,11 @@ from analysis.detect.support import (
     finding,
     packet_evidence,
     ranked,
-    times_over,
 )
 from analysis.detect.tcp_idle import timed_out
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some, times_over
 
 
 def find_tcp_reset_injected(tables: Tables) -> Iterator[Finding]:

@@ -29,10 +29,10 @@ from analysis.detect.support import (
     where,
 )
 from analysis.knowledge.addresses import address
-from analysis.knowledge.wording import some
 from analysis.model.connect_error import Manner, manner, tries
 from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 _REFUSED: frozenset[Manner | None] = frozenset({"refused"})
 _SILENT: frozenset[Manner | None] = frozenset({"timed out", "unreachable"})

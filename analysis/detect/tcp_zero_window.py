@@ -21,9 +21,9 @@ from analysis.detect.support import (
     ranked,
 )
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Locus, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 _WHO = {"client": "this machine", "server": "the far end (service or proxy)"}
 

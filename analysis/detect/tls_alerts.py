@@ -20,9 +20,9 @@ from analysis.detect.support import (
     ranked,
 )
 from analysis.knowledge.alerts import Alert, alert
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 def _alert_of(attempt: Attempt) -> Alert | None:

@@ -21,9 +21,9 @@ from analysis.detect.support import (
     where,
     without_own_leg,
 )
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 type Signed = tuple[str, str, Evidence]
 """Host, issuer, and where it is seen."""

@@ -23,9 +23,9 @@ from analysis.detect.support import (
 from analysis.detect.tcp_mtu import size_limited
 from analysis.detect.tls_sni import cut_after_hello
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 X25519MLKEM768 = 0x11EC
 _ILLEGAL_PARAMETER = 47

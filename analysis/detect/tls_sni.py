@@ -26,9 +26,9 @@ from analysis.detect.support import (
 )
 from analysis.detect.tcp_mtu import size_limited
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 @dataclass(frozen=True, slots=True)

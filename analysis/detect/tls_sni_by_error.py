@@ -28,10 +28,10 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import hosts as known_hosts
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.connect_error import manner
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 
 def find_tls_sni_blocked_by_error(tables: Tables) -> Iterator[Finding]:

@@ -23,9 +23,9 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import threshold
 from analysis.knowledge.addresses import address, in_group
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 STUN_PORT = 3478
 _SIGNALLING = "/realtime/"

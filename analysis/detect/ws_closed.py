@@ -17,12 +17,11 @@ from analysis.detect.support import (
     finding,
     flow_evidence,
     ranked,
-    times_over,
 )
 from analysis.knowledge.codes import CloseCode, close_code
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Locus, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some, times_over
 
 
 def find_ws_closed_by_server(tables: Tables) -> Iterator[Finding]:

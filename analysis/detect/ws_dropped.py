@@ -31,13 +31,12 @@ from analysis.detect.support import (
     last_moment,
     packet_evidence,
     ranked,
-    times_over,
 )
 from analysis.knowledge import threshold
 from analysis.knowledge.codes import idle_timer
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some, times_over
 
 _NO_CLOSE = "no close frame came (close code 1006)"
 _RESET = "the packets show a reset with the server's address"
@@ -171,7 +170,7 @@ def _dropped(members: list[Cut], cause: str | None, end: float | None) -> Findin
     wire = any(one.on_the_wire for one in members)
     idle = [one.idle_s for one in members if one.idle_s is not None]
     signals = [some(tuple(dict.fromkeys(one.sign for one in members)))]
-    short = [times_over(len(members))]
+    short: list[str] = [times_over(len(members))]
     if due:
         signals.append("an answer was still due")
     if idle and median(idle) >= 1:

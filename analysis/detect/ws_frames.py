@@ -29,9 +29,9 @@ from analysis.detect.support import (
     where,
 )
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 PING, PONG = 9, 10
 

@@ -39,9 +39,9 @@ from analysis.detect.support import (
     without_own_leg,
 )
 from analysis.knowledge import threshold
-from analysis.knowledge.wording import some
 from analysis.model.diagnosis import Evidence, Finding, Locus, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import some
 
 _SYN_TRIES = 3
 """SYNs without an answer that make a dead path: one may be lost, two are seldom."""

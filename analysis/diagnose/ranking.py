@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from analysis.knowledge import findings as catalogue
 from analysis.knowledge import hosts, wording
 from analysis.model.diagnosis import Finding, Locus, Severity, Status, Verdict
+from analysis.model.message import joined, say
 
 _LAYERS = ("dns", "device", "tcp", "net", "tls", "quic", "vpn", "proxy", "script", "ws", "sse")
 
@@ -82,7 +83,8 @@ def headline(found: Finding) -> str:
     if found.id not in catalogue():
         return found.summary
     in_short = found.measurements.get("in_short")
-    return wording(found.id).headline_for(found.subjects, found.vendor, str(in_short or ""))
+    detail = in_short if isinstance(in_short, str) else ""
+    return wording(found.id).headline_for(found.subjects, found.vendor, detail)
 
 
 def verdict(findings: Sequence[Finding], worked: tuple[float, str] | None, missing: str) -> Verdict:
@@ -100,23 +102,27 @@ def verdict(findings: Sequence[Finding], worked: tuple[float, str] | None, missi
         # the same fault may show in several findings; name another one only once
         besides = next((found for found in serious[1:] if found.id != first.id), None)
         if besides:
-            sentence += f" Besides, independent of it: {headline(besides)}"
+            sentence = say(
+                "{headline} Besides, independent of it: {other}",
+                headline=sentence,
+                other=headline(besides),
+            )
         return Verdict(_status(first), first.locus, first.id, sentence, first.confidence)
     if worked:
         confidence, proof = worked
-        note = f" {headline(ranked[0])}" if ranked else ""
+        fine = say("No problem with ChatGPT was found: {proof}.", proof=proof)
         return Verdict(
             Status.OK,
             Locus.UNKNOWN,
             primary,
-            f"No problem with ChatGPT was found: {proof}.{note}",
+            joined([fine, headline(ranked[0])]) if ranked else fine,
             confidence,
         )
     return Verdict(
         Status.INSUFFICIENT,
         Locus.UNKNOWN,
         primary,
-        f"The evidence carries no verdict: {missing}",
+        say("The evidence carries no verdict: {missing}", missing=missing),
         0.0,
     )
 

@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from urllib.parse import unquote_plus
 
 from analysis.knowledge import table
+from analysis.model.printable import UNSAFE, printable
 
 MASK = "[redacted]"
 ID = "{id}"
@@ -30,11 +31,6 @@ _HEADER_LINE = re.compile(
 )
 _ASSIGNMENT = re.compile(
     r"(?<![\w-])([A-Za-z][\w-]{0,40})(\s{0,3}[=:]\s{0,3}[\"']?)([^\s&;,\"'<>]{1,4096})"
-)
-# C0 and C1 controls except for tab and newline; bidi marks, embeddings, overrides and isolates;
-# zero-width characters and line separators, which can hide or reorder text
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
 )
 _PIECES = re.compile(r"[-_.~:]+")
 _STATIC = re.compile(
@@ -93,17 +89,12 @@ def _opaque(piece: str, run: int) -> bool:
     return len(piece) >= 32 or (mixed and len(piece) >= 20)
 
 
-def printable(text: str) -> str:
-    """The text without control, zero-width and bidi characters, on one line."""
-    return " ".join(_UNSAFE.sub("", text).split())
-
-
 def redact_url(url: str) -> str:
     """A URL or path with ids of the path as ``{id}`` and secret query values masked.
 
     Credentials before the host and the fragment are masked whole.
     """
-    url = _UNSAFE.sub("", url).replace("\t", "").replace("\n", "")
+    url = UNSAFE.sub("", url).replace("\t", "").replace("\n", "")
     url, _, fragment = url.partition("#")
     address, mark, query = url.partition("?")
     scheme, separator, rest = address.partition("://")
@@ -171,7 +162,7 @@ def redact_text(text: str, limit: int) -> str:
     if len(cut) < len(text):
         # half of a token at the cut may no longer look like one
         cut = cut.rpartition(" ")[0]
-    cut = _UNSAFE.sub("", cut)
+    cut = UNSAFE.sub("", cut)
     cut = _HEADER_LINE.sub(lambda match: f"{match.group(1)}{match.group(2)} {MASK}", cut)
     cut = _BEARER.sub(lambda match: f"{match.group(1)} {MASK}", cut)
     cut = _ASSIGNMENT.sub(_assignment, cut)

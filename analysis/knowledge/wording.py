@@ -8,8 +8,7 @@ from functools import cache
 
 from analysis.knowledge import table
 from analysis.model.diagnosis import Remedy
-
-MAX_HOSTS = 3
+from analysis.model.message import Message, say, some
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,47 +22,27 @@ class Wording:
     steps: tuple[str, ...]
     ticket: str
 
-    def headline_for(self, hosts: Sequence[str], vendor: str | None, detail: str) -> str:
+    def headline_for(self, hosts: Sequence[str], vendor: str | None, detail: str) -> Message:
         """One sentence that a help desk can repeat."""
-        return _sentence(self.headline, self._words(hosts, vendor, detail))
+        words = self._words(hosts, vendor or say(self.vendor), detail)
+        return Message(self.headline, words, capital=True)
 
     def remedy_for(self, hosts: Sequence[str], vendor: str | None, detail: str) -> Remedy:
         """Who acts, the steps, and the text for a ticket."""
         # the headline has introduced it: a DNS filter blocks ..., then allow it in the DNS filter
-        words = self._words(hosts, vendor or _definite(self.vendor), detail)
-        steps = tuple(_sentence(step, words) for step in self.steps)
-        return Remedy(self.who, steps, _sentence(self.ticket, words))
+        words = self._words(hosts, vendor or say(definite(self.vendor)), detail)
+        steps = tuple(Message(step, words, capital=True) for step in self.steps)
+        return Remedy(self.who, steps, Message(self.ticket, words, capital=True))
 
-    def _words(self, hosts: Sequence[str], vendor: str | None, detail: str) -> dict[str, str]:
-        return {
-            "{hosts}": some(hosts) or "ChatGPT",
-            "{vendor}": vendor or self.vendor,
-            "{detail}": detail,
-        }
+    @staticmethod
+    def _words(hosts: Sequence[str], vendor: str, detail: str) -> dict[str, str]:
+        return {"hosts": some(hosts) or "ChatGPT", "vendor": vendor, "detail": detail}
 
 
-def _definite(vendor: str) -> str:
+def definite(vendor: str) -> str:
+    """``the DNS filter`` for ``a DNS filter``; other names as they are."""
     article, _, noun = vendor.partition(" ")
     return f"the {noun}" if article in ("a", "an") else vendor
-
-
-def _sentence(template: str, words: dict[str, str]) -> str:
-    # not str.format: a host name or vendor from a capture must not act as a template
-    parts = template.replace("{", "\0{").replace("}", "}\0").split("\0")
-    text = "".join(words.get(part, part) for part in parts)
-    text = " ".join(text.replace(" ()", "").split())
-    text = text.replace(" ,", ",").replace(" .", ".")  # where a word between was not known
-    return text[:1].upper() + text[1:]
-
-
-def some(names: Sequence[str], most: int = MAX_HOSTS) -> str:
-    """``a, b and 3 more``."""
-    if len(names) <= 1:
-        return "".join(names)
-    shown = list(names[:most])
-    if len(names) > most:
-        return f"{', '.join(shown)} and {len(names) - most} more"
-    return f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from analysis.model.comparison import Comparison, Difference, Outcome, Pair
 from analysis.model.diagnosis import Evidence
 from analysis.report import compare_words, words
+from analysis.report.language import Language
 from analysis.report.safe import CELL, plain
 from analysis.report.terminal import TerminalPage
 
@@ -19,11 +20,18 @@ _STYLE = {
 }
 
 
-def render_comparison_text(comparison: Comparison, *, width: int | None, color: bool) -> str:
+def render_comparison_text(
+    comparison: Comparison,
+    language: Language = Language.EN,
+    *,
+    width: int | None,
+    color: bool,
+) -> str:
     """What differs, which difference explains it, what was equal, and the runs.
 
     `width` in columns, None for 80. Without `color` the result has no escape sequence.
     """
+    comparison = language.said(comparison)
     page = TerminalPage(width, color=color)
     for number, pair in enumerate(comparison.pairs):
         if number:

@@ -8,6 +8,7 @@ from analysis.report import words
 from analysis.report.budget import draw_budget, legs_of
 from analysis.report.cells import offset, word
 from analysis.report.exhibits import Exhibits
+from analysis.report.language import Language
 from analysis.report.page import show
 from analysis.report.path import BOX_HEIGHT, BOX_WIDTH, path_of
 from analysis.report.proof import Proof
@@ -20,12 +21,13 @@ from analysis.report.timeline import draw_timeline
 _MOST_MARKERS = 30
 
 
-def render_html(diagnosis: Diagnosis, tables: Tables) -> str:
+def render_html(diagnosis: Diagnosis, tables: Tables, language: Language = Language.EN) -> str:
     """The report as one self-contained page.
 
     It loads nothing: its Content-Security-Policy allows only its own script
     (by hash) and its own styles. The result depends on the arguments alone.
     """
+    diagnosis = language.said(diagnosis)
     session = session_of(diagnosis, tables)
     findings = show(diagnosis)
     proof = Proof.of_trouble(diagnosis)
@@ -33,7 +35,7 @@ def render_html(diagnosis: Diagnosis, tables: Tables) -> str:
     legs = legs_of(diagnosis)
     script, script_hash = page_script()
     pieces = [piece for item in findings.all for piece in item.evidence]
-    return environment().get_template("report.html.j2").render(
+    return environment(language).get_template("report.html.j2").render(
         diagnosis=diagnosis,
         verdict=diagnosis.verdict,
         session=session,

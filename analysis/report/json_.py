@@ -11,9 +11,10 @@ import numpy as np
 
 from analysis.model.comparison import Comparison
 from analysis.model.diagnosis import Diagnosis
+from analysis.report.language import Language
 
 
-def render_json(document: Diagnosis | Comparison) -> str:
+def render_json(document: Diagnosis | Comparison, language: Language = Language.EN) -> str:
     """One ``chatpath.diagnosis/1`` or ``comparison/1`` object, indented, with a final line feed.
 
     Everything outside printable ASCII is escaped, so that a hostile name can
@@ -21,7 +22,7 @@ def render_json(document: Diagnosis | Comparison) -> str:
     hold (infinity, not-a-number) becomes null. The same document always gives the
     same text.
     """
-    text = json.dumps(_json(document.to_json()), indent=2, allow_nan=False)
+    text = json.dumps(_json(language.said(document).to_json()), indent=2, allow_nan=False)
     return text.replace("\x7f", "\\u007f") + "\n"  # DEL is ASCII, so json leaves it as it is
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from functools import partial
+from collections.abc import Callable, Mapping
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from analysis.model.figures import Number
+from analysis.model.message import plural, say
 from analysis.report import words
+from analysis.report.language import Language
 from analysis.report.safe import CELL, plain, visible
 
 
@@ -19,33 +22,66 @@ def _template_file(name: str) -> str:
     return resources.files("analysis.report").joinpath("templates", name).read_text("utf-8")
 
 
-def _shown(value: object) -> object:
-    """Every text that a template prints: bounded, hidden characters written out."""
-    if value is None:
-        return ""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+def environment(language: Language) -> Environment:
+    """Templates of the package in a language, with escaping on and every text bounded.
 
+    ``_("...")`` and ``{% trans %}`` say the template's own text. Numbers among
+    their variables are written as the language does; texts are bounded and
+    escaped like all others. Messages are said wherever they are printed.
+    """
 
-def environment() -> Environment:
-    """Templates of the package, with escaping on and every text bounded."""
+    def shown(value: object) -> object:
+        """Every text that a template prints: bounded, hidden characters written out."""
+        if value is None:
+            return ""
+        if isinstance(value, str) and not isinstance(value, Markup):
+            return visible(language.text(value))
+        return value
+
+    def word(value: object) -> object:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return language.figure(Number(value))
+        return shown(value)
+
+    def text(template: str, words: Mapping[str, object]) -> Markup:
+        # the template is ours, or our translation of it, and may hold markup
+        return Markup(template) % {name: word(value) for name, value in words.items()}  # noqa: S704
+
+    def gettext(msgid: str, /, **words: object) -> Markup:
+        return text(language.gettext(msgid), words)
+
+    def ngettext(one: str, many: str, number: int, /, **words: object) -> Markup:
+        return text(language.ngettext(one, many, number), {"num": number, **words})
+
+    def said(show: Callable[..., str], **bounds: object) -> Callable[[str], str]:
+        return lambda value: show(language.text(value), **bounds)
+
     environment = Environment(
         loader=PackageLoader("analysis.report"),
         autoescape=True,
-        finalize=_shown,
+        finalize=shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     environment.policies["ext.i18n.trimmed"] = True
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]  # set by the extension
+    environment.globals |= {
+        "_": gettext,
+        "gettext": gettext,
+        "ngettext": ngettext,
+        "say": say,
+        "plural": plural,
+        "lang": language.value,
+    }
     environment.filters |= {
-        "clip": partial(visible, limit=CELL),
-        "lines": partial(visible, limit=4000, keep="\n"),
-        "filter_text": partial(visible, limit=480),
-        "note": lambda text: visible(words.sentence(text), 300),
-        "sentence": lambda text: visible(words.sentence(text)),
-        "attr": partial(plain, limit=200),
+        "clip": said(visible, limit=CELL),
+        "lines": said(visible, limit=4000, keep="\n"),
+        "filter_text": said(visible, limit=480),
+        "note": said(lambda value: visible(words.sentence(value), 300)),
+        "sentence": said(lambda value: visible(words.sentence(value))),
+        "attr": said(plain, limit=200),
         "percent": words.percent,
         "moment": words.moment,
         "count": words.count,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analysis.model.diagnosis import Diagnosis, Severity, Status
 from analysis.report import words
+from analysis.report.language import Language
 from analysis.report.page import Claim, ShownFinding, show
 from analysis.report.safe import CELL, plain
 from analysis.report.terminal import TerminalPage
@@ -21,12 +22,19 @@ _STATUS_STYLE = {
 _SEVERITY_STYLE = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
 
 
-def render_text(diagnosis: Diagnosis, *, width: int | None, color: bool) -> str:
+def render_text(
+    diagnosis: Diagnosis,
+    language: Language = Language.EN,
+    *,
+    width: int | None,
+    color: bool,
+) -> str:
     """The verdict, what to do, the findings with their proof, and the coverage.
 
     `width` in columns, None for 80. Without `color` the result has no escape
     sequence and no box drawing.
     """
+    diagnosis = language.said(diagnosis)
     page = TerminalPage(width, color=color)
     findings = show(diagnosis)
     _verdict(page, diagnosis, findings.primary)

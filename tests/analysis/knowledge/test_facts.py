@@ -13,7 +13,7 @@ from analysis.knowledge.addresses import address, in_group, vendor_of_address, v
 from analysis.knowledge.codes import close_code, ede, idle_timer
 from analysis.knowledge.encrypted_dns import encrypted_resolver
 from analysis.knowledge.products import public_authority, vendor_of_issuer, vendor_of_page
-from analysis.knowledge.wording import some
+from analysis.model.message import some
 
 
 @pytest.mark.parametrize(
