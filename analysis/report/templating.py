@@ -96,6 +96,6 @@ def page_css() -> Markup:
 
 def page_script() -> tuple[Markup, str]:
     """The script of every page, and its hash for the Content-Security-Policy."""
-    script = _template_file("report.js").strip()
+    script = "\n".join(_template_file(name).strip() for name in ("report.js", "zoom.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return Markup(script), f"sha256-{digest}"  # noqa: S704 - the package's own file

@@ -139,8 +139,8 @@ def test_dark_mode_changes_the_drawings_too(browser: Browser, files: dict[str, P
         colours.append(
             page.evaluate(
                 "[document.body,"
-                " document.querySelector('#timeline svg [fill=\"var(--mark-normal)\"]')]"
-                ".map((element, place) => getComputedStyle(element)[place ? 'fill' :"
+                " document.querySelector('#timeline svg [stroke=\"var(--mark-normal)\"]')]"
+                ".map((element, place) => getComputedStyle(element)[place ? 'stroke' :"
                 " 'backgroundColor'])"
             )
         )
@@ -148,6 +148,43 @@ def test_dark_mode_changes_the_drawings_too(browser: Browser, files: dict[str, P
     light, dark = colours
     assert light[0] != dark[0]
     assert light[1] != dark[1]
+
+
+def test_the_timeline_zooms_by_keyboard_button_and_pointer(
+    browser: Browser, files: dict[str, Path]
+) -> None:
+    opened = _open(browser, files["sinkhole"], viewport={"width": 1440, "height": 900})
+    page = opened.page
+    chart, said = page.locator("#timeline .chart"), page.get_by_role("status")
+    labels = (
+        "[...document.querySelectorAll('#timeline .role-axis-label text')].map(t => t.textContent)"
+    )
+    whole = page.evaluate(labels)
+    chart.focus()
+    page.keyboard.press("+")
+    assert said.text_content() == "Shown: 10.5 to 31.5"
+    page.keyboard.press("ArrowRight")
+    assert said.text_content() == "Shown: 15.8 to 36.8"
+    page.get_by_role("button", name="Go to #1 #2").click()
+    assert said.text_content() == "Shown: 0.9 to 5.1"
+    inside = (
+        "(() => { const box = document.querySelector('#timeline .moments_marks line')"
+        ".getBoundingClientRect(), plot = document.querySelector('#timeline svg path.background')"
+        ".getBoundingClientRect(); return (box.x - plot.x) / plot.width })()"
+    )
+    assert page.evaluate(inside) == pytest.approx(0.5, abs=0.03)
+    box = chart.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 700, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 400, box["y"] + 100)
+    page.mouse.up()
+    assert page.evaluate(inside) < 0.3
+    chart.focus()
+    page.keyboard.press("0")
+    assert page.evaluate(labels) == whole
+    assert opened.complaints == []
+    page.context.close()
 
 
 @pytest.mark.parametrize("name", SAMPLES)

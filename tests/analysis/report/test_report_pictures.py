@@ -19,10 +19,20 @@ from report_samples import (
 from analysis.model.diagnosis import Locus, Status
 from analysis.model.frames import Tables, frame_of_rows
 from analysis.report.budget import draw_budget, legs_of
+from analysis.report.clock_axis import step_of
+from analysis.report.events import STATES
 from analysis.report.path import path_of
 from analysis.report.proof import Proof, ended_in_error, unanswered
-from analysis.report.session import session_of
-from analysis.report.timeline import STATES, Timeline, draw_timeline
+from analysis.report.session import Session, session_of
+from analysis.report.timeline import Timeline, draw_timeline
+
+
+def _instants(svg: str, state: str) -> int:
+    """How many events of one state the drawing shows by themselves."""
+    part = svg.split("instants_pathgroup")[1].split("moments_marks", maxsplit=1)[0]
+    return sum(
+        path.count("M") for path in re.findall(rf'd="([^"]+)" stroke="var\(--mark-{state}\)"', part)
+    )
 
 
 def _timeline(tables: Tables) -> Timeline:
@@ -80,10 +90,11 @@ def test_the_timeline_marks_what_is_named_as_proof() -> None:
     assert counts["DNS"] == (6, 2)
     assert counts["Requests"] == (83, 1)
     assert counts["Markers"] == (1, 0)
-    assert drawn.svg.count('fill="var(--mark-proof)"') == 2
-    assert drawn.svg.count('fill="var(--mark-error-proof)"') == 2
+    assert _instants(drawn.svg, "proof") == 2
+    assert _instants(drawn.svg, "error-proof") == 2
     assert ">#1 #2<" in drawn.svg
-    assert not drawn.binned
+    assert [moment.numbers for moment in drawn.moments] == [(1, 2)]
+    assert not drawn.stepped
 
 
 def test_a_long_session_gives_a_picture_of_bounded_size() -> None:
@@ -98,10 +109,11 @@ def test_a_long_session_gives_a_picture_of_bounded_size() -> None:
     ]
     given = {"http": frame_of_rows("http", rows), "ws_frames": frame_of_rows("ws_frames", frames)}
     drawn = _timeline(Tables.of(given))
-    assert drawn.binned == ("Requests", "Websocket frames")
+    assert drawn.stepped == ("Requests", "Websocket frames")
     assert len(drawn.svg) < 200_000
     assert {lane: events for lane, events, _ in drawn.counts}["Requests"] == 20_000
-    assert 'fill="var(--mark-error)"' in drawn.svg
+    assert _instants(drawn.svg, "error") == 300  # of 400: as many as can be told apart
+    assert _instants(drawn.svg, "normal") == 0
 
 
 def test_there_is_no_timeline_without_events() -> None:
@@ -119,6 +131,21 @@ def test_drawings_load_nothing_and_take_their_colours_from_the_page() -> None:
             "none", "var(--bad)", "var(--bad-mark)", "var(--ink)", "var(--muted)", "var(--line)",
             *(f"var(--mark-{state})" for state in STATES),
         }  # fmt: skip
+
+
+def test_the_time_axis_is_a_clock_for_a_long_session() -> None:
+    rows = [{"source": "f", "flow": f"{n}", "started": BEGIN + n * 600} for n in range(13)]
+    tables = Tables.of({"http": frame_of_rows("http", rows)})
+    session = Session(BEGIN, BEGIN + 7200, None)
+    drawn = draw_timeline(tables, Proof.of([]), session, (), title_id="t")
+    assert drawn is not None
+    assert ">0:30:00<" in drawn.svg
+    assert ">2:00:00<" in drawn.svg
+
+
+@pytest.mark.parametrize("length", [0.02, 0.7, 1, 42, 299, 300, 5000, 86_400, 9e6])
+def test_a_time_axis_has_a_few_ticks(length: float) -> None:
+    assert 1 <= length / step_of(length) <= 10.001
 
 
 def test_hostile_names_stay_text_in_a_drawing() -> None:
