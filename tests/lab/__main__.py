@@ -148,9 +148,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seed", type=int, default=1)
     run.add_argument("--jobs", type=int, default=2)
     run.add_argument("--ci", action="store_true", help="the short selection")
-    run.add_argument(
-        "--check", action="store_true", help="fail where the committed matrix is better"
-    )
+    run.add_argument("--check", action="store_true", help="fail where it got worse")
+    run.add_argument("--judge", action="store_true", help="judge the bundles of earlier runs anew")
     run.add_argument("--again", action="store_true", help="also what has a result already")
     commands.add_parser("list", help="name every scene with its true cause")
     add = commands.add_parser("add", help="make a golden case of a bundle")

@@ -21,6 +21,7 @@ class LabUpdates(UpdatesSocket):
         limit = (plan.drop_after if first else 0) if again else None
         super().__init__(topics, drop=drop, drop_after=lambda: limit)
         self._plan = plan
+        self._closing = plan.close_after is not None and (first or plan.always)
         self._items = 0
         self._closed = False
 
@@ -47,7 +48,7 @@ class LabUpdates(UpdatesSocket):
         if self._items == 0:
             await asyncio.sleep(self._plan.pause)
         self._items += 1
-        if self._plan.close_after is not None and self._items > self._plan.close_after:
+        if self._closing and self._items > (self._plan.close_after or 0):
             self._closed = True
             await send(
                 {
