@@ -25,12 +25,16 @@ _API = ("/backend-api/", "/api/", "/public-api/", "/v1/")
 
 
 def delay_legs(tables: Tables) -> list[Record]:
-    """Legs in the order of a request's way; ``way`` is direct, a proxy, or all of them."""
+    """Legs in the order of a request's way; ``way`` is direct, a proxy, or all of them.
+
+    ``part`` is where a leg stands in that way: lookup, near, whole (near and
+    behind it), behind, edge, service, both (of these two) or stream.
+    """
     found = [
-        {**leg, "way": budget.proxy or "direct"}
+        {**leg, "part": part, "way": budget.proxy or "direct"}
         for budget in budgets(tables)
         if budget.legs
-        for leg in budget.measured()
+        for part, leg in zip(("near", "whole", "behind"), budget.measured(), strict=True)
     ]
     ways = {leg["way"] for leg in found}
     common = ways.pop() if len(ways) == 1 else "all"
@@ -56,7 +60,7 @@ def _resolvers(tables: Tables) -> Iterator[Record]:
         by_resolver.setdefault(name, []).append(row["latency_ms"])
     busiest = sorted(by_resolver, key=lambda name: (-len(by_resolver[name]), name))
     for name in busiest[:MAX_RESOLVERS]:
-        yield spread(f"resolver {name}", by_resolver[name])
+        yield {**spread(f"resolver {name}", by_resolver[name]), "part": "lookup"}
 
 
 def _edge(tables: Tables) -> Iterator[Record]:
@@ -72,12 +76,13 @@ def _edge(tables: Tables) -> Iterator[Record]:
     calls &= (timed["content_type"] != "text/event-stream").fillna(True)
     service = _times(timed[calls]["ttfb_ms"])
     if edge:
-        yield spread("edge (its trace page)", edge)
+        yield {**spread("edge (its trace page)", edge), "part": "edge"}
     if service and len(edge) >= threshold("leg_connections"):
         middle = percentile(edge, 0.5)
-        yield spread("service (API call less the edge)", [max(t - middle, 0.0) for t in service])
+        beyond = [max(time - middle, 0.0) for time in service]
+        yield {**spread("service (API call less the edge)", beyond), "part": "service"}
     elif service:
-        yield spread("edge and service (API call)", service)
+        yield {**spread("edge and service (API call)", service), "part": "both"}
 
 
 def _stream(tables: Tables) -> Iterator[Record]:
@@ -85,7 +90,7 @@ def _stream(tables: Tables) -> Iterator[Record]:
     first = [round(value, -1) for value in _times(rows["ttft_ms"])] if len(rows) else []
     if first:
         # coarse on purpose: exact times of an answer tell what was said
-        yield spread("stream (first part of an answer)", first)
+        yield {**spread("stream (first part of an answer)", first), "part": "stream"}
 
 
 def _times(column: pd.Series[float]) -> list[float]:

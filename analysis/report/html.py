@@ -5,9 +5,10 @@ from __future__ import annotations
 from analysis.model.diagnosis import SCHEMA, Diagnosis
 from analysis.model.frames import Tables
 from analysis.report import words
-from analysis.report.budget import draw_budget, legs_of
+from analysis.report.budget import PARTS, draw_stacks, legs_of, stacks_of
 from analysis.report.cells import offset, word
 from analysis.report.exhibits import Exhibits
+from analysis.report.health import health_of
 from analysis.report.language import Language
 from analysis.report.page import show
 from analysis.report.path import BOX_HEIGHT, BOX_WIDTH, path_of
@@ -17,6 +18,7 @@ from analysis.report.seen import seen_tables
 from analysis.report.session import Session, session_of
 from analysis.report.templating import environment, page_css, page_script
 from analysis.report.timeline import draw_timeline
+from analysis.report.waterfall import draw_waterfall
 
 _MOST_MARKERS = 30
 
@@ -33,6 +35,7 @@ def render_html(diagnosis: Diagnosis, tables: Tables, language: Language = Langu
     proof = Proof.of_trouble(diagnosis)
     numbered = tuple((item.number, item.finding) for item in findings.causes + findings.followers)
     legs = legs_of(diagnosis)
+    stacks = stacks_of(legs, language)
     script, script_hash = page_script()
     pieces = [piece for item in findings.all for piece in item.evidence]
     return environment(language).get_template("report.html.j2").render(
@@ -46,7 +49,12 @@ def render_html(diagnosis: Diagnosis, tables: Tables, language: Language = Langu
         timeline=draw_timeline(tables, proof, session, numbered, title_id="timeline-text"),
         markers=_markers(tables, session),
         legs=legs,
-        budget=draw_budget(legs, title_id="delay-text") if legs else None,
+        waterfall=draw_waterfall(tables, language, title_id="page-load-text"),
+        health=health_of(tables, session, language, title_id="health-text"),
+        stacks=stacks,
+        parts=PARTS,
+        used_parts={part for stack in stacks for part, _ in stack.parts},
+        budget=draw_stacks(stacks, language, title_id="delay-text") if stacks else None,
         seen=seen_tables(tables, proof, session.first),
         captures=tables.captures,
         exhibits=Exhibits(tables, pieces, session.first),

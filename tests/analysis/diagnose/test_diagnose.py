@@ -241,6 +241,7 @@ def test_measurements() -> None:
     assert "cannot be separated" in legs["resolver 10.0.0.53"]["note"]
     assert legs["near leg (TCP handshake)"] == {
         "leg": "near leg (TCP handshake)",
+        "part": "near",
         "median_ms": 10.0,
         "p95_ms": 10.0,
         "n": 4,

@@ -442,10 +442,14 @@ def dropped_websocket() -> Sample:
         0.82,
     )
     budget = [
-        {"leg": "DNS lookup", "median_ms": 18.0, "p95_ms": 31.0, "n": 64},
-        {"leg": "TCP to the edge", "median_ms": 21.0, "p95_ms": 44.0, "n": 11},
-        {"leg": "TLS to the edge", "median_ms": 44.0, "p95_ms": 71.5, "n": 11},
-        {"leg": "Service answers", "median_ms": 182.0, "p95_ms": 640.0, "n": 87},
+        {"leg": leg, "part": part, "way": "direct", "median_ms": median, "p95_ms": p95, "n": n}
+        for leg, part, median, p95, n in (
+            ("resolver 192.168.10.1", "lookup", 18.0, 31.0, 64),
+            ("near leg (TCP handshake)", "near", 21.0, 44.0, 11),
+            ("whole way (TLS answer)", "whole", 44.0, 71.5, 11),
+            ("behind the near end", "behind", 23.0, 31.5, 11),
+            ("edge and service (API call)", "both", 182.0, 640.0, 87),
+        )
     ]
     sample = _diagnosis(verdict, root, VPN_SEEN, measurements={"delay_budget": budget})
     return Sample(sample, tables_of(rows))

@@ -16,15 +16,20 @@ from report_samples import (
     sinkhole,
 )
 
-from analysis.model.diagnosis import Locus, Status
+from analysis.model.diagnosis import Diagnosis, Locus, Status
 from analysis.model.frames import Tables, frame_of_rows
-from analysis.report.budget import draw_budget, legs_of
+from analysis.report.budget import PARTS, draw_stacks, legs_of, stacks_of
 from analysis.report.clock_axis import step_of
 from analysis.report.events import STATES
+from analysis.report.language import Language
 from analysis.report.path import path_of
 from analysis.report.proof import Proof, ended_in_error, unanswered
 from analysis.report.session import Session, session_of
 from analysis.report.timeline import Timeline, draw_timeline
+
+
+def _stacks(diagnosis: Diagnosis) -> str:
+    return draw_stacks(stacks_of(legs_of(diagnosis), Language.EN), Language.EN, title_id="d")
 
 
 def _instants(svg: str, state: str) -> int:
@@ -124,12 +129,13 @@ def test_there_is_no_timeline_without_events() -> None:
 
 def test_drawings_load_nothing_and_take_their_colours_from_the_page() -> None:
     sample = dropped_websocket()
-    drawings = [_timeline(sample.tables).svg, draw_budget(legs_of(sample.diagnosis), title_id="d")]
+    drawings = [_timeline(sample.tables).svg, _stacks(sample.diagnosis)]
     for svg in drawings:
         assert not re.search(r"(?:href|src)=|url\(|<image|<style|<script", svg)
         assert set(re.findall(r'(?:fill|stroke)="([^"]+)"', svg)) <= {
             "none", "var(--bad)", "var(--bad-mark)", "var(--ink)", "var(--muted)", "var(--line)",
             *(f"var(--mark-{state})" for state in STATES),
+            *(f"var(--part-{part})" for part in PARTS),
         }  # fmt: skip
 
 
@@ -149,7 +155,10 @@ def test_a_time_axis_has_a_few_ticks(length: float) -> None:
 
 
 def test_hostile_names_stay_text_in_a_drawing() -> None:
-    svg = draw_budget(legs_of(hostile().diagnosis), title_id="d")
+    given = [{**leg, "part": part, "way": leg["leg"]}
+             for leg in hostile().diagnosis.measurements["delay_budget"]  # type: ignore[attr-defined]
+             for part in ("near", "behind")]  # fmt: skip
+    svg = _stacks(replace(healthy().diagnosis, measurements={"delay_budget": given}))
     assert "<script" not in svg
     assert "<img" not in svg
     assert len(svg) < 100_000
@@ -164,6 +173,36 @@ def test_the_budget_tolerates_what_is_missing() -> None:
         ("DNS", 3, None, None)
     ]
     assert legs_of(replace(diagnosis, measurements={"delay_budget": 7})) == ()
+
+
+def test_a_new_connection_waits_for_each_leg_and_an_open_one_for_the_service() -> None:
+    stacks = stacks_of(legs_of(dropped_websocket().diagnosis), Language.EN)
+    assert [(stack.name, stack.parts) for stack in stacks] == [
+        (
+            "First request, new connection",
+            (("lookup", 18.0), ("near", 42.0), ("behind", 23.0), ("both", 182.0)),
+        ),
+        ("Request, open connection", (("both", 182.0),)),
+    ]
+    svg = draw_stacks(stacks, Language.EN, title_id="d")
+    assert ">265 ms<" in svg
+    assert ">182 ms<" in svg
+
+
+def test_each_way_has_its_own_stack() -> None:
+    entries = [
+        {"leg": "near", "part": "near", "median_ms": ms, "way": way}
+        for way, ms in (("direct", 4.0), ("proxy.corp:3128", 1.0))
+    ]
+    entries.append({"leg": "edge", "part": "both", "median_ms": 90.0, "way": "all"})
+    diagnosis = replace(healthy().diagnosis, measurements={"delay_budget": entries})
+    stacks = stacks_of(legs_of(diagnosis), Language.EN)
+    assert {stack.name: stack.total for stack in stacks} == {
+        "First request, new connection, direct": 98.0,
+        "Request, open connection, direct": 90.0,
+        "First request, new connection, proxy.corp:3128": 92.0,
+        "Request, open connection, proxy.corp:3128": 90.0,
+    }
 
 
 def test_legs_of_several_ways_are_told_apart() -> None:
