@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ HOSTS = (
     "*.oaiusercontent.com", "challenges.cloudflare.com", "*.oaistatsig.com",
     "*.ingest.sentry.io", "*.browser-intake-datadoghq.com", "*.example.org",
 )  # fmt: skip
+DISTANCE_MS = (12.0, 24.0)
+"""Round-trip time to the service; the seed draws from it."""
 CAPTURE_SECONDS = 240.0
 """A capture that takes longer is broken in a way that no scene means."""
 ANALYZE_SECONDS = 240.0
@@ -75,6 +78,8 @@ def why_not(scene: Scene) -> str | None:
         return reason
     if chromium() is None:
         return "needs Chromium"
+    if find_spec("netfilterqueue") is None or shutil.which("iptables") is None:
+        return "needs iptables and the Python package NetfilterQueue"
     for part in scene.parts:
         reason = _why_no_part(part)
         if reason is not None:
@@ -138,11 +143,13 @@ def _run(
     if plan.nameservers or plan.hosts:
         servers = plan.nameservers or (lab_network.addresses.RESOLVER[0],)
         network.resolve_with(*servers, hosts=plan.hosts)
-    _start(
-        network.service, ["tests.lab.service", _service_file(scene, folder, certificates, run.seed)]
-    )
+    settings = _service_file(scene, folder, certificates, run.seed)
+    started = [_start(network.service, ["tests.lab.service", settings])]
+    distance = f"{network.random.uniform(*DISTANCE_MS):.1f}"
+    started.append(_start(network.service, ["tests.lab.distance", distance]))
     if plan.resolver:
-        _start(network.resolver, ["tests.lab.resolver", *(["6"] if plan.ipv6 else [])])
+        version = ["6"] if plan.ipv6 else []
+        started.append(_start(network.resolver, ["tests.lab.resolver", *version]))
     run.took = dict(versions())
     environment = dict(scene.capture.environment)
     for part in scene.parts:
@@ -152,9 +159,12 @@ def _run(
         if version is not None:
             run.took[part.use] = str(version() if callable(version) else version)
     _capture(scene, run, folder, network, certificates, environment)
+    for process in started:
+        if process.poll() is not None:
+            raise SceneError(f"the lab's own {process.args} ended: {_last_words(process)}")
 
 
-def _start(host: Namespace, module: list[str | Path]) -> None:
+def _start(host: Namespace, module: list[str | Path]) -> subprocess.Popen[str]:
     """Start a module of ours and wait until it says that it is ready."""
     process = host.popen(
         host.python(str(module[0]), *module[1:]),
@@ -164,7 +174,15 @@ def _start(host: Namespace, module: list[str | Path]) -> None:
     )
     assert process.stdout is not None
     if process.stdout.readline() != "ready\n":
-        raise SceneError(f"{module[0]} did not start: {process.stdout.read()[-500:]}")
+        raise SceneError(f"{module[0]} did not start: {_last_words(process)}")
+    return process
+
+
+def _last_words(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(5)
+    return process.stdout.read()[-500:] if process.poll() is not None else "no reason given"
 
 
 def _service_file(scene: Scene, folder: Path, certificates: Certificates, seed: int) -> Path:
