@@ -12,11 +12,12 @@ import shutil
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 
 from tests.lab import document, labelled, matrix
 from tests.lab.oracle import Outcome, judge
-from tests.lab.results import STORE, Result, folder_of, store, stored
+from tests.lab.results import STORE, Result, earlier, folder_of, recorded, store, stored
 from tests.lab.runner import judge_again, run_scene, scenes_named
 from tests.lab.scene import Scene, load_scenes
 from tests.lab.service_plan import PlanError
@@ -50,15 +51,16 @@ def _run(options: argparse.Namespace) -> int:
     results: dict[str, Result] = {}
     waiting = []
     for scene in scenes:
-        earlier = None if options.again or options.judge else stored(scene, options.seed)
-        if earlier is not None:
-            results[scene.name] = earlier
+        found = None if options.again or options.judge else stored(scene, options.seed)
+        if found is not None:
+            results[scene.name] = found
         else:
             waiting.append(scene)
     if results:
         _say(f"{len(results)} scenes have a result already ({STORE.name}/); --again runs them anew")
+    one = partial(_one, seed=options.seed, judge_only=options.judge, again=options.again)
     with ThreadPoolExecutor(options.jobs) as pool:
-        jobs = {pool.submit(_one, scene, options.seed, options.judge): scene for scene in waiting}
+        jobs = {pool.submit(one, scene): scene for scene in waiting}
         try:
             for number, job in enumerate(as_completed(jobs), start=1):
                 result = results[jobs[job].name] = job.result()
@@ -78,10 +80,13 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _one(scene: Scene, seed: int, judge_only: bool) -> Result:
+def _one(scene: Scene, *, seed: int, judge_only: bool, again: bool) -> Result:
     folder = folder_of(scene, seed)
-    if judge_only:
+    if judge_only or (not again and recorded(scene, seed)):
         run = judge_again(scene, seed, folder)
+        before = earlier(scene, seed)
+        if before is not None:
+            run.took, run.seconds = before.took, before.seconds
     else:
         for _ in range(TRIES):
             shutil.rmtree(folder, ignore_errors=True)

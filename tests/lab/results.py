@@ -4,17 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tests.lab.network import ROOT
 from tests.lab.oracle import Outcome
 from tests.lab.scene import Scene
 
 STORE = ROOT / ".lab"
-_SOURCES = ("agent", "addons", "analysis", "tests/lab")
+_RECORDING = (
+    "agent",
+    "addons",
+    "analysis/knowledge",
+    *(
+        f"tests/lab/{name}.py"
+        for name in (
+            "addresses",
+            "distance",
+            "driver",
+            "extension",
+            "network",
+            "resolver",
+            "runner",
+            "service",
+            "service_app",
+            "service_files",
+            "service_pages",
+            "service_plan",
+            "service_updates",
+        )
+    ),
+)
+"""Sources that change what is recorded."""
+_JUDGING = ("analysis", "tests/lab/oracle.py", "tests/lab/scene.py")
 
 
 @dataclass(slots=True)
@@ -48,42 +72,59 @@ def folder_of(scene: Scene, seed: int) -> Path:
 
 def stored(scene: Scene, seed: int) -> Result | None:
     """The result of an earlier run of this very scene with this very code, if there is one."""
-    path = folder_of(scene, seed) / "result.json"
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if value.pop("key", None) != _key(scene):
-        return None
-    return Result.from_json(value)
+    value = _read(scene, seed)
+    fresh = value is not None and value.get("judged") == _digest(_JUDGING)
+    return earlier(scene, seed) if fresh and recorded(scene, seed) else None
+
+
+def earlier(scene: Scene, seed: int) -> Result | None:
+    """The last result of the scene, however old."""
+    value = _read(scene, seed)
+    return None if value is None else Result.from_json(value["result"])
+
+
+def recorded(scene: Scene, seed: int) -> bool:
+    """Whether the scene's bundle would be recorded in the same way again."""
+    value = _read(scene, seed)
+    bundle = folder_of(scene, seed) / "session.chatpath"
+    return value is not None and bundle.is_dir() and value.get("recorded") == _recording(scene)
 
 
 def store(scene: Scene, seed: int, result: Result) -> None:
     """Keep a result; one that did not run is not kept."""
     if result.outcome in {Outcome.FAILED, Outcome.SKIPPED}:
         return
+    value = {
+        "recorded": _recording(scene),
+        "judged": _digest(_JUDGING),
+        "result": result.to_json(),
+    }
     path = folder_of(scene, seed) / "result.json"
-    path.write_text(
-        json.dumps({"key": _key(scene), **result.to_json()}, indent=1), encoding="utf-8"
-    )
+    path.write_text(json.dumps(value, indent=1), encoding="utf-8")
 
 
-def _key(scene: Scene) -> str:
-    return f"{scene.digest}-{code_digest()}"
+def _read(scene: Scene, seed: int) -> dict[str, Any] | None:
+    try:
+        text = (folder_of(scene, seed) / "result.json").read_text(encoding="utf-8")
+        value: dict[str, Any] = json.loads(text)
+    except (OSError, ValueError):
+        return None
+    return value
+
+
+def _recording(scene: Scene) -> str:
+    """Changes with the scene and whatever the recorder, the service or a part does."""
+    parts = _digest(("tests/lab/parts",)) if scene.parts else ""
+    return f"{scene.digest} {_digest(_RECORDING)} {parts}"
 
 
 @cache
-def code_digest() -> str:
-    """Changes with any source of the product or the lab."""
+def _digest(places: tuple[str, ...]) -> str:
+    """Changes with any source in these places, folders or files."""
     digest = hashlib.sha256()
-    for path in _files(_SOURCES):
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _files(places: Iterable[str]) -> Iterable[Path]:
     for place in places:
-        for path in sorted((ROOT / place).rglob("*")):
-            scene = place == "tests/lab" and path.suffix == ".toml"  # has a digest of its own
-            if path.is_file() and "__pycache__" not in path.parts and not scene:
-                yield path
+        root = ROOT / place
+        for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]

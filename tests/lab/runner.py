@@ -108,7 +108,7 @@ def run_scene(scene: Scene, seed: int, folder: Path) -> Run:
 
 def judge_again(scene: Scene, seed: int, folder: Path) -> Run:
     """Analyze the bundle that an earlier run has left in `folder`."""
-    run = Run(scene.name, seed, bundle=folder / "session.chatpath", took=dict(versions()))
+    run = Run(scene.name, seed, bundle=folder / "session.chatpath")
     try:
         run.diagnosis = analyze(folder / "session.chatpath")
     except (SceneError, subprocess.SubprocessError) as error:

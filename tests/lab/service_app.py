@@ -186,6 +186,11 @@ class LabApp(DemoApp):
         if request.path == STALE_CHUNK:
             await respond(send, 404, api.edge_headers("text/html", cached=False), b"Not Found")
             return True
+        if self.plan.stale and request.path == pages.asset_path("app"):
+            old = pages.assets()[request.path]
+            body = old.body.replace(pages.asset_path("markdown").encode(), STALE_CHUNK.encode())
+            await respond(send, 200, api.edge_headers(old.content_type, cached=True), body)
+            return True
         if request.path == "/cdn-cgi/trace" and self.plan.trace:
             lines = api.trace(request.host, request.client, request.http_version).splitlines()
             pairs = dict(line.partition("=")[::2] for line in lines) | self.plan.trace
