@@ -19,8 +19,10 @@ from analysis.compare.repeats import certainty
 from analysis.compare.runs import Prepared, prepare
 from analysis.compare.sides import Side, different_sites, headline, sides_of
 from analysis.knowledge.factors import factors
-from analysis.model.comparison import Comparison, DelayPair, Difference, Outcome, Pair
+from analysis.model.comparison import Comparison, DelayPair, Difference, Outcome, Pair, Spread
 from analysis.model.diagnosis import Finding
+from analysis.model.figures import Number
+from analysis.model.message import Message, say
 
 __all__ = ["Prepared", "compare", "prepare"]
 
@@ -119,6 +121,10 @@ def _having(
     return [has(run) for run in baseline.runs], [has(run) for run in suspect.runs]
 
 
+def _median(of: Spread) -> Message:
+    return say("{ms} ms (median of {n})", ms=Number(of.median_ms), n=of.n)
+
+
 def _slower(item: DelayPair) -> Difference:
     one, other = item.baseline, item.suspect
     return Difference(
@@ -126,7 +132,7 @@ def _slower(item: DelayPair) -> Difference:
         area=factors()[item.leg].area,
         subject="",
         what=item.name,
-        baseline=(f"{one.median_ms:.0f} ms (median of {one.n})",) if one else (),
-        suspect=(f"{other.median_ms:.0f} ms (median of {other.n})",) if other else (),
+        baseline=(_median(one),) if one else (),
+        suspect=(_median(other),) if other else (),
         outcome=True,
     )

@@ -13,7 +13,7 @@ from analysis.compare.differences import Compared
 from analysis.detect.support import effect, finding, ranked
 from analysis.model.comparison import Difference
 from analysis.model.diagnosis import Evidence, Finding, Severity
-from analysis.model.message import some
+from analysis.model.message import inside, say, some
 
 _WAY = frozenset(
     {
@@ -65,22 +65,29 @@ def _stale(cache: Difference, broken: Sequence[Difference]) -> Finding:
     names = ranked(name for item in broken for name in item.hosts)
     return finding(
         "browser.stale_cache",
-        f"The page of {some(names)} works where it comes from the network and fails where it comes "
-        "out of the browser's cache, by the same way.",
+        say(
+            "The page of {hosts} works where it comes from the network and fails where it "
+            "comes out "
+            "of the browser's cache, by the same way.",
+            hosts=some(names),
+        ),
         confidence=0.6,
         subjects=names,
         evidence=_evidence((cache, *broken)),
-        in_short="it works where it comes from the network",
+        in_short=say("it works where it comes from the network"),
     )
 
 
 def _interferes(withheld: Sequence[Difference], explained_by: str | None) -> Finding:
     names = ranked(name for item in withheld for name in item.hosts)
-    what = some(tuple(dict.fromkeys(item.subject or item.what.lower() for item in withheld)))
+    what = some(tuple(dict.fromkeys(item.subject or inside(item.what) for item in withheld)))
     return finding(
         "browser.extension_interferes",
-        f"Requests that one run sends never leave the browser of the other, by the same way: "
-        f"{what}.",
+        say(
+            "Requests that one run sends never leave the browser of the other, by the same way: "
+            "{what}.",
+            what=what,
+        ),
         confidence=0.6,
         subjects=names,
         severity=effect(names[0], Severity.WARNING) if names else None,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.compare.causes import Kinds, chain, reached
-from analysis.detect.support import counted, earned
+from analysis.detect.support import earned
 from analysis.knowledge import threshold
 from analysis.model.comparison import Candidate, Certainty, Difference
-from analysis.model.message import some
+from analysis.model.message import capital, inside, joined, plural, say, some
 
 _LEVELS = ("finding", "http.answer", "ws.state", "sse.state", "scripts.arrival")
 
@@ -74,42 +74,54 @@ def _confidence(told: float, rivals: bool, certainty: Certainty) -> float:
 def named(item: Difference) -> str:
     """What differs, with its subject: ``the answer of the name lookup for ws.chatgpt.com``."""
     if item.factor == "finding":
-        return f"the finding {item.subject}"
-    what = item.what if item.what[:2].isupper() or item.what[:4] == "HTTP" else _small(item.what)
-    return f"{what} for {item.subject}" if item.subject else what
-
-
-def _small(text: str) -> str:
-    return text[:1].lower() + text[1:]
+        return say("the finding {id}", id=item.subject)
+    what = inside(item.what)
+    return say("{what} for {subject}", what=what, subject=item.subject) if item.subject else what
 
 
 def _sentence(
     lowest: Difference, alike: Sequence[Difference], links: Sequence[Difference], worse: str
 ) -> str:
-    text = (
-        f"The lowest difference that can account for it is {named(lowest)}: "
-        f"{some(lowest.baseline)} in the baseline, {some(lowest.suspect)} in the suspect."
-    )
+    parts = [
+        say(
+            "The lowest difference that can account for it is {what}: {baseline} in the baseline, "
+            "{suspect} in the suspect.",
+            what=named(lowest),
+            baseline=some(lowest.baseline),
+            suspect=some(lowest.suspect),
+        )
+    ]
     if alike:
-        text += f" {counted(len(alike), 'other subject')} of the same kind differ likewise."
+        parts.append(
+            plural(
+                "{n} other subject of the same kind differs likewise.",
+                "{n} other subjects of the same kind differ likewise.",
+                len(alike),
+            )
+        )
     between = [
         item
         for item in links
         if item.explained_by is not None and item.factor != "finding" and not item.outcome
     ]
     if between:
-        text += f" It reaches {worse} by way of {some([named(item) for item in between], 2)}."
+        way = some([named(item) for item in between], 2)
+        parts.append(say("It reaches {finding} by way of {way}.", finding=worse, way=way))
     if lowest.outcome:
-        text += " Nothing below it that was compared differs."
-    return text
+        parts.append(say("Nothing below it that was compared differs."))
+    return joined(parts)
 
 
 def _also(rivals: Sequence[Difference]) -> str:
     if not rivals:
         return ""
     names = some([named(item) for item in rivals], 3)
-    also = "differs as well and could" if len(rivals) == 1 else "differ as well and could"
-    return f" {names[:1].upper()}{names[1:]} {also} explain the same."
+    template = (
+        say("{names} differs as well and could explain the same.", names=names)
+        if len(rivals) == 1
+        else say("{names} differ as well and could explain the same.", names=names)
+    )
+    return capital(template)
 
 
 def _besides(differences: Sequence[Difference], told: Sequence[Difference]) -> str:
@@ -119,4 +131,6 @@ def _besides(differences: Sequence[Difference], told: Sequence[Difference]) -> s
         for item in differences
         if item.outcome and item.explained_by is None and item not in told
     ]
-    return f" Not accounted for by it: {some([named(item) for item in left])}." if left else ""
+    if not left:
+        return ""
+    return say("Not accounted for by it: {names}.", names=some([named(item) for item in left]))

@@ -12,9 +12,10 @@ from analysis.detect.reach import cancelled
 from analysis.detect.support import Record, matters, records, where
 from analysis.knowledge import threshold
 from analysis.knowledge.addresses import Address, address
-from analysis.model.connect_error import manner, net_error_stage
+from analysis.model.connect_error import Manner, manner, net_error_stage
 from analysis.model.diagnosis import Evidence
 from analysis.model.frames import Tables
+from analysis.model.message import Message, joined, say, some
 
 _FAILED = {"tcp": "tcp.connect", "tls": "tls.handshake"}
 
@@ -56,11 +57,19 @@ def _names(tables: Tables, exchanges: list[Record]) -> Iterator[Fact]:
             continue
         value, shown = kind
         if answer.host not in found or (answer.failed and not found[answer.host][2]):
-            pieces = evidence_of(answer.row, f"{answer.resolver} answers {answer.host}: {shown}")
+            pieces = evidence_of(
+                answer.row,
+                say(
+                    "{resolver} answers {host}: {answer}",
+                    resolver=answer.resolver,
+                    host=answer.host,
+                    answer=shown,
+                ),
+            )
             found[answer.host] = (value, shown, answer.failed, pieces)
     for host, value, failed, row in _names_by_use(tables, exchanges):
         if host not in found or (failed and not found[host][2] and not len(tables["dns"])):
-            found[host] = (value, value, failed, evidence_of(row, f"{host}: {value}"))
+            found[host] = (value, value, failed, evidence_of(row, joined([host, value], ": ")))
     for host, (value, shown, failed, evidence) in found.items():
         yield fact(
             "dns.answer",
@@ -78,29 +87,35 @@ def _kind(answer: Answer) -> tuple[str, str] | None:
     """What sort of answer it is, and the answer itself; None for one without weight."""
     given = listed(str(item) for item in answer.addresses)
     if answer.name_vendor:
-        return f"redirected to {answer.name_vendor}", f"redirected to {answer.name_vendor}"
+        redirected = say("redirected to {vendor}", vendor=answer.name_vendor)
+        return redirected, redirected
     if answer.sunk:
         sort = answer.address_vendor or _sort(answer.bogus[0] if answer.bogus else None)
-        return f"false address ({sort})", f"false address {given} ({sort})"
+        return say("false address ({sort})", sort=sort), say(
+            "false address {address} ({sort})", address=given, sort=sort
+        )
     if answer.denied:
-        code = {0: "no address", 3: "NXDOMAIN", 5: "REFUSED"}.get(answer.rcode, "no address")
-        return f"denied: {code}", f"denied: {code}"
+        code = {3: "NXDOMAIN", 5: "REFUSED"}.get(answer.rcode) or say("no address")
+        denied = say("denied: {code}", code=code)
+        return denied, denied
     if answer.fake:
-        return "address of a local proxy", f"address of a local proxy ({given})"
+        proxy = say("address of a local proxy")
+        return proxy, say("{what} ({address})", what=proxy, address=given)
     if answer.addresses:
         sort = _sort(answer.addresses[0])
-        return f"{sort} address", f"{sort} address ({given})"
+        what = say("{sort} address", sort=sort)
+        return what, say("{what} ({address})", what=what, address=given)
     return None
 
 
 def _sort(of: Address | None) -> str:
     if of is None:
-        return "unknown"
+        return say("unknown")
     if of.is_unspecified:
-        return "null"
+        return say("null")
     if of.is_loopback:
-        return "loopback"
-    return "public" if of.is_global else "private"
+        return say("loopback")
+    return say("public") if of.is_global else say("private")
 
 
 def _names_by_use(
@@ -109,18 +124,19 @@ def _names_by_use(
     """Host, sort of answer, whether it failed, and row, from what connections were made to."""
     for row in records(where(tables["connections"], "host", matters)):
         if row["error_stage"] == "dns":
-            yield row["host"], "no address", True, row
+            yield row["host"], say("no address"), True, row
         elif row["via"] is None and row["address"]:
             sort = _sort(address(row["address"]))
             if row["error_stage"] is None or sort == "public":
-                yield row["host"], f"{sort} address", False, row
+                yield row["host"], say("{sort} address", sort=sort), False, row
             else:
-                yield row["host"], f"false address ({sort})", True, row
+                yield row["host"], say("false address ({sort})", sort=sort), True, row
     for row in exchanges:
         if _stage(row) == "dns":
-            yield row["host"], "no address", True, row
+            yield row["host"], say("no address"), True, row
         elif row["address"] and address(row["address"]) and row["status"]:
-            yield row["host"], f"{_sort(address(row['address']))} address", False, row
+            sort = _sort(address(row["address"]))
+            yield row["host"], say("{sort} address", sort=sort), False, row
 
 
 def _families(tables: Tables, exchanges: list[Record]) -> Iterator[Fact]:
@@ -131,7 +147,7 @@ def _families(tables: Tables, exchanges: list[Record]) -> Iterator[Fact]:
     reached += [row["address"] for row in exchanges if row["address"] and row["status"]]
     found = {f"IPv{of.version}" for text in reached if (of := address(text))}
     if found:
-        yield fact("tcp.family", " and ".join(sorted(found)))
+        yield fact("tcp.family", some(sorted(found)))
 
 
 # --- TCP and TLS
@@ -168,17 +184,22 @@ def _connections(tables: Tables, exchanges: list[Record]) -> Iterator[Fact]:
 
 def _lost(attempt: Attempt) -> tuple[str, str] | None:
     if attempt.dead:
-        return "tcp", "no answer"
+        return "tcp", say("no answer")
     if attempt.refused:
-        return "tcp", "refused"
+        return "tcp", say("refused")
     if attempt.hello is None:
         return None
     if attempt.hello["alert"] is not None:
-        return "tls", f"alert {attempt.hello['alert']} by the {attempt.hello['alert_by']}"
+        alert = str(attempt.hello["alert"])
+        if attempt.hello["alert_by"] == "server":
+            return "tls", say("alert {code} by the server", code=alert)
+        return "tls", say("alert {code} by the client", code=alert)
     if attempt.reset:
-        return "tls", "reset after the ClientHello"
+        return "tls", say("reset after the ClientHello")
     waited = attempt.end - (attempt.hello["time"] or attempt.end)
-    return ("tls", "no answer to the ClientHello") if waited >= threshold("silence_s") else None
+    return (
+        ("tls", say("no answer to the ClientHello")) if waited >= threshold("silence_s") else None
+    )
 
 
 def _as_facts(failed: dict[str, tuple[str, str, Record]], reached: set[str]) -> Iterator[Fact]:
@@ -187,23 +208,37 @@ def _as_facts(failed: dict[str, tuple[str, str, Record]], reached: set[str]) -> 
             continue
         yield fact(
             _FAILED[stage],
-            f"failed: {_plain(words)}",
+            say("failed: {why}", why=_plain(words)),
             kind="failed",
             subject=place_of(host),
             fault=True,
             hosts=(host,),
-            evidence=evidence_of(row, f"to {host}: {words}"),
+            evidence=evidence_of(row, say("to {host}: {error}", host=host, error=words)),
         )
         if stage == "tls":
-            yield fact("tcp.connect", "opened", subject=place_of(host), hosts=(host,))
+            yield fact("tcp.connect", say("opened"), subject=place_of(host), hosts=(host,))
     for host in sorted(reached):
-        yield fact("tcp.connect", "opened", subject=place_of(host), hosts=(host,))
-        yield fact("tls.handshake", "done", subject=place_of(host), hosts=(host,))
+        yield fact("tcp.connect", say("opened"), subject=place_of(host), hosts=(host,))
+        yield fact("tls.handshake", say("done"), subject=place_of(host), hosts=(host,))
+
+
+_MANNERS: dict[Manner, str] = {
+    "refused": say("refused"),
+    "timed out": say("timed out"),
+    "unreachable": say("unreachable"),
+    "reset": say("reset"),
+    "closed": say("closed"),
+}
 
 
 def _plain(words: str) -> str:
     """An error without the address and port of this one try."""
     low = words.lower()
     if "verify failed" in low or "err_cert_" in low:
-        return "certificate refused"
-    return manner(words) or words.partition("(")[0].strip() or "unknown"
+        return say("certificate refused")
+    known = manner(words)
+    if known:
+        return _MANNERS[known]
+    if isinstance(words, Message):
+        return words
+    return words.partition("(")[0].strip() or say("unknown")

@@ -20,7 +20,9 @@ from analysis.detect.support import of_service, percentile, where
 from analysis.knowledge import threshold
 from analysis.knowledge.factors import factors
 from analysis.model.comparison import DelayPair, Spread
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
+from analysis.model.message import say
 
 LEGS = ("delay.lookup", "delay.near", "delay.far", "delay.answer", "delay.first")
 MAX_MEASURED = 2000
@@ -72,7 +74,7 @@ def compare_delays(
             continue
         claimed, note = _judge(leg, one, other)
         if claimed and not _steady([run for run in ours if run], [run for run in theirs if run]):
-            claimed, note = False, "the runs of one side do not agree"
+            claimed, note = False, say("the runs of one side do not agree")
         pairs.append(
             DelayPair(leg, factors()[leg].what, _spread(one), _spread(other), claimed, note)
         )
@@ -81,20 +83,24 @@ def compare_delays(
 
 def _judge(leg: str, one: list[float], other: list[float]) -> tuple[bool, str]:
     if not one or not other:
-        return False, f"measured in the {'suspect' if other else 'baseline'} only"
+        if other:
+            return False, say("measured in the suspect only")
+        return False, say("measured in the baseline only")
     least = threshold("leg_connections")
     if min(len(one), len(other)) < least:
-        return False, f"fewer than {least:.0f} measurements: cannot be told from chance"
+        return False, say("fewer than {n} measurements: cannot be told from chance", n=round(least))
     if leg not in _LEAST_MS:
-        return False, "the model's own time: never claimed"
+        return False, say("the model's own time: never claimed")
     low, high = sorted((median(one), median(other)))
     if high - low < threshold(_LEAST_MS[leg]) or high < threshold("compare_delay_ratio") * low:
-        return False, "within the noise"
+        return False, say("within the noise")
     share = _share_above(one, other)
     if max(share, 1 - share) < threshold("compare_delay_share"):
-        return False, "the measurements of both sides overlap"
-    slower = "slower" if median(other) > median(one) else "faster"
-    return True, f"the suspect is {slower} by {high - low:.0f} ms"
+        return False, say("the measurements of both sides overlap")
+    apart = Number(high - low)
+    if median(other) > median(one):
+        return True, say("the suspect is slower by {ms} ms", ms=apart)
+    return True, say("the suspect is faster by {ms} ms", ms=apart)
 
 
 def _share_above(one: list[float], other: list[float]) -> float:

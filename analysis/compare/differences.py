@@ -14,6 +14,7 @@ from analysis.knowledge import findings, hosts
 from analysis.knowledge.factors import Factor, factors
 from analysis.model.comparison import Difference, Equal, NotCompared
 from analysis.model.diagnosis import Evidence
+from analysis.model.message import joined, say
 
 type Facts = dict[tuple[str, str], Fact]
 """Facts of one run by factor and subject."""
@@ -78,7 +79,7 @@ def compare_facts(baseline: Sequence[Facts], suspect: Sequence[Facts]) -> Compar
         _tell_equal(result, factor, [item for item, (differs, _) in verdicts if differs is False])
         _tell_missing(result, factor, [item for item, (differs, _) in verdicts if differs is None])
         if not sides and factor.id != "finding":
-            reason = "seen in neither"
+            reason: str = say("seen in neither")
             result.not_compared.append(NotCompared(factor.id, factor.area, factor.what, reason))
     result.differences = result.differences[:MAX_DIFFERENCES]
     return result
@@ -149,7 +150,7 @@ def _area(factor: Factor, subject: str) -> str:
 
 
 def _shown(items: Sequence[Fact]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(item.shown for item in items)) or ("not found",)
+    return tuple(dict.fromkeys(item.shown for item in items)) or (say("not found"),)
 
 
 def _evidence(items: Sequence[Fact]) -> tuple[Evidence, ...]:
@@ -160,14 +161,18 @@ def _tell_equal(result: Compared, factor: Factor, same: Sequence[_Sides]) -> Non
     if not same:
         return
     if factor.id == "finding":
-        value = ", ".join(item.subject for item in same)
+        value: str = joined([item.subject for item in same], ", ")
     else:
         values = dict.fromkeys(fact.value for item in same for fact in item.everything)
-        value = next(iter(values)) if len(values) == 1 else f"{len(same)} compared, all the same"
+        value = (
+            next(iter(values))
+            if len(values) == 1
+            else say("{n} compared, all the same", n=len(same))
+        )
         if any(len({fact.value for fact in item.everything}) > 1 for item in same):
-            value = "changes from run to run"
+            value = say("changes from run to run")
     others = any(item.factor == factor.id for item in result.differences)
-    what = f"{factor.what}, otherwise" if others else factor.what
+    what = say("{factor}, otherwise", factor=factor.what) if others else factor.what
     result.equal.append(Equal(factor.id, factor.area, what, value))
 
 
@@ -175,7 +180,14 @@ def _tell_missing(result: Compared, factor: Factor, alone: Sequence[_Sides]) -> 
     if not alone:
         return
     sides = {"suspect" if item.theirs else "baseline" for item in alone}
-    where = f"in the {sides.pop()} only" if len(sides) == 1 else "on one side only"
+    if sides == {"suspect"}:
+        where = say("in the suspect only")
+    else:
+        where = say("in the baseline only") if len(sides) == 1 else say("on one side only")
     subjects = [item.subject for item in alone if item.subject]
-    reason = f"{len(subjects)} seen {where}" if subjects else f"seen {where}"
+    reason = (
+        say("{n} seen {where}", n=len(subjects), where=where)
+        if subjects
+        else say("seen {where}", where=where)
+    )
     result.not_compared.append(NotCompared(factor.id, factor.area, factor.what, reason))

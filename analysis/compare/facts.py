@@ -14,6 +14,7 @@ from analysis.knowledge import hosts
 from analysis.knowledge.hosts import normal
 from analysis.model.diagnosis import Evidence
 from analysis.model.frames import Tables
+from analysis.model.message import joined, some
 from analysis.model.printable import printable
 
 MAX_EVIDENCE = 3
@@ -57,8 +58,8 @@ def fact(
         factor=factor,
         subject=printable(subject)[:MAX_SHOWN],
         kind=kind or value,
-        value=printable(value)[:MAX_SHOWN],
-        shown=printable(shown or value)[:MAX_SHOWN],
+        value=_bounded(value),
+        shown=_bounded(shown or value),
         fault=fault,
         needed=needed,
         hosts=tuple(printable(name) for name in hosts),
@@ -98,9 +99,15 @@ def evidence_of(row: Record, note: str) -> tuple[Evidence, ...]:
     return flow_evidence([row], note)
 
 
+def _bounded(text: str) -> str:
+    """Fit to be shown; a message that is short enough stays one."""
+    text = printable(text)
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN]
+
+
 def listed(values: Iterable[str], most: int = 4) -> str:
     """Distinct values in order, ``a, b and 2 more``; a set must read the same in every run."""
     distinct = sorted({value for value in values if value})
     if len(distinct) <= most:
-        return ", ".join(distinct)
-    return f"{', '.join(distinct[:most])} and {len(distinct) - most} more"
+        return joined(distinct, ", ")
+    return some(distinct, most)

@@ -6,7 +6,7 @@ fact here is the finding of that area, or that all went well where it was seen a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from analysis.compare.facts import Fact, fact, place_of
 from analysis.detect.scripts import page_loads
@@ -16,40 +16,43 @@ from analysis.diagnose.ranking import headline
 from analysis.knowledge import hosts
 from analysis.model.diagnosis import Diagnosis, Finding, Severity
 from analysis.model.frames import Tables
+from analysis.model.message import joined, say
 
 _SCRIPTS = {
-    "script.blocked_by_extension": ("withheld", "never left the browser"),
-    "script.blocked_by_policy": ("withheld", "refused by a policy of the page or browser"),
-    "script.blocked_by_network": ("unreached", "did not arrive"),
-    "script.replaced": ("replaced", "came back as something else"),
-    "script.stale_build": ("gone", "no longer there"),
+    "script.blocked_by_extension": ("withheld", say("never left the browser")),
+    "script.blocked_by_policy": ("withheld", say("refused by a policy of the page or browser")),
+    "script.blocked_by_network": ("unreached", say("did not arrive")),
+    "script.replaced": ("replaced", say("came back as something else")),
+    "script.stale_build": ("gone", say("no longer there")),
 }
 _SOCKETS = {
-    "ws.connect_failed": ("unopened", "not opened"),
-    "ws.upgrade_stripped": ("unopened", "its upgrade was removed on the way"),
-    "ws.dropped": ("cut", "cut without a close frame"),
-    "ws.idle_timeout": ("cut", "cut by an idle timer"),
-    "ws.frames_lost": ("incomplete", "frames of the answer missing"),
-    "ws.stalled": ("silent", "open but silent"),
-    "ws.closed_by_server": ("closed", "closed by the service with a reason"),
+    "ws.connect_failed": ("unopened", say("not opened")),
+    "ws.upgrade_stripped": ("unopened", say("its upgrade was removed on the way")),
+    "ws.dropped": ("cut", say("cut without a close frame")),
+    "ws.idle_timeout": ("cut", say("cut by an idle timer")),
+    "ws.frames_lost": ("incomplete", say("frames of the answer missing")),
+    "ws.stalled": ("silent", say("open but silent")),
+    "ws.closed_by_server": ("closed", say("closed by the service with a reason")),
 }
 _STREAMS = {
-    "sse.cut": ("cut", "ended early"),
-    "sse.buffered": ("held", "held back and released at once"),
-    "sse.stalled": ("silent", "stopped for long"),
-    "sse.server_error": ("error", "the service reported an error in it"),
+    "sse.cut": ("cut", say("ended early")),
+    "sse.buffered": ("held", say("held back and released at once")),
+    "sse.stalled": ("silent", say("stopped for long")),
+    "sse.server_error": ("error", say("the service reported an error in it")),
 }
 
 
 def judged_facts(tables: Tables, diagnosis: Diagnosis) -> Iterator[Fact]:
     """One fact for scripts, websocket and streams each, and one for each root finding."""
     serious = [item for item in diagnosis.findings if item.severity is not Severity.INFO]
-    yield from _area("scripts.arrival", "all arrived", bool(page_loads(tables)), _SCRIPTS, serious)
+    yield from _area(
+        "scripts.arrival", say("all arrived"), bool(page_loads(tables)), _SCRIPTS, serious
+    )
     opened = any(row["opened"] is not None for row in sockets(tables))
     opened = opened or any(socket.established for socket in wire_sockets(tables))
-    yield from _area("ws.state", "opened and kept", opened, _SOCKETS, serious)
+    yield from _area("ws.state", say("opened and kept"), opened, _SOCKETS, serious)
     streamed = bool(len(where(tables["sse"], "host", hosts().is_chatgpt)))
-    yield from _area("sse.state", "arrived in full", streamed, _STREAMS, serious)
+    yield from _area("sse.state", say("arrived in full"), streamed, _STREAMS, serious)
     for item in serious:
         if item.explained_by is None:
             yield _of_finding(item)
@@ -59,7 +62,7 @@ def _area(
     factor: str,
     well: str,
     seen: bool,
-    states: dict[str, tuple[str, str]],
+    states: Mapping[str, tuple[str, str]],
     findings: list[Finding],
 ) -> Iterator[Fact]:
     wrong = sorted((item for item in findings if item.id in states), key=_weight)
@@ -69,13 +72,14 @@ def _area(
         return
     worst = wrong[0]
     kind, words = states[worst.id]
-    about = str(worst.measurements.get("in_short") or "") if factor == "scripts.arrival" else ""
-    about = about or ", ".join(worst.subjects[:2])
+    in_short = worst.measurements.get("in_short")
+    about = in_short if factor == "scripts.arrival" and isinstance(in_short, str) else ""
+    about = about or joined(worst.subjects[:2], ", ")
     yield fact(
         factor,
         words,
         kind=kind,
-        shown=f"{words} ({about})" if about else words,
+        shown=say("{state} ({about})", state=words, about=about),
         fault=True,
         needed=True,
         hosts=worst.subjects,

@@ -12,6 +12,8 @@ from math import comb
 
 from analysis.knowledge import threshold
 from analysis.model.comparison import Certainty
+from analysis.model.figures import Percent
+from analysis.model.message import say
 
 
 def certainty(baseline: Sequence[bool], suspect: Sequence[bool]) -> Certainty:
@@ -22,17 +24,27 @@ def certainty(baseline: Sequence[bool], suspect: Sequence[bool]) -> Certainty:
             1,
             1,
             None,
-            "One pair: whatever else changed between the two runs may be the cause. Repeat with "
-            "that factor alone switched back; two agreeing changes of one factor confirm it.",
+            say(
+                "One pair: whatever else changed between the two runs may be the cause. "
+                "Repeat with "
+                "that factor alone switched back; two agreeing changes of one factor confirm it."
+            ),
         )
     p = _fisher(sum(baseline), ours, sum(suspect), theirs)
-    runs = f"{ours} and {theirs} runs"
     if p <= threshold("compare_chance"):
-        sentence = f"{runs}: chance alone would part them like this in {p:.1%} of all cases."
+        sentence = say(
+            "{ours} and {theirs} runs: chance alone would part them like this in {p} of all cases.",
+            ours=ours,
+            theirs=theirs,
+            p=Percent(p, 1),
+        )
     else:
-        sentence = (
-            f"{runs}: chance alone would part them like this in {p:.0%} of all cases, which is too "
-            "often to exclude it. Record more of each side."
+        sentence = say(
+            "{ours} and {theirs} runs: chance alone would part them like this in {p} of all cases, "
+            "which is too often to exclude it. Record more of each side.",
+            ours=ours,
+            theirs=theirs,
+            p=Percent(p),
         )
     return Certainty(ours, theirs, p, sentence)
 

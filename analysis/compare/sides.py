@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from analysis.compare.candidate import named
 from analysis.compare.runs import Prepared
-from analysis.detect.support import counted
 from analysis.model.comparison import Candidate, Difference, Outcome
 from analysis.model.diagnosis import Status
-from analysis.model.message import some
-from analysis.model.printable import printable
+from analysis.model.message import joined, plural, say, some
 
 _RANK = {
     Status.INSUFFICIENT: 0,
@@ -21,11 +19,11 @@ _RANK = {
     Status.DOWN: 3,
 }
 _WORDS = {
-    Status.OK: "works",
-    Status.IMPAIRED: "is impaired",
-    Status.BLOCKED: "is blocked",
-    Status.DOWN: "meets a service that is down",
-    Status.INSUFFICIENT: "carries no verdict",
+    Status.OK: say("works"),
+    Status.IMPAIRED: say("is impaired"),
+    Status.BLOCKED: say("is blocked"),
+    Status.DOWN: say("meets a service that is down"),
+    Status.INSUFFICIENT: say("carries no verdict"),
 }
 
 
@@ -71,9 +69,18 @@ class Side:
         distinct = list(dict.fromkeys(self.statuses))
         if len(distinct) == 1:
             return _WORDS[distinct[0]]
-        return " and ".join(
-            f"{_WORDS[status]} in {self.statuses.count(status)} of {counted(len(self.runs), 'run')}"
-            for status in distinct
+        return some(
+            [
+                plural(
+                    "{state} in {count} of {n} run",
+                    "{state} in {count} of {n} runs",
+                    len(self.runs),
+                    state=_WORDS[status],
+                    count=self.statuses.count(status),
+                )
+                for status in distinct
+            ],
+            len(distinct),
         )
 
 
@@ -92,11 +99,13 @@ def different_sites(baseline: Side, suspect: Side) -> str | None:
     if set(one) & set(other):
         return None
     if not one and not other:
-        return "Nothing can be paired: neither capture asks for a host of ChatGPT."
-    ours, theirs = (printable(some(names)) or "none" for names in (one, other))
-    return (
-        "Nothing can be paired: the captures have no host of ChatGPT in common "
-        f"(baseline: {ours}; suspect: {theirs})."
+        return say("Nothing can be paired: neither capture asks for a host of ChatGPT.")
+    ours, theirs = (some(names) or say("none") for names in (one, other))
+    return say(
+        "Nothing can be paired: the captures have no host of ChatGPT in common (baseline: "
+        "{baseline}; suspect: {suspect}).",
+        baseline=ours,
+        suspect=theirs,
     )
 
 
@@ -110,23 +119,41 @@ def headline(
     """The comparison in one sentence or two."""
     if outcome is Outcome.INSUFFICIENT:
         unclear = [side.label for side in (baseline, suspect) if side.unclear]
-        return (
-            f"No difference in outcome was seen, but {some(unclear)} carries no verdict, so there "
-            "may be one."
+        return say(
+            "No difference in outcome was seen, but {sides} carries no verdict, so there may "
+            "be one.",
+            sides=some(unclear),
         )
     if chosen is None:
-        changed = counted(len(differences), "difference")
-        also = f" {changed} beside it changed nothing." if differences else ""
-        return f"No difference in outcome: {_both(baseline, suspect)}.{also}"
+        same = say("No difference in outcome: {states}.", states=_both(baseline, suspect))
+        also = plural(
+            "{n} difference beside it changed nothing.",
+            "{n} differences beside it changed nothing.",
+            len(differences),
+        )
+        return joined([same, also if differences else ""])
     states = (
-        f"{baseline.label} {baseline.state}, {suspect.label} {suspect.state}"
+        _both(baseline, suspect)
         if baseline.state != suspect.state
-        else f"{baseline.label} and {suspect.label}: each {baseline.state}, but not alike"
+        else say(
+            "{baseline} and {suspect}: each {state}, but not alike",
+            baseline=baseline.label,
+            suspect=suspect.label,
+            state=baseline.state,
+        )
     )
-    return f"{states}. Candidate factor: {named(chosen.difference)}."
+    return say(
+        "{states}. Candidate factor: {factor}.", states=states, factor=named(chosen.difference)
+    )
 
 
 def _both(baseline: Side, suspect: Side) -> str:
     if baseline.state == suspect.state:
-        return f"each {baseline.state}"
-    return f"{baseline.label} {baseline.state}, {suspect.label} {suspect.state}"
+        return say("each {state}", state=baseline.state)
+    return say(
+        "{baseline} {state}, {suspect} {other}",
+        baseline=baseline.label,
+        state=baseline.state,
+        suspect=suspect.label,
+        other=suspect.state,
+    )

@@ -19,6 +19,7 @@ from analysis.knowledge import hosts, threshold
 from analysis.knowledge.error_rules import step
 from analysis.knowledge.secrets import ID, looks_secret
 from analysis.model.frames import Tables
+from analysis.model.message import joined, say
 
 MAX_STEPS = 300
 _DEPTH = 5
@@ -55,6 +56,9 @@ def _segment(part: str) -> str:
     return part
 
 
+_ANSWERED = say("answered")
+
+
 def _answers(tables: Tables) -> Iterator[Fact]:
     http = where(tables["http"], "host", matters)
     if http.empty:
@@ -85,19 +89,21 @@ def _step(name: str, rows: list[Record]) -> Fact:
     last = len(rows) - 1
     fails = len(bad) == len(rows) or (len(rows) > 1 and {last, last - 1} <= set(bad))
     row = rows[last] if fails else rows[next(i for i in range(len(rows)) if i not in bad)]
-    kind, words = kinds[last] if fails else ("answered", "answered")
+    kind, words = kinds[last] if fails else ("answered", _ANSWERED)
     listed = step(row["host"], row["path"] or "/")
-    count = f", {len(bad)} of {len(rows)} tries" if fails and len(rows) > 1 else ""
+    shown = words
+    if fails and len(rows) > 1:
+        shown = say("{what}, {bad} of {all} tries", what=words, bad=len(bad), all=len(rows))
     return fact(
         "http.answer",
         words,
         kind=kind,
         subject=name,
-        shown=f"{words}{count}",
+        shown=shown,
         fault=fails,
         needed=bool(listed and listed.needed),
         hosts=(row["host"],),
-        evidence=evidence_of(row, f"{name}: {words}"),
+        evidence=evidence_of(row, joined([name, words], ": ")),
     )
 
 
@@ -107,18 +113,21 @@ def _came_of(row: Record) -> tuple[str, str]:
     if not status:
         error = net_error(row)
         if error == "ERR_BLOCKED_BY_CLIENT":
-            return "withheld", "withheld by the browser"
-        return "unanswered", f"no answer: {error}" if error else "no answer"
+            return "withheld", say("withheld by the browser")
+        return "unanswered", (say("no answer: {error}", error=error) if error else say("no answer"))
+    code = str(status)
     if row["cf_mitigated"] == "challenge":
-        return "refused", f"challenge ({status})"
+        return "refused", say("challenge ({status})", status=code)
     product = block_page(row) or (named_product(row) if status >= 400 else None)
     if product:
-        return "replaced", f"answer of {product} ({status})"
+        return "replaced", say("answer of {product} ({status})", product=product, status=code)
     if status in _REFUSALS:
-        return "refused", f"refused ({status})"
+        return "refused", say("refused ({status})", status=code)
     if status >= 500:
-        return "failed", f"server error ({status})"
-    return ("wrong", f"refused as wrong ({status})") if status >= 400 else ("answered", "answered")
+        return "failed", say("server error ({status})", status=code)
+    if status >= 400:
+        return "wrong", say("refused as wrong ({status})", status=code)
+    return "answered", _ANSWERED
 
 
 def _cookies(tables: Tables) -> Iterator[Fact]:
@@ -129,13 +138,13 @@ def _cookies(tables: Tables) -> Iterator[Fact]:
     if sized.empty:
         return
     most = int(sized["cookie_bytes"].max())
-    size = f"up to {most:,} octets"
+    size = say("up to {n} octets", n=most)
     if most >= threshold("header_bytes"):
-        yield fact("browser.cookies", "near the edge's limit", shown=size, fault=True)
+        yield fact("browser.cookies", say("near the edge's limit"), shown=size, fault=True)
     elif most:
-        yield fact("browser.cookies", "sent", shown=f"sent, {size}")
+        yield fact("browser.cookies", say("sent"), shown=say("sent, {size}", size=size))
     else:
-        yield fact("browser.cookies", "none")
+        yield fact("browser.cookies", say("none"))
 
 
 def _cache(tables: Tables) -> Iterator[Fact]:
@@ -146,5 +155,9 @@ def _cache(tables: Tables) -> Iterator[Fact]:
         return
     stored = pages[pages["from_cache"].fillna(False)]
     chosen = records((stored if len(stored) else pages).head(1))[0]
-    value = "the browser's cache or a service worker" if len(stored) else "the network"
-    yield fact("browser.cache", value, evidence=evidence_of(chosen, f"the page, from {value}"))
+    value = say("the browser's cache or a service worker") if len(stored) else say("the network")
+    yield fact(
+        "browser.cache",
+        value,
+        evidence=evidence_of(chosen, say("the page, from {place}", place=value)),
+    )

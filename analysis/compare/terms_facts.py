@@ -8,6 +8,7 @@ from analysis.compare.facts import Fact, evidence_of, fact, hosts_of, listed
 from analysis.detect.certificates import OWN_ISSUERS, foreign_issuer, inspector_of
 from analysis.detect.support import Record, matters, records, where, without_own_leg
 from analysis.model.frames import Tables
+from analysis.model.message import say
 
 
 def terms_facts(tables: Tables) -> Iterator[Fact]:
@@ -15,6 +16,9 @@ def terms_facts(tables: Tables) -> Iterator[Fact]:
     yield from _issuers(tables)
     yield from _tls_terms(tables)
     yield from _quic(tables)
+
+
+_PUBLIC = say("a public authority")
 
 
 def _issuers(tables: Tables) -> Iterator[Fact]:
@@ -26,14 +30,18 @@ def _issuers(tables: Tables) -> Iterator[Fact]:
         if any(own in issuer.lower() for own in OWN_ISSUERS):
             continue
         who = inspector_of(f"{issuer} {row.get('root') or ''}")
-        who = who or (issuer if foreign_issuer(issuer) else "a public authority")
+        who = who or (issuer if foreign_issuer(issuer) else _PUBLIC)
         signed.setdefault(who, set()).add(host)
         rows.setdefault(who, row)
     if not signed:
         return
-    private = sorted(set(signed) - {"a public authority"}) or ["a public authority"]
+    private = sorted(set(signed) - {_PUBLIC}) or [_PUBLIC]
     hosts = sorted({host for who in private for host in signed[who]})
-    pieces = [piece for who in private for piece in evidence_of(rows[who], f"signed by {who}")]
+    pieces = [
+        piece
+        for who in private
+        for piece in evidence_of(rows[who], say("signed by {who}", who=who))
+    ]
     yield fact("tls.issuer", listed(private), hosts=hosts, evidence=pieces)
 
 
@@ -74,12 +82,12 @@ def _quic(tables: Tables) -> Iterator[Fact]:
         rows = records(quic.head(1))
         yield fact(
             "quic.use",
-            "used" if answered else "tried without an answer",
+            say("used") if answered else say("tried without an answer"),
             hosts=[str(name) for name in quic["sni"].dropna().unique()[:4]],
-            evidence=evidence_of(rows[0], "first Initial"),
+            evidence=evidence_of(rows[0], say("first Initial")),
         )
     elif len(tables["tcp"]) and hosts_of(tables):
-        yield fact("quic.use", "not used")
+        yield fact("quic.use", say("not used"))
     http = where(tables["http"], "host", matters)
     if len(http):
         kept = http[http["upgrade"].isna() & http["status"].notna()]

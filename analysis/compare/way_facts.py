@@ -12,7 +12,9 @@ from analysis.detect.support import Record, matters, of_service, records, where,
 from analysis.diagnose.delay_legs import exit_facts
 from analysis.knowledge.addresses import address
 from analysis.model.diagnosis import Evidence
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
+from analysis.model.message import joined, say
 
 
 def way_facts(tables: Tables) -> Iterator[Fact]:
@@ -24,11 +26,16 @@ def way_facts(tables: Tables) -> Iterator[Fact]:
 def _clock(tables: Tables) -> Iterator[Fact]:
     skew = clock_skew(tables)
     if skew is not None:
-        way = "ahead" if skew.ahead_s > 0 else "behind"
-        shown = f"about {abs(skew.ahead_s) / 60:,.0f} min {way}"
+        ahead, minutes = skew.ahead_s > 0, Number(abs(skew.ahead_s) / 60)
+        way = say("ahead") if ahead else say("behind")
+        shown = (
+            say("about {minutes} min ahead", minutes=minutes)
+            if ahead
+            else say("about {minutes} min behind", minutes=minutes)
+        )
         yield fact("device.clock", way, shown=shown, fault=True, evidence=skew.evidence)
     elif len(tables["http"]) and tables["http"]["date"].notna().any():
-        yield fact("device.clock", "right")
+        yield fact("device.clock", say("right"))
 
 
 def _tunnel(tables: Tables) -> Iterator[Fact]:
@@ -37,7 +44,7 @@ def _tunnel(tables: Tables) -> Iterator[Fact]:
         evidence = [tunnel.evidence for tunnel in found]
         yield fact("vpn.tunnel", listed(tunnel.name for tunnel in found), evidence=evidence)
     elif _shows_tunnels(tables):
-        yield fact("vpn.tunnel", "none seen")
+        yield fact("vpn.tunnel", say("none seen"))
 
 
 def _shows_tunnels(tables: Tables) -> bool:
@@ -54,22 +61,26 @@ def _proxy(tables: Tables) -> Iterator[Fact]:
     connections = tables["connections"]
     for row in records(where(connections, "host", matters)):
         if row["via"]:
-            pieces = evidence_of(row, f"connection to {row['host']} through {row['via']}")
+            pieces = evidence_of(
+                row, say("connection to {host} through {proxy}", host=row["host"], proxy=row["via"])
+            )
             via.setdefault(row["via"], pieces[0] if pieces else None)
         straight = straight or not row["via"]
     for row, host in _on_the_wire(tables):
         if row["connect_host"]:
             proxy = f"{row['server']}:{row['server_port']}"
-            pieces = evidence_of(row, f"CONNECT {host} through {proxy}")
+            pieces = evidence_of(row, say("CONNECT {host} through {proxy}", host=host, proxy=proxy))
             via.setdefault(proxy, pieces[0] if pieces else None)
         else:
             straight = True
     if via:
         evidence = [piece for piece in via.values() if piece]
-        value = listed(via) + (" and straight" if straight else "")
+        value = listed(via)
+        if straight:
+            value = say("{proxies} and straight", proxies=value)
         yield fact("proxy.way", value, evidence=evidence)
     elif straight:
-        yield fact("proxy.way", "none: straight")
+        yield fact("proxy.way", say("none: straight"))
 
 
 def _on_the_wire(tables: Tables) -> Iterator[tuple[Record, str]]:
@@ -96,7 +107,9 @@ def _resolver(tables: Tables) -> Iterator[Fact]:
     found = {answer.resolver: answer.row for answer in answers(tables) if address(answer.resolver)}
     if found:
         evidence = [
-            piece for row in found.values() for piece in evidence_of(row, "answer of this resolver")
+            piece
+            for row in found.values()
+            for piece in evidence_of(row, say("answer of this resolver"))
         ]
         yield fact("dns.resolver", listed(found), evidence=evidence)
         return
@@ -114,14 +127,16 @@ def _without_port(text: str) -> str:
 def _exit(tables: Tables) -> Iterator[Fact]:
     """Exit addresses are renamed in every capture, so the place stands for the exit."""
     found = {name: _words(value) for name, value in exit_facts(tables).items()}
-    place = [f"country {listed(found['loc'])}"] if found.get("loc") else []
+    place: list[str] = []
+    if found.get("loc"):
+        place.append(say("country {code}", code=listed(found["loc"])))
     place += [
         f"{name} {'/'.join(found[name])}"
         for name in ("warp", "gateway")
         if found.get(name) and found[name] != ["off"]
     ]
     if place:
-        yield fact("exit.place", ", ".join(place))
+        yield fact("exit.place", joined(place, ", "))
     if found.get("colo"):
         yield fact("exit.colo", listed(found["colo"]))
 

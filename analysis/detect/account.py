@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analysis.detect.error_answers import Told, about, claim, places, says, service_exchanges
-from analysis.detect.support import counted, earned, records
+from analysis.detect.support import earned, records
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, plural, say, some
 
 _WORKING = ("/backend-api/", "/backend-anon/", "/v1/")
 """Calls that show a session at work, a guest's among them."""
@@ -46,12 +46,23 @@ def find_account_session_expired(tables: Tables) -> Iterator[Finding]:
     yield claim(
         "account.session_expired",
         lasting,
-        f"{counted(len(lasting), 'request')} for {some(places(lasting))} got status 401 and no "
-        f"later one was accepted: {says(lasting)}."
-        + (" They carried no Authorization header." if len(bare) == len(lasting) else ""),
+        joined(
+            [
+                plural(
+                    "{n} request for {places} got status 401 and no later one was accepted: "
+                    "{meaning}.",
+                    "{n} requests for {places} got status 401 and no later one was accepted: "
+                    "{meaning}.",
+                    len(lasting),
+                    places=some(places(lasting)),
+                    meaning=says(lasting),
+                ),
+                say("They carried no Authorization header.") if len(bare) == len(lasting) else "",
+            ]
+        ),
         confidence=earned(0.75, (bool(coded), 0.5), (len(lasting) > 2, 0.3)),
         in_short=says(lasting),
-        note="refused with 401",
+        note=say("refused with 401"),
         measurements={"without_authorization": len(bare)},
     )
 
@@ -64,8 +75,13 @@ def find_account_state(tables: Tables) -> Iterator[Finding]:
     yield claim(
         "account.state",
         items,
-        f"The service refuses {some(places(items))} because of the account or workspace: "
-        f"{says(items)}" + (f" ({codes})." if codes else "."),
+        say(
+            "The service refuses {places} because of the account or workspace: {meaning} "
+            "({codes}).",
+            places=some(places(items)),
+            meaning=says(items),
+            codes=codes,
+        ),
         confidence=earned(0.8, (bool(codes), 0.6)),
         in_short=says(items),
     )

@@ -25,7 +25,7 @@ from analysis.detect.support import (
 )
 from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, plural, say, some
 
 
 def find_allowlist_missing_entry(tables: Tables) -> Iterator[Finding]:
@@ -48,15 +48,24 @@ def find_allowlist_missing_entry(tables: Tables) -> Iterator[Finding]:
         if item.apex and any(host.endswith(f".{item.rule.pattern}") for host in working)
     ]
     trap = (
-        f" Names below {some(trapped)} work: the list's wildcard was taken, but it does not cover "
-        f"{some(trapped)} itself."
+        say(
+            "Names below {names} work: the list's wildcard was taken, but it does not cover "
+            "{names} itself.",
+            names=some(trapped),
+        )
         if trapped
         else ""
     )
+    blocked = plural(
+        "Of OpenAI's published host list, {entries} is blocked here ({hosts}).",
+        "Of OpenAI's published host list, {entries} are blocked here ({hosts}).",
+        len(entries),
+        entries=some(entries),
+        hosts=some(hosts),
+    )
     yield finding(
         "allowlist.missing_entry",
-        f"Of OpenAI's published host list, {some(entries)} "
-        f"{'is' if len(entries) == 1 else 'are'} blocked here ({some(hosts)}).{trap}",
+        joined([blocked, trap]),
         confidence=earned(0.7, (len(hosts) > 1, 0.2), (bool(trapped), 0.3)),
         subjects=hosts,
         severity=min((effect(host, Severity.WARNING) for host in hosts), key=lambda s: s.rank),
@@ -71,17 +80,22 @@ def _evidence(tables: Tables, hosts: tuple[str, ...]) -> tuple[Evidence, ...]:
     """What shows the block: answers, failed connections, or hellos that were cut."""
     named = set(hosts)
     found = [a for a in (*answers(tables), *telemetry_answers(tables)) if a.host in named]
-    pieces = dns_evidence([answer for answer in found if answer.failed], "the name is not given")
+    pieces = dns_evidence(
+        [answer for answer in found if answer.failed], say("the name is not given")
+    )
     connections = tables["connections"]
     lost = connections[connections["error"].notna()] if len(connections) else connections
     pieces += tuple(
-        noted(row["source"] or "", f"connection to {row['host']}: {row['error']}")
+        noted(
+            row["source"] or "",
+            say("connection to {host}: {error}", host=row["host"], error=row["error"]),
+        )
         for row in records(where(lost, "host", lambda name: name in named).head(10))
     )
     hellos = tables["tls"]
     silent = hellos[hellos["server_hello_ms"].isna()] if len(hellos) else hellos
     cut = records(where(silent, "sni", lambda name: name in named))
-    pieces += packet_evidence(cut, "ClientHello without an answer")
+    pieces += packet_evidence(cut, say("ClientHello without an answer"))
     http = tables["http"]
     failed = http[http["error"].notna()] if len(http) else http
     rows = records(where(failed, "host", lambda name: name in named).head(10))

@@ -15,7 +15,6 @@ from analysis.detect.error_answers import about, service_exchanges
 from analysis.detect.scripts import is_script, page_loads
 from analysis.detect.support import (
     Record,
-    counted,
     earned,
     effect,
     finding,
@@ -27,7 +26,7 @@ from analysis.knowledge import hosts
 from analysis.knowledge.error_rules import step
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import plural, say, some
 
 
 def find_browser_stale_cache(tables: Tables) -> Iterator[Finding]:
@@ -44,15 +43,21 @@ def find_browser_stale_cache(tables: Tables) -> Iterator[Finding]:
     lost = sum(len(gone) for _, gone in broken)
     yield finding(
         "browser.stale_cache",
-        f"The page of {some(names)} came out of the browser's cache or a service worker and names "
-        f"{counted(lost, 'script')} that no longer exist.",
+        plural(
+            "The page of {hosts} came out of the browser's cache or a service worker and names "
+            "{n} script that no longer exists.",
+            "The page of {hosts} came out of the browser's cache or a service worker and names "
+            "{n} scripts that no longer exist.",
+            lost,
+            hosts=some(names),
+        ),
         confidence=0.8,
         subjects=names,
         count=lost,
         times=[row["started"] for row in rows],
-        evidence=flow_evidence(rows, "the page, not fetched from the network")
-        + flow_evidence([row for _, gone in broken for row in gone], "no longer there"),
-        in_short=counted(lost, "script"),
+        evidence=flow_evidence(rows, say("the page, not fetched from the network"))
+        + flow_evidence([row for _, gone in broken for row in gone], say("no longer there")),
+        in_short=plural("{n} script", "{n} scripts", lost),
     )
 
 
@@ -99,17 +104,29 @@ def find_browser_extension_interferes(tables: Tables) -> Iterator[Finding]:
     what = some(tuple(dict.fromkeys(found.name for found in steps if found))) or some(names)
     signs = []
     if stopped:
-        signs.append(f"the browser says that it stopped {counted(len(stopped), 'request')}")
+        signs.append(
+            plural(
+                "the browser says that it stopped {n} request",
+                "the browser says that it stopped {n} requests",
+                len(stopped),
+            )
+        )
     if stripped:
-        signs.append(f"{counted(len(stripped), 'request')} lost the Authorization header")
+        signs.append(
+            plural(
+                "{n} request lost the Authorization header",
+                "{n} requests lost the Authorization header",
+                len(stripped),
+            )
+        )
     yield finding(
         "browser.extension_interferes",
-        f"A browser extension interferes with {what}: {' and '.join(signs)}.",
+        say("A browser extension interferes with {what}: {signs}.", what=what, signs=some(signs)),
         confidence=earned(0.95 if stopped else 0.55, (len(rows) > 2, 0.2)),
         subjects=names,
         severity=effect(names[0], Severity.WARNING) if names else None,
         count=len(rows),
         times=[row["started"] for row in rows],
-        evidence=flow_evidence(rows, "stopped or changed in the browser"),
+        evidence=flow_evidence(rows, say("stopped or changed in the browser")),
         in_short=what,
     )

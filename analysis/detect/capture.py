@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analysis.detect.error_answers import about
 from analysis.detect.support import (
-    counted,
+    connection_note,
     finding,
     flow_evidence,
     matters,
@@ -18,21 +18,26 @@ from analysis.detect.support import (
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Evidence, Finding, SourceKind
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, plural, say, some
 
 
 def find_capture_lossy(tables: Tables) -> Iterator[Finding]:
     losses: list[tuple[str, str]] = []
     for facts in tables.captures:
         if facts.packets_dropped:
-            losses.append((facts.source, f"the kernel dropped {facts.packets_dropped} packets"))
+            note = plural(
+                "the kernel dropped {n} packet",
+                "the kernel dropped {n} packets",
+                facts.packets_dropped,
+            )
+            losses.append((facts.source, note))
         if facts.end_state == "abrupt":
-            losses.append((facts.source, "the recording ended abruptly"))
+            losses.append((facts.source, say("the recording ended abruptly")))
     losses += [
         (source.path.rpartition("/")[2], problem)
         for source in tables.sources
         if not source.complete
-        for problem in source.problems[:3] or ("it is not complete",)
+        for problem in source.problems[:3] or (say("it is not complete"),)
     ]
     tcp = tables["tcp"]
     if any(facts.packets_sampled for facts in tables.captures):
@@ -42,10 +47,15 @@ def find_capture_lossy(tables: Tables) -> Iterator[Finding]:
         file = str(next(iter(tcp["source"].dropna()), ""))
         gaps = int(tcp["lost_segments"].fillna(0).sum())
         if gaps:
-            losses.append((file, f"{counted(gaps, 'segment')} not captured"))
+            note = plural("{n} segment not captured", "{n} segments not captured", gaps)
+            losses.append((file, note))
         late = int((tcp["syn_frame"].isna() & tcp["first_frame"].notna()).sum())
         if late:
-            note = f"{counted(late, 'connection')} begun before the capture"
+            note = plural(
+                "{n} connection begun before the capture",
+                "{n} connections begun before the capture",
+                late,
+            )
             losses.append((file, note))
     losses += _cut_messages(tables)
     if not losses:
@@ -53,7 +63,10 @@ def find_capture_lossy(tables: Tables) -> Iterator[Finding]:
     notes = tuple(dict.fromkeys(note for _, note in losses))
     yield finding(
         "capture.lossy",
-        f"The capture is not whole: {'; '.join(notes[:5])}. Some claims are weaker for it.",
+        say(
+            "The capture is not whole: {notes}. Some claims are weaker for it.",
+            notes=joined(notes[:5], "; "),
+        ),
         confidence=0.99,
         count=len(losses),
         evidence=[noted(source, note) for source, note in losses[:10]],
@@ -73,7 +86,9 @@ def _cut_messages(tables: Tables) -> list[tuple[str, str]]:
     if len(cut) < threshold("capture_cut_messages"):
         return []
     file = str(next(iter(cut["source"].dropna()), ""))
-    note = f"{len(cut)} of {len(dns)} DNS messages not whole: capture full packets"
+    note = say(
+        "{cut} of {all} DNS messages not whole: capture full packets", cut=len(cut), all=len(dns)
+    )
     return [(file, note)]
 
 
@@ -90,15 +105,28 @@ def find_capture_own_effect(tables: Tables) -> Iterator[Finding]:
     if len(http):
         challenged = records(where(http[http["cf_mitigated"].notna()], "host", matters))
         if challenged:
-            notes.append(f"{counted(len(challenged), 'request')} met a bot challenge")
-            evidence += flow_evidence(challenged, "challenged behind the capturing proxy")
+            notes.append(
+                plural(
+                    "{n} request met a bot challenge",
+                    "{n} requests met a bot challenge",
+                    len(challenged),
+                )
+            )
+            note = say("challenged behind the capturing proxy")
+            evidence += flow_evidence(challenged, note)
             hosts += [row["host"] for row in challenged]
     signature = [
         item.row for item in about(tables, "ip.reputation_block") if item.rule.rule == "cf_1010"
     ]
     if signature:
-        notes.append(f"{counted(len(signature), 'request')} met a refused signature")
-        evidence += flow_evidence(signature, "refused behind the capturing proxy")
+        notes.append(
+            plural(
+                "{n} request met a refused signature",
+                "{n} requests met a refused signature",
+                len(signature),
+            )
+        )
+        evidence += flow_evidence(signature, say("refused behind the capturing proxy"))
         hosts += [row["host"] for row in signature]
     connections = tables["connections"]
     if len(connections):
@@ -109,9 +137,15 @@ def find_capture_own_effect(tables: Tables) -> Iterator[Finding]:
             if any(word in row["client_error"].lower() for word in ("certificate", "unknown ca"))
         ]
         if pinned:
-            notes.append(f"{counted(len(pinned), 'connection')} refused the capture's certificate")
+            notes.append(
+                plural(
+                    "{n} connection refused the capture's certificate",
+                    "{n} connections refused the capture's certificate",
+                    len(pinned),
+                )
+            )
             evidence += tuple(
-                noted(row["source"] or "", f"connection {row['connection']}: {row['client_error']}")
+                noted(row["source"] or "", connection_note(row, row["client_error"]))
                 for row in pinned[:5]
             )
             hosts += [row["host"] for row in pinned]
@@ -119,8 +153,11 @@ def find_capture_own_effect(tables: Tables) -> Iterator[Finding]:
         return
     yield finding(
         "capture.own_effect",
-        f"The capturing proxy changes the TLS fingerprint and the certificate, and may have "
-        f"caused this itself: {'; '.join(notes)}.",
+        say(
+            "The capturing proxy changes the TLS fingerprint and the certificate, and may have "
+            "caused this itself: {notes}.",
+            notes=joined(notes, "; "),
+        ),
         confidence=0.6,
         subjects=ranked(hosts),
         count=len(hosts),

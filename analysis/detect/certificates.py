@@ -27,6 +27,7 @@ from analysis.detect.support import (
 from analysis.knowledge.products import public_authority, vendor_of_issuer
 from analysis.model.diagnosis import Evidence
 from analysis.model.frames import Tables
+from analysis.model.message import say
 
 OWN_ISSUERS = ("mitmproxy", "chatpath")
 
@@ -126,7 +127,9 @@ def _by_recorder(tables: Tables) -> list[Refused]:
     for row in records(where(frame[frame["error"].notna()], "host", matters)):
         reason = reason_of(row["error"])
         if reason and row["error_stage"] in ("tls", None):
-            piece = connection_evidence(row, f" to {row['host']}: {row['error']}")
+            piece = connection_evidence(
+                row, say("to {host}: {error}", host=row["host"], error=row["error"])
+            )
             found.append(_refused(row, row["host"], reason, (piece,)))
     return found
 
@@ -157,7 +160,11 @@ def _by_alert(tables: Tables) -> list[Refused]:
     found = []
     for row in records(where(sent, "sni", matters)):
         if row["alert"] in (*_ALERTS, 42, 43, 46):
-            note = f"the client refuses the certificate of {row['issuer']} (alert {row['alert']})"
+            note = say(
+                "the client refuses the certificate of {issuer} (alert {alert})",
+                issuer=row["issuer"],
+                alert=str(row["alert"]),
+            )
             evidence = packet_evidence([row], note, ("frame", "alert_frame"))
             reason = _ALERTS.get(row["alert"], "other")
             found.append(_refused(row, row["sni"], reason, evidence))
@@ -177,7 +184,9 @@ def _by_hidden_alert(tables: Tables) -> list[Refused]:
     # a Finished before the alert would make it the close_notify of a session that was fine
     beyond = joined["client_sent"] - joined["hello_bytes"]
     joined = joined[beyond.between(_ALERT_LEAST, _ALERT_MOST).fillna(False)]
-    note = "the client's only word after the ServerHello is an alert (19 octets), then it leaves"
+    note = say(
+        "the client's only word after the ServerHello is an alert (19 octets), then it leaves"
+    )
     return [
         _refused(row, row["sni"], "hidden", packet_evidence([row], note, ("frame", "last_frame")))
         for row in records(joined)

@@ -15,10 +15,10 @@ from dataclasses import replace
 from analysis.detect.dns_answers import answers
 from analysis.detect.error_answers import Told, about, claim, says, service_exchanges
 from analysis.detect.reach import reach_of
-from analysis.detect.support import counted, earned, records
+from analysis.detect.support import earned, records
 from analysis.model.diagnosis import Finding, Locus, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import some, times_over
+from analysis.model.message import joined, plural, say, some, times_over
 
 CHALLENGES = "challenges.cloudflare.com"
 
@@ -65,16 +65,36 @@ def find_bot_challenge(tables: Tables) -> Iterator[Finding]:
     blocked = _challenge_host_blocked(tables)
     marked = [item for item in met if item.row["cf_mitigated"]]
     data = [item for item in met if not _is_page(item)]
+    demanded = {"times": times_over(len(met)), "meaning": says(met)}
     made = claim(
         "bot.challenge",
         met,
-        f"The edge demanded a bot check {times_over(len(met))} ({says(met)}) and the client did "
-        "not pass it"
-        + (f": {CHALLENGES}, which the check needs, cannot be reached." if blocked else ".")
-        + (f" {counted(len(data), 'request')} for data got a page." if data else ""),
+        joined(
+            [
+                say(
+                    "The edge demanded a bot check {times} ({meaning}) and the client did not pass "
+                    "it: {host}, which the check needs, cannot be reached.",
+                    host=CHALLENGES,
+                    **demanded,
+                )
+                if blocked
+                else say(
+                    "The edge demanded a bot check {times} ({meaning}) and the client did not pass "
+                    "it.",
+                    **demanded,
+                ),
+                plural(
+                    "{n} request for data got a page.",
+                    "{n} requests for data got a page.",
+                    len(data),
+                )
+                if data
+                else "",
+            ]
+        ),
         confidence=earned(0.8, (bool(marked), 0.6), (len(met) > 1, 0.3), (blocked, 0.3)),
-        in_short="blocked" if blocked else times_over(len(met)),
-        note="challenged",
+        in_short=say("blocked") if blocked else times_over(len(met)),
+        note=say("challenged"),
     )
     if blocked:
         # the check itself is kept away: that host is what the finding is about
@@ -90,6 +110,16 @@ def _challenge_host_blocked(tables: Tables) -> bool:
     return not reach.worked and (bool(reach.failed) or denied or said)
 
 
+def _flagged(times: str, why: str, *, healed: bool) -> str:
+    if healed:
+        return say(
+            "The service flags this client {times} ({why}) and lets it through later.",
+            times=times,
+            why=why,
+        )
+    return say("The service flags this client {times} ({why}).", times=times, why=why)
+
+
 def find_bot_unusual_activity(tables: Tables) -> Iterator[Finding]:
     flagged = about(tables, "bot.unusual_activity")
     if not flagged:
@@ -99,9 +129,13 @@ def find_bot_unusual_activity(tables: Tables) -> Iterator[Finding]:
     yield claim(
         "bot.unusual_activity",
         flagged,
-        f"The service flags this client {times_over(len(flagged))} ({says(flagged)}"
-        + (f", status {codes})" if codes else ")")
-        + (" and lets it through later." if not lasting else "."),
+        _flagged(
+            times_over(len(flagged)),
+            say("{meaning}, status {codes}", meaning=says(flagged), codes=codes)
+            if codes
+            else says(flagged),
+            healed=not lasting,
+        ),
         confidence=earned(0.85, (len(flagged) > 1, 0.4)),
         severity=Severity.CRITICAL if lasting else Severity.WARNING,
         in_short=says(flagged),

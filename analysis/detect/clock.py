@@ -18,7 +18,6 @@ from analysis.detect.once import once
 from analysis.detect.support import (
     MAX_EVIDENCE,
     Record,
-    counted,
     earned,
     finding,
     flow_evidence,
@@ -30,7 +29,9 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Evidence, Finding
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
+from analysis.model.message import Message, plural, say
 
 _COLUMNS = [
     *("source", "flow", "host", "status", "started"),
@@ -80,7 +81,7 @@ def _from_answers(tables: Tables) -> Skew | None:
     if abs(middle) < threshold("clock_skew_s") or len(agree) < 0.75 * len(rows):
         return None
     chosen = tuple(row for row, _ in agree)
-    return Skew(middle, chosen, flow_evidence(chosen[:MAX_EVIDENCE], "Date against arrival"))
+    return Skew(middle, chosen, flow_evidence(chosen[:MAX_EVIDENCE], say("Date against arrival")))
 
 
 def _aged(row: Record) -> bool:
@@ -98,7 +99,7 @@ def _from_snapshot(tables: Tables) -> Skew | None:
         except ValueError:
             continue
         if math.isfinite(ahead) and abs(ahead) >= threshold("clock_skew_s"):
-            note = f"clock {row['value'][:20]} s ahead of its time server"
+            note = say("clock {seconds} s ahead of its time server", seconds=Number(ahead, 1))
             return Skew(ahead, (), (noted(row["source"] or "", note),))
     return None
 
@@ -109,26 +110,51 @@ def find_device_clock_skew(tables: Tables) -> Iterator[Finding]:
         return
     hosts = ranked(row["host"] for row in skew.rows)
     amount = _span(abs(skew.ahead_s))
-    where_to = "ahead of" if skew.ahead_s > 0 else "behind"
     yield finding(
         "device.clock_skew",
-        f"This machine's clock is {amount} {where_to} the time that the service's own answers "
-        f"carry ({counted(len(skew.rows), 'answer')})."
-        if skew.rows
-        else f"This machine's clock is {amount} {where_to} its time server.",
+        _summary(skew, amount),
         confidence=earned(0.8, (len(skew.rows) >= 6, 0.4), (abs(skew.ahead_s) > 3600, 0.5)),
         subjects=hosts,
         count=max(len(skew.rows), 1),
         times=[row["started"] for row in skew.rows],
         evidence=skew.evidence,
-        in_short=f"{amount} {'ahead' if skew.ahead_s > 0 else 'behind'}",
+        in_short=say("{amount} ahead", amount=amount)
+        if skew.ahead_s > 0
+        else say("{amount} behind", amount=amount),
         measurements={"ahead_s": round(skew.ahead_s, 1), "n": len(skew.rows)},
     )
 
 
-def _span(seconds: float) -> str:
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= 2 * size or (unit != "minute" and seconds >= size):
-            number = round(seconds / size)
-            return f"{number} {unit}" + ("" if number == 1 else "s")
-    return f"{seconds:.0f} seconds"
+def _summary(skew: Skew, amount: str) -> Message:
+    ahead, count = skew.ahead_s > 0, len(skew.rows)
+    if not skew.rows:
+        if ahead:
+            return say("This machine's clock is {amount} ahead of its time server.", amount=amount)
+        return say("This machine's clock is {amount} behind its time server.", amount=amount)
+    if ahead:
+        return plural(
+            "This machine's clock is {amount} ahead of the time that the service's own answers "
+            "carry ({n} answer).",
+            "This machine's clock is {amount} ahead of the time that the service's own answers "
+            "carry ({n} answers).",
+            count,
+            amount=amount,
+        )
+    return plural(
+        "This machine's clock is {amount} behind the time that the service's own answers "
+        "carry ({n} answer).",
+        "This machine's clock is {amount} behind the time that the service's own answers "
+        "carry ({n} answers).",
+        count,
+        amount=amount,
+    )
+
+
+def _span(seconds: float) -> Message:
+    if seconds >= 86400:
+        return plural("{n} day", "{n} days", round(seconds / 86400))
+    if seconds >= 3600:
+        return plural("{n} hour", "{n} hours", round(seconds / 3600))
+    if seconds >= 120:
+        return plural("{n} minute", "{n} minutes", round(seconds / 60))
+    return plural("{n} second", "{n} seconds", round(seconds))

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from analysis.detect.error_answers import about, answer_of, key_of, service_exchanges
 from analysis.detect.support import (
     Record,
-    counted,
     earned,
     finding,
     flow_evidence,
@@ -25,7 +24,7 @@ from analysis.knowledge import threshold
 from analysis.knowledge.error_rules import meaning
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import some, times_over
+from analysis.model.message import joined, plural, say, some, times_over
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _LOOP_WORDS = ("too_many_redirects", "too many redirects")
@@ -58,15 +57,13 @@ def find_browser_cookies_too_big(tables: Tables) -> Iterator[Finding]:
     names = ranked(row["host"] for row in rows)
     yield finding(
         "browser.cookies_too_big",
-        f"{some(names)} refused {counted(len(rows), 'request')} because the headers are too large"
-        + (f": up to {size:,} octets" if size else "")
-        + (f", {cookies:,} of them cookies." if cookies else "."),
+        _too_large(some(names), len(rows), size, cookies),
         confidence=earned(0.7, (bool(said), 0.5), (size >= threshold("header_bytes"), 0.6)),
         subjects=names,
         count=len(rows),
         times=[row["started"] for row in rows],
-        evidence=flow_evidence(rows, "refused for the size of its headers"),
-        in_short=f"{size:,} octets" if size else "",
+        evidence=flow_evidence(rows, say("refused for the size of its headers")),
+        in_short=say("{size} octets", size=size) if size else "",
         measurements={"header_bytes": size, "cookie_bytes": cookies},
     )
 
@@ -93,6 +90,27 @@ def redirect_loop(tables: Tables) -> list[Record]:
     return loops + records(http[said])
 
 
+def _too_large(hosts: str, count: int, size: int, cookies: int) -> str:
+    refused = plural(
+        "{hosts} refused {n} request because the headers are too large",
+        "{hosts} refused {n} requests because the headers are too large",
+        count,
+        hosts=hosts,
+    )
+    if size and cookies:
+        return say(
+            "{refused}: up to {size} octets, {cookies} of them cookies.",
+            refused=refused,
+            size=size,
+            cookies=cookies,
+        )
+    return (
+        say("{refused}: up to {size} octets.", refused=refused, size=size)
+        if size
+        else say("{refused}.", refused=refused)
+    )
+
+
 def find_browser_cookie_conflict(tables: Tables) -> Iterator[Finding]:
     http = service_exchanges(tables)
     twice = records(http[(http["cookie_conflicts"] > 0).fillna(False)]) if len(http) else []
@@ -106,18 +124,29 @@ def find_browser_cookie_conflict(tables: Tables) -> Iterator[Finding]:
         return
     rows = loop or twice
     names = ranked(row["host"] for row in rows)
-    signs = [f"redirects lead round in circles ({len(loop)})"] if loop else []
-    signs += ["cookies that the service sets never come back"] if lost else []
-    signs += [f"one cookie name has different values ({times_over(len(twice))})"] if twice else []
+    signs = []
+    if loop:
+        signs.append(say("redirects lead round in circles ({n})", n=len(loop)))
+    if lost:
+        signs.append(say("cookies that the service sets never come back"))
+    if twice:
+        times = times_over(len(twice))
+        signs.append(say("one cookie name has different values ({times})", times=times))
+    contradict = say(
+        "Cookies for {hosts} contradict each other or get lost: {signs}.",
+        hosts=some(names),
+        signs=joined(signs, "; "),
+    )
     yield finding(
         "browser.cookie_conflict",
-        f"Cookies for {some(names)} contradict each other or get lost: {'; '.join(signs)}."
-        + ("" if broken else " Nothing failed because of it."),
+        joined([contradict, "" if broken else say("Nothing failed because of it.")]),
         confidence=earned(0.6, (bool(loop), 0.4), (lost, 0.5), (bool(twice), 0.3)),
         subjects=names,
         severity=None if broken else Severity.INFO,
         count=len(rows),
         times=[row["started"] for row in rows],
-        evidence=flow_evidence(rows, "redirected again" if loop else "one name, two values"),
+        evidence=flow_evidence(
+            rows, say("redirected again") if loop else say("one name, two values")
+        ),
         in_short=signs[0],
     )

@@ -29,7 +29,9 @@ from analysis.detect.support import (
 from analysis.knowledge import threshold
 from analysis.knowledge.addresses import address
 from analysis.model.diagnosis import Evidence
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
+from analysis.model.message import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,9 @@ class Budget:
     def measured(self) -> list[Record]:
         """median, p95 and n of each leg."""
         return [
-            spread("near leg (TCP handshake)", [leg.near_ms for leg in self.legs]),
-            spread("whole way (TLS answer)", [leg.far_ms for leg in self.legs]),
-            spread("behind the near end", [max(leg.gap_ms, 0.0) for leg in self.legs]),
+            spread(say("near leg (TCP handshake)"), [leg.near_ms for leg in self.legs]),
+            spread(say("whole way (TLS answer)"), [leg.far_ms for leg in self.legs]),
+            spread(say("behind the near end"), [max(leg.gap_ms, 0.0) for leg in self.legs]),
         ]
 
 
@@ -188,14 +190,20 @@ def leg_evidence(budget: Budget) -> tuple[Evidence, ...]:
     rows = [leg.row for leg in budget.legs][:MAX_EVIDENCE]
     pieces = packet_evidence(
         rows,
-        "SYN, SYN-ACK, ClientHello and ServerHello",
+        say("SYN, SYN-ACK, ClientHello and ServerHello"),
         ("syn_frame", "synack_frame", "frame", "server_hello_frame"),
     )
     if pieces:
         return pieces
     return tuple(
         connection_evidence(
-            row, f" to {row['host']}: TCP {row['tcp_ms']:.1f} ms, TLS {row['tls_ms']:.0f} ms"
+            row,
+            say(
+                "to {host}: TCP {tcp} ms, TLS {tls} ms",
+                host=row["host"],
+                tcp=Number(row["tcp_ms"], 1),
+                tls=Number(row["tls_ms"]),
+            ),
         )
         for row in rows
     )

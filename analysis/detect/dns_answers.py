@@ -28,6 +28,7 @@ from analysis.knowledge.addresses import (
 )
 from analysis.knowledge.codes import ede
 from analysis.model.frames import Tables
+from analysis.model.message import say
 
 NXDOMAIN, REFUSED, SERVFAIL = 3, 5, 2
 
@@ -166,7 +167,7 @@ def _answer(row: Record, working: frozenset[Address]) -> Answer:
     return Answer(
         row=row,
         host=row["qname"],
-        resolver=row["src"] or "the system resolver",
+        resolver=row["src"] or say("the system resolver"),
         addresses=addresses,
         bogus=tuple(item for item in addresses if is_bogus(item) and not _works(item, working)),
         fake=tuple(item for item in addresses if in_group("fake-ip", item)),

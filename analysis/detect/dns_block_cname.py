@@ -15,7 +15,7 @@ from analysis.detect.support import earned, effect, finding, ranked
 from analysis.knowledge.addresses import address
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import say, some
 
 
 def find_dns_block_cname(tables: Tables) -> Iterator[Finding]:
@@ -32,8 +32,13 @@ def find_dns_block_cname(tables: Tables) -> Iterator[Finding]:
         targets = tuple(dict.fromkeys(name for answer in found for name in _names(answer)))
         yield finding(
             "dns.block_cname",
-            f"{some(resolvers)} redirects {some(hosts)} by CNAME to {some(targets)}, "
-            f"a name of {vendor}.",
+            say(
+                "{resolver} redirects {hosts} by CNAME to {targets}, a name of {vendor}.",
+                resolver=some(resolvers),
+                hosts=some(hosts),
+                targets=some(targets),
+                vendor=vendor,
+            ),
             confidence=earned(
                 0.92,
                 (sunk, 0.4),
@@ -45,7 +50,7 @@ def find_dns_block_cname(tables: Tables) -> Iterator[Finding]:
             vendor=vendor,
             count=len(found),
             times=[answer.row["time"] for answer in found],
-            evidence=dns_evidence(found, "answers redirected to the filter"),
+            evidence=dns_evidence(found, say("answers redirected to the filter")),
             in_short=some(resolvers),
             measurements={"cnames": list(targets), "resolvers": list(resolvers)},
         )

@@ -14,7 +14,6 @@ from analysis.detect.dns_answers import answers, is_bogus
 from analysis.detect.dns_hosts_file import misled_hosts
 from analysis.detect.support import (
     Record,
-    counted,
     earned,
     effect,
     finding,
@@ -29,7 +28,7 @@ from analysis.knowledge.addresses import Address, address, vendor_of_address
 from analysis.model.connect_error import name_denied, try_again
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some, times_over
+from analysis.model.message import plural, say, some, times_over
 
 
 def _unlooked(tables: Tables) -> list[Record]:
@@ -53,11 +52,23 @@ def find_dns_sinkhole_by_failure(tables: Tables) -> Iterator[Finding]:
         hosts = ranked(row["host"] for row in rows)
         places = tuple(dict.fromkeys(str(place) for _, place in found))
         null = all(place.is_unspecified for _, place in found)
-        what = f"a known block address of {vendor}" if vendor else "not an address of the service"
+        what = (
+            say("a known block address of {vendor}", vendor=vendor)
+            if vendor
+            else say("not an address of the service")
+        )
         yield finding(
             "dns.sinkhole",
-            f"{counted(len(rows), 'connection')} to {some(hosts)} went to {some(places)}, {what}, "
-            "and failed. The lookup itself is not in the capture.",
+            plural(
+                "{n} connection to {hosts} went to {places}, {what}, and failed. The lookup "
+                "itself is not in the capture.",
+                "{n} connections to {hosts} went to {places}, {what}, and failed. The lookup "
+                "itself is not in the capture.",
+                len(rows),
+                hosts=some(hosts),
+                places=some(places),
+                what=what,
+            ),
             confidence=earned(0.8 if vendor or null else 0.55, (len(rows) > 1, 0.2)),
             subjects=hosts,
             severity=effect(hosts[0]),
@@ -65,7 +76,7 @@ def find_dns_sinkhole_by_failure(tables: Tables) -> Iterator[Finding]:
             count=len(rows),
             times=[row["started"] for row in rows],
             evidence=_evidence(tables, rows),
-            in_short="of this machine",
+            in_short=say("of this machine"),
             measurements={"addresses": list(places)},
         )
 
@@ -82,15 +93,25 @@ def find_dns_nxdomain_by_failure(tables: Tables) -> Iterator[Finding]:
     hosts = ranked(row["host"] for row in rows)
     yield finding(
         "dns.nxdomain_filter",
-        f"The system resolver denied {some(hosts)} {times_over(len(rows))}, although it exists"
-        + (", while other names worked." if reached else "."),
+        say(
+            "The system resolver denied {hosts} {times}, although it exists, while other names "
+            "worked.",
+            hosts=some(hosts),
+            times=times_over(len(rows)),
+        )
+        if reached
+        else say(
+            "The system resolver denied {hosts} {times}, although it exists.",
+            hosts=some(hosts),
+            times=times_over(len(rows)),
+        ),
         confidence=earned(0.55, (bool(reached), 0.5), (len(rows) > 1, 0.2)),
         subjects=hosts,
         severity=effect(hosts[0]),
         count=len(rows),
         times=[row["started"] for row in rows],
         evidence=_evidence(tables, rows),
-        in_short="of this machine",
+        in_short=say("of this machine"),
     )
 
 
@@ -103,14 +124,23 @@ def find_dns_resolver_failing_by_failure(tables: Tables) -> Iterator[Finding]:
     hosts = ranked(row["host"] for row in rows)
     yield finding(
         "dns.resolver_failing",
-        f"The system resolver could not look up {some(hosts)}, {times_over(len(rows))}"
-        + (", while other names worked." if reached else ", and no other name worked."),
+        say(
+            "The system resolver could not look up {hosts}, {times}, while other names worked.",
+            hosts=some(hosts),
+            times=times_over(len(rows)),
+        )
+        if reached
+        else say(
+            "The system resolver could not look up {hosts}, {times}, and no other name worked.",
+            hosts=some(hosts),
+            times=times_over(len(rows)),
+        ),
         confidence=earned(0.65, (len(rows) > 2, 0.3), (len(hosts) > 1, 0.2)),
         subjects=hosts,
         count=len(rows),
         times=[row["started"] for row in rows],
         evidence=_evidence(tables, rows),
-        in_short="of this machine",
+        in_short=say("of this machine"),
     )
 
 
@@ -119,7 +149,7 @@ def _evidence(tables: Tables, rows: list[Record]) -> tuple[Evidence, ...]:
     lost = {(row["source"], row["connection"]) for row in rows}
     http = records(tables["http"])
     flows = [row for row in http if (row["source"], row["connection"]) in lost]
-    pieces = flow_evidence(flows, "the request that failed")
+    pieces = flow_evidence(flows, say("the request that failed"))
     if pieces:
         return pieces
     notes = dict.fromkeys((row["source"] or "", f"{row['host']}: {row['error']}") for row in rows)

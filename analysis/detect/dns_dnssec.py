@@ -18,7 +18,7 @@ from analysis.detect.support import earned, finding, ranked, rule_of
 from analysis.knowledge.codes import ede
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import some, times_over
+from analysis.model.message import joined, say, some, times_over
 
 _TIMES = (7, 8)
 """Signature Expired, Signature Not Yet Valid."""
@@ -43,17 +43,22 @@ def find_dns_dnssec_failure(tables: Tables) -> Iterator[Finding]:
     codes = sorted({code for answer in failing for code in answer.row["ede"] or ()})
     skewed = any(code in _TIMES for code in codes) and clock_skew(tables) is not None
     needed = any(rule is not None and rule.essential for rule in map(rule_of, hosts))
+    invalid = say(
+        "{resolver} cannot validate {hosts}, {times}: {codes}.",
+        resolver=some(resolvers),
+        hosts=some(hosts),
+        times=times_over(len(failing)),
+        codes=some([f"EDE {code} {ede(code).name}" for code in codes]),
+    )
     yield finding(
         "dns.dnssec_failure",
-        f"{some(resolvers)} cannot validate {some(hosts)}, {times_over(len(failing))}: "
-        f"{some([f'EDE {code} {ede(code).name}' for code in codes])}."
-        + (" This machine's clock is wrong too." if skewed else ""),
+        joined([invalid, say("This machine's clock is wrong too.") if skewed else ""]),
         confidence=earned(0.85, (len(failing) > 1, 0.4), (skewed, 0.3)),
         subjects=hosts,
         severity=Severity.WARNING if needed else Severity.INFO,
         count=len(failing),
         times=[answer.row["time"] for answer in failing],
-        evidence=dns_evidence(failing, "validation failures"),
+        evidence=dns_evidence(failing, say("validation failures")),
         in_short=some(resolvers),
         measurements={"ede": codes, "resolvers": list(resolvers)},
     )

@@ -17,7 +17,7 @@ from analysis.knowledge.codes import ede
 from analysis.knowledge.secrets import redact_text
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, say, some
 
 
 def find_dns_ede_filtered(tables: Tables) -> Iterator[Finding]:
@@ -39,19 +39,34 @@ def find_dns_ede_filtered(tables: Tables) -> Iterator[Finding]:
             )
         )[:3]
         resolvers = tuple(dict.fromkeys(answer.resolver for answer in marked))
-        reasons = some([f"EDE {code} {ede(code).name}: {ede(code).reading}" for code in codes])
-        quoted = f' It adds: "{some(texts)}".' if texts else ""
+        reasons = some(
+            [
+                say(
+                    "EDE {code} {name}: {reading}",
+                    code=str(code),
+                    name=ede(code).name,
+                    reading=ede(code).reading,
+                )
+                for code in codes
+            ]
+        )
+        quoted = say('It adds: "{text}".', text=some(texts)) if texts else ""
+        filtered = say(
+            "{resolver} marks its answer for {hosts} as filtered ({reasons}).",
+            resolver=some(resolvers),
+            hosts=some(hosts),
+            reasons=reasons,
+        )
         yield finding(
             "dns.ede_filtered",
-            f"{some(resolvers)} marks its answer for {some(hosts)} as filtered "
-            f"({reasons}).{quoted}",
+            joined([filtered, quoted]),
             confidence=earned(0.92, (shown_as is not None, 0.5), (bool(texts), 0.2)),
             subjects=hosts,
             severity=effect(hosts[0]),
             vendor=next((vendor for vendor in map(_vendor, marked) if vendor), None),
             count=len(marked),
             times=[answer.row["time"] for answer in marked],
-            evidence=dns_evidence(marked, "responses with an Extended DNS Error"),
+            evidence=dns_evidence(marked, say("responses with an Extended DNS Error")),
             explained_by=shown_as,
             in_short=some(resolvers),
             measurements={"ede": codes, "resolvers": list(resolvers)},

@@ -28,7 +28,7 @@ from analysis.detect.support import (
 from analysis.knowledge.encrypted_dns import DOT_PORT, encrypted_resolver
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import say, some
 
 CANARY = "use-application-dns.net"
 
@@ -50,8 +50,12 @@ def find_dns_doh_hidden(tables: Tables) -> Iterator[Finding]:
     who = some(tuple(dict.fromkeys(operators)))
     yield finding(
         "dns.doh_hidden",
-        f"{some(hosts)} was used without a visible lookup, while {who} was asked by encrypted "
-        "DNS: name lookups could not be judged.",
+        say(
+            "{hosts} was used without a visible lookup, while {resolver} was asked by encrypted "
+            "DNS: name lookups could not be judged.",
+            hosts=some(hosts),
+            resolver=who,
+        ),
         confidence=0.8,
         subjects=hosts,
         vendor=operators[0],
@@ -75,16 +79,16 @@ def _encrypted(tables: Tables) -> tuple[list[str], list[Evidence]]:
     for frame in (without_own_leg(tables["tls"], tables), tables["quic"]):
         for row in records(where(frame, "sni", _known)):
             operators.append(encrypted_resolver(row["sni"]) or "")
-            evidence += packet_evidence([row], f"encrypted DNS to {row['sni']}")
+            evidence += packet_evidence([row], say("encrypted DNS to {host}", host=row["sni"]))
     tcp = tables["tcp"]
     if len(tcp):
         over_tls: pd.DataFrame = tcp[(tcp["server_port"] == DOT_PORT).fillna(False)]
         for row in records(over_tls[over_tls["synack_frame"].notna()]):
             operators.append(row["server"])
-            evidence += packet_evidence([row], "DNS over TLS", ("first_frame",))
+            evidence += packet_evidence([row], say("DNS over TLS"), ("first_frame",))
     for row in records(where(tables["host"], "section", lambda name: name == "resolver")):
         if "https://" in (row["value"] or ""):
-            operators.append("the browser's own resolver")
+            operators.append(say("the browser's own resolver"))
             evidence.append(noted(row["source"] or "", f"{row['name']}: {row['value']}"))
     return operators, evidence
 
@@ -98,16 +102,20 @@ def find_dns_doh_policy(tables: Tables) -> Iterator[Finding]:
     denied = [row for row in rows if _switches_off(row)]
     if not denied or len(denied) < len(rows):
         return
-    resolvers = tuple(dict.fromkeys(row["src"] or "the system resolver" for row in denied))
+    resolvers = tuple(dict.fromkeys(row["src"] or say("the system resolver") for row in denied))
     yield finding(
         "dns.doh_policy",
-        f"{some(resolvers)} answers {CANARY} so that browsers leave encrypted DNS off: this "
-        "network filters names, or wants to see them.",
+        say(
+            "{resolver} answers {name} so that browsers leave encrypted DNS off: this network "
+            "filters names, or wants to see them.",
+            resolver=some(resolvers),
+            name=CANARY,
+        ),
         confidence=0.9,
         count=len(denied),
         times=[row["time"] for row in denied],
-        evidence=packet_evidence(denied, "answer to the canary name")
-        or [noted(denied[0]["source"] or "", f"{CANARY} is denied")],
+        evidence=packet_evidence(denied, say("answer to the canary name"))
+        or [noted(denied[0]["source"] or "", say("{name} is denied", name=CANARY))],
         in_short=some(resolvers),
     )
 

@@ -17,7 +17,6 @@ from analysis.detect.once import once
 from analysis.detect.path_answers import fronted
 from analysis.detect.support import (
     MAX_EVIDENCE,
-    counted,
     earned,
     effect,
     finding,
@@ -33,7 +32,7 @@ from analysis.detect.support import (
 from analysis.knowledge.addresses import Address, address, in_group, vendor_of_address
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import plural, say, some
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,9 @@ def _by_packets(tables: Tables) -> list[Misled]:
     plain = tcp[tcp["connect_host"].isna()][["source", "stream"]]
     rows = records(failed.merge(plain, on=["source", "stream"]))
     return [
-        Misled(row["sni"], place, row["time"], packet_evidence([row], "ClientHello to that place"))
+        Misled(
+            row["sni"], place, row["time"], packet_evidence([row], say("ClientHello to that place"))
+        )
         for row in rows
         if (place := address(row["server"] or "")) is not None
     ]
@@ -99,7 +100,13 @@ def _by_recorder(tables: Tables) -> list[Misled]:
     for row in records(where(tables["connections"], "host", matters)):
         place = address(row["address"] or "")
         if row["error_stage"] in ("tcp", "tls") and row["via"] is None and place is not None:
-            note = f"connection {row['connection']} to {row['host']} at {place}: {row['error']}"
+            note = say(
+                "connection {connection} to {host} at {address}: {error}",
+                connection=str(row["connection"]),
+                host=row["host"],
+                address=str(place),
+                error=row["error"] or "",
+            )
             piece = noted(row["source"] or "", note)
             found.append(Misled(row["host"], place, row["started"], (piece,)))
     return found
@@ -119,9 +126,18 @@ def find_dns_hosts_file(tables: Tables) -> Iterator[Finding]:
     local = all(item.place.is_loopback or item.place.is_unspecified for item in found)
     yield finding(
         "dns.hosts_file",
-        f"{counted(len(found), 'connection')} to {some(hosts)} went to {some(places)}, "
-        f"{'not an address of the service' if bogus else 'outside its published ranges'}, and "
-        "failed. Other names were looked up, this one was not: a hosts file most likely names it.",
+        plural(
+            "{n} connection to {hosts} went to {places}, {what}, and failed. Other names were "
+            "looked up, this one was not: a hosts file most likely names it.",
+            "{n} connections to {hosts} went to {places}, {what}, and failed. Other names were "
+            "looked up, this one was not: a hosts file most likely names it.",
+            len(found),
+            hosts=some(hosts),
+            places=some(places),
+            what=say("not an address of the service")
+            if bogus
+            else say("outside its published ranges"),
+        ),
         confidence=earned(0.5, (bogus, 0.3), (local, 0.4), (len(found) > 1, 0.3)),
         subjects=hosts,
         severity=effect(hosts[0]),

@@ -16,7 +16,7 @@ from analysis.knowledge import threshold
 from analysis.knowledge.addresses import in_group
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, say, some
 
 
 def find_dns_injected(tables: Tables) -> Iterator[Finding]:
@@ -34,21 +34,26 @@ def find_dns_injected(tables: Tables) -> Iterator[Finding]:
     ttl = any(_ttl_differs(found) for found in forged)
     outside = any(_one_outside(found) for found in forged)
     resolvers = tuple(dict.fromkeys(answer.resolver for answer in flat))
-    signals = ["two answers with different data to one query"]
+    signals = [say("two answers with different data to one query")]
     if ttl:
-        signals.append("their IP TTLs differ")
+        signals.append(say("their IP TTLs differ"))
     if outside:
-        signals.append("only one of them lies in the service's published ranges")
+        signals.append(say("only one of them lies in the service's published ranges"))
     yield finding(
         "dns.injected",
-        f"Queries for {some(hosts)} to {some(resolvers)} got {some(ranked_addresses(flat), 4)} "
-        f"in two separate answers: {'; '.join(signals)}.",
+        say(
+            "Queries for {hosts} to {resolver} got {addresses} in two separate answers: {signals}.",
+            hosts=some(hosts),
+            resolver=some(resolvers),
+            addresses=some(ranked_addresses(flat), 4),
+            signals=joined(signals, "; "),
+        ),
         confidence=earned(0.8, (ttl, 0.6), (outside, 0.6), (len(forged) > 1, 0.3)),
         subjects=hosts,
         severity=effect(hosts[0]),
         count=len(forged),
         times=[answer.row["time"] for answer in flat],
-        evidence=dns_evidence(flat, "both answers to the same query"),
+        evidence=dns_evidence(flat, say("both answers to the same query")),
         in_short=some(resolvers),
         measurements={"signals": signals},
     )

@@ -24,9 +24,13 @@ from analysis.detect.support import earned, effect, finding, ranked, records, ru
 from analysis.knowledge.codes import ede
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, say, some
 
-_WORDS = {NXDOMAIN: "NXDOMAIN (no such name)", REFUSED: "REFUSED", 0: "no address"}
+_WORDS = {
+    NXDOMAIN: say("NXDOMAIN (no such name)"),
+    REFUSED: "REFUSED",
+    0: say("no address"),
+}
 
 
 def find_dns_nxdomain_filter(tables: Tables) -> Iterator[Finding]:
@@ -58,22 +62,22 @@ def find_dns_nxdomain_filter(tables: Tables) -> Iterator[Finding]:
 
 
 def _signals(answer: Answer, good: dict[str, list[Answer]], reached: bool) -> list[str]:
-    signals = []
+    signals: list[str] = []
     if answer.soa_vendor:
-        signals.append(f"the SOA names {answer.soa_vendor}")
+        signals.append(say("the SOA names {vendor}", vendor=answer.soa_vendor))
     if answer.row["additional_soa"]:
-        signals.append("the response policy zone shows itself in the additional section")
+        signals.append(say("the response policy zone shows itself in the additional section"))
     if _local_soa(answer):
-        signals.append("the SOA is one made locally")
+        signals.append(say("the SOA is one made locally"))
     if answer.filter_codes:
         names = [f"EDE {code} {ede(code).name}" for code in answer.filter_codes]
-        signals.append("the resolver says " + some(names))
+        signals.append(say("the resolver says {codes}", codes=some(names)))
     if _quad9(answer):
-        signals.append("recursion is not offered in the denial, as Quad9 does for a block")
+        signals.append(say("recursion is not offered in the denial, as Quad9 does for a block"))
     if any(other.resolver != answer.resolver for other in good.get(answer.host, ())):
-        signals.append("another resolver gives an address")
+        signals.append(say("another resolver gives an address"))
     elif answer.host in good or reached:
-        signals.append("the same capture reaches the name")
+        signals.append(say("the same capture reaches the name"))
     return signals
 
 
@@ -114,21 +118,26 @@ def _filtered(vendor: str | None, members: list[tuple[Answer, list[str]]]) -> Fi
     signals = list(dict.fromkeys(signal for _, found in members for signal in found))
     hosts = ranked(answer.host for answer in denied)
     resolvers = tuple(dict.fromkeys(answer.resolver for answer in denied))
-    kinds = tuple(dict.fromkeys(_WORDS.get(answer.rcode, "no address") for answer in denied))
+    kinds = tuple(dict.fromkeys(_WORDS.get(answer.rcode, _WORDS[0]) for answer in denied))
     carried = all(answer.filter_codes and answer.rcode != NXDOMAIN for answer in denied)
-    proof = "; ".join(signals) or "the name is one of the service's published ones"
+    proof = joined(signals, "; ") or say("the name is one of the service's published ones")
     plain = 0.7 if NXDOMAIN in {answer.rcode for answer in denied} else 0.65
     return finding(
         "dns.nxdomain_filter",
-        f"{some(resolvers)} answers {some(hosts)} with {some(kinds)}, although the name exists: "
-        f"{proof}.",
+        say(
+            "{resolver} answers {hosts} with {kinds}, although the name exists: {proof}.",
+            resolver=some(resolvers),
+            hosts=some(hosts),
+            kinds=some(kinds),
+            proof=proof,
+        ),
         confidence=earned(plain, *((True, 0.55) for _ in signals[:4])),
         subjects=hosts,
         severity=effect(hosts[0]),
         vendor=vendor,
         count=len(denied),
         times=[answer.row["time"] for answer in denied],
-        evidence=dns_evidence(denied, "denials"),
+        evidence=dns_evidence(denied, say("denials")),
         # no address and REFUSED are what the EDE makes of them
         explained_by="dns.ede_filtered" if carried and vendor is None else None,
         in_short=some(resolvers),

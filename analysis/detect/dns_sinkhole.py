@@ -29,7 +29,7 @@ from analysis.knowledge.addresses import address, in_group
 from analysis.knowledge.codes import ede
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, say, some
 
 _CLOUDFLARE_FRONTED = ("chatgpt.com", "openai.com", "oaistatic.com")
 
@@ -72,21 +72,32 @@ def _sinkhole(
     )
     known = vendor is not None and any(answer.address_vendor for answer in sunk)
     if known:
-        signals = [f"a known block address of {vendor}"]
+        signals: list[str] = [say("a known block address of {vendor}", vendor=vendor or "")]
     else:
-        signals = [f"a {'null' if null else 'private'} address, which is not the service's"]
+        signals = [
+            say("a null address, which is not the service's")
+            if null
+            else say("a private address, which is not the service's")
+        ]
     if codes:
-        signals.append("the resolver says " + some([f"EDE {c} {ede(c).name}" for c in codes]))
+        named = some([f"EDE {c} {ede(c).name}" for c in codes])
+        signals.append(say("the resolver says {codes}", codes=named))
     if failed:
-        signals.append("connections there failed")
+        signals.append(say("connections there failed"))
     if others:
-        signals.append(f"{some(others)} gives a real address")
+        signals.append(say("{resolver} gives a real address", resolver=some(others)))
     if short:
-        signals.append("the answer lives for a few seconds only, as block answers do")
+        signals.append(say("the answer lives for a few seconds only, as block answers do"))
     resolvers = tuple(dict.fromkeys(answer.resolver for answer in sunk))
     return finding(
         "dns.sinkhole",
-        f"{some(resolvers)} answers {some(hosts)} with {some(given)}, {'; '.join(signals)}.",
+        say(
+            "{resolver} answers {hosts} with {addresses}, {signals}.",
+            resolver=some(resolvers),
+            hosts=some(hosts),
+            addresses=some(given),
+            signals=joined(signals, "; "),
+        ),
         confidence=earned(
             0.9 if known or null else 0.7,
             (bool(codes), 0.6),
@@ -120,14 +131,17 @@ def dns_evidence(found: list[Answer], note: str) -> tuple[Evidence, ...]:
     rows = [answer.row for answer in found]
     pieces = packet_evidence(rows, note)
     logged = sorted({row["source"] or "" for row in rows if row["frame"] is None})
-    return pieces + tuple(noted(source, f"{note} (the recorder's own lookup)") for source in logged)
+    return pieces + tuple(
+        noted(source, say("{note} (the recorder's own lookup)", note=note)) for source in logged
+    )
 
 
 def _evidence(sunk: list[Answer], failed: list[Record]) -> tuple[Evidence, ...]:
-    pieces = dns_evidence(sunk, "block answers")
+    pieces = dns_evidence(sunk, say("block answers"))
     for row in failed[:3]:
         if row.get("flow"):
-            pieces += (Evidence.flow(row["source"] or "", row["flow"], "the request that failed"),)
+            note = say("the request that failed")
+            pieces += (Evidence.flow(row["source"] or "", row["flow"], note),)
     return pieces
 
 
@@ -156,8 +170,13 @@ def _hijacked(tables: Tables, found: list[Answer]) -> Iterator[Finding]:
     rows = [row for text, row in refused.items() if address(text) is not None and text in given]
     yield finding(
         "dns.sinkhole",
-        f"{some(resolvers)} answers {some(hosts)} with {some(given)}, outside the service's "
-        "published ranges, and the certificate shown there was refused.",
+        say(
+            "{resolver} answers {hosts} with {addresses}, outside the service's published ranges, "
+            "and the certificate shown there was refused.",
+            resolver=some(resolvers),
+            hosts=some(hosts),
+            addresses=some(given),
+        ),
         confidence=0.75,
         subjects=hosts,
         severity=effect(hosts[0]),

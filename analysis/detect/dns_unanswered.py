@@ -34,8 +34,9 @@ from analysis.detect.support import (
 from analysis.knowledge import threshold
 from analysis.knowledge.codes import ede
 from analysis.model.diagnosis import Finding, Severity
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
-from analysis.model.message import some, times_over
+from analysis.model.message import say, some, times_over
 
 
 def find_dns_resolver_failing(tables: Tables) -> Iterator[Finding]:
@@ -68,14 +69,21 @@ def find_dns_resolver_failing(tables: Tables) -> Iterator[Finding]:
     kinds = some(sorted({"REFUSED" if a.rcode == REFUSED else "SERVFAIL" for a in failing}))
     yield finding(
         "dns.resolver_failing",
-        f"{some(resolvers)} answers {some(hosts)} with {kinds}, {times_over(len(failing))}, and no "
-        f"later answer heals it{f' ({why})' if why else ''}.",
+        say(
+            "{resolver} answers {hosts} with {kinds}, {times}, and no later answer heals it "
+            "({why}).",
+            resolver=some(resolvers),
+            hosts=some(hosts),
+            kinds=kinds,
+            times=times_over(len(failing)),
+            why=why,
+        ),
         confidence=earned(0.7, (len(failing) > 2, 0.4), (bool(codes), 0.3)),
         subjects=hosts,
         severity=Severity.WARNING if len(failing) > 1 else Severity.INFO,
         count=len(failing),
         times=[answer.row["time"] for answer in failing],
-        evidence=dns_evidence(failing, "failures"),
+        evidence=dns_evidence(failing, say("failures")),
         in_short=some(resolvers),
         measurements={"ede": codes},
     )
@@ -122,14 +130,18 @@ def find_dns_timeout(tables: Tables) -> Iterator[Finding]:
     resolvers = tuple(dict.fromkeys(row["dst"] for row in lost))
     yield finding(
         "dns.timeout",
-        f"{some(resolvers)} left {len(lost)} queries for {some(hosts)} without an answer, "
-        "retries included.",
+        say(
+            "{resolver} left {n} queries for {hosts} without an answer, retries included.",
+            resolver=some(resolvers),
+            n=len(lost),
+            hosts=some(hosts),
+        ),
         confidence=earned(0.75, (len(lost) > 3, 0.4), (len(resolvers) > 1, 0.3)),
         subjects=hosts,
         severity=effect(hosts[0]),
         count=len(lost),
         times=[row["time"] for row in lost],
-        evidence=packet_evidence(lost, "queries without an answer"),
+        evidence=packet_evidence(lost, say("queries without an answer")),
         in_short=some(resolvers),
     )
 
@@ -162,7 +174,7 @@ def find_dns_slow(tables: Tables) -> Iterator[Finding]:
     rows = records(where(timed, "qname", matters))
     by_resolver: dict[str, list[Record]] = {}
     for row in rows:
-        by_resolver.setdefault(row["src"] or "the system resolver", []).append(row)
+        by_resolver.setdefault(row["src"] or say("the system resolver"), []).append(row)
     for resolver, found in sorted(by_resolver.items()):
         times = [row["latency_ms"] for row in found]
         if len(times) < threshold("dns_slow_lookups") or median(times) < threshold("dns_slow_ms"):
@@ -172,13 +184,19 @@ def find_dns_slow(tables: Tables) -> Iterator[Finding]:
         fault = middle >= threshold("dns_fault_ms")
         yield finding(
             "dns.slow",
-            f"{resolver} takes {middle:.0f} ms (median) and {high:.0f} ms (95th percentile) over "
-            f"{len(times)} lookups of ChatGPT's names.",
+            say(
+                "{resolver} takes {median} ms (median) and {high} ms (95th percentile) over {n} "
+                "lookups of ChatGPT's names.",
+                resolver=resolver,
+                median=Number(middle),
+                high=Number(high),
+                n=len(times),
+            ),
             confidence=earned(0.75, (len(times) >= 8, 0.4), (fault, 0.4)),
             subjects=hosts,
             count=len(times),
             times=[row["time"] for row in found],
-            evidence=packet_evidence(found, "slow answers"),
+            evidence=packet_evidence(found, say("slow answers")),
             in_short=resolver,
             measurements={"median_ms": round(middle, 1), "p95_ms": round(high, 1), "n": len(times)},
         )

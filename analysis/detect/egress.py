@@ -27,7 +27,7 @@ from analysis.detect.support import (
 )
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, say, some
 
 
 def find_net_split_egress(tables: Tables) -> Iterator[Finding]:
@@ -36,27 +36,34 @@ def find_net_split_egress(tables: Tables) -> Iterator[Finding]:
     signals = []
     if traces:
         exits = sorted({f"{row['egress']} ({_place(row)})" for row in traces})
-        signals.append(f"the service's trace page saw {some(exits, 4)}")
+        signals.append(say("the service's trace page saw {exits}", exits=some(exits, 4)))
     if straight:
         proxies = sorted({f"{row['server']}:{row['server_port']}" for row in asked})
-        signals.append(f"HTTP/3 goes straight out while HTTP goes through {some(proxies)}")
+        signals.append(
+            say("HTTP/3 goes straight out while HTTP goes through {proxies}", proxies=some(proxies))
+        )
     if not signals:
         return
     hosts = ranked([row["host"] for row in traces] + [row["sni"] for row in straight])
     yield finding(
         "net.split_egress",
-        f"Parts of this session reach {some(hosts)} by different ways: {'; '.join(signals)}. The "
-        "service sees two addresses for one user.",
+        say(
+            "Parts of this session reach {hosts} by different ways: {signals}. The service "
+            "sees two "
+            "addresses for one user.",
+            hosts=some(hosts),
+            signals=joined(signals, "; "),
+        ),
         confidence=earned(0.7, (bool(traces), 0.5), (bool(straight), 0.4)),
         subjects=hosts,
         count=len(traces) + len(straight),
         times=[row["started"] for row in traces] + [row["time"] for row in straight],
         evidence=[
-            *flow_evidence(traces, "trace page with the exit it was asked from"),
-            *packet_evidence(straight[:MAX_EVIDENCE], "HTTP/3 straight to the service"),
-            *packet_evidence(asked[:5], "HTTP through the proxy", ("first_frame",)),
+            *flow_evidence(traces, say("trace page with the exit it was asked from")),
+            *packet_evidence(straight[:MAX_EVIDENCE], say("HTTP/3 straight to the service")),
+            *packet_evidence(asked[:5], say("HTTP through the proxy"), ("first_frame",)),
         ],
-        in_short="HTTP/3 beside the proxy" if straight else "two exits",
+        in_short=say("HTTP/3 beside the proxy") if straight else say("two exits"),
         measurements={"signals": signals},
     )
 

@@ -27,7 +27,7 @@ from analysis.knowledge import hosts
 from analysis.knowledge.error_rules import Answer, ErrorRule, Step, meaning, step
 from analysis.model.diagnosis import Finding, Severity, utc
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import say, some
 from analysis.model.status_page import STATUS_HOSTS
 
 _STORAGE = (".oaiusercontent.com", ".blob.core.windows.net")
@@ -40,6 +40,8 @@ _MARKS = (
 )
 MAX_ANSWERS = 50_000
 """Error answers that are looked at; a capture with more repeats itself."""
+
+_NOTE = say("the answer that says so")
 
 type Key = tuple[str, str, str]
 """Method, host, path without its query: requests of one kind."""
@@ -161,14 +163,14 @@ def about(tables: Tables, finding_id: str) -> list[Told]:
 
 def ids_for_support(rows: Iterable[Record]) -> tuple[str, ...]:
     """What OpenAI's support asks for: cf-ray, request id and time of up to three answers."""
-    found = []
+    found: list[str] = []
     for row in rows:
-        parts = [f"cf-ray {row['cf_ray']}" if row["cf_ray"] else ""]
-        parts.append(f"request id {row['request_id']}" if row["request_id"] else "")
-        marks = " and ".join(part for part in parts if part)
+        parts: list[str] = [f"cf-ray {row['cf_ray']}" if row["cf_ray"] else ""]
+        parts.append(say("request id {id}", id=row["request_id"]) if row["request_id"] else "")
+        marks = some([part for part in parts if part])
         moment = utc(row["started"])
         if marks:
-            found.append(f"{marks} at {moment}" if moment else marks)
+            found.append(say("{marks} at {time}", marks=marks, time=moment) if moment else marks)
     return tuple(dict.fromkeys(found))[:3]
 
 
@@ -192,7 +194,7 @@ def claim(
     confidence: float,
     severity: Severity | None = None,
     in_short: str = "",
-    note: str = "the answer that says so",
+    note: str = _NOTE,
     measurements: Record | None = None,
 ) -> Finding:
     """A finding about error answers; who must act is what most of their rules say."""

@@ -16,7 +16,7 @@ from analysis.detect.presence import tunnels
 from analysis.detect.support import earned
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import some, times_over
+from analysis.model.message import joined, say, some, times_over
 
 
 def _worst(items: list[Told]) -> Severity:
@@ -25,7 +25,7 @@ def _worst(items: list[Told]) -> Severity:
 
 def _tunnel(tables: Tables) -> str:
     found = tunnels(tables)
-    return f" {found[0].name} carries the traffic." if found else ""
+    return say("{tunnel} carries the traffic.", tunnel=found[0].name) if found else ""
 
 
 def _exits(tables: Tables) -> list[str]:
@@ -47,14 +47,23 @@ def find_ip_reputation_block(tables: Tables) -> Iterator[Finding]:
     made = claim(
         "ip.reputation_block",
         refused,
-        f"The edge refused this client {times_over(len(refused))} (status "
-        f"{some(statuses(refused))}): {says(refused)}.{_tunnel(tables)}",
+        joined(
+            [
+                say(
+                    "The edge refused this client {times} (status {statuses}): {meaning}.",
+                    times=times_over(len(refused)),
+                    statuses=some(statuses(refused)),
+                    meaning=says(refused),
+                ),
+                _tunnel(tables),
+            ]
+        ),
         confidence=earned(
             0.85 if reason else 0.55, (len(refused) > 1, 0.3), (bool(_tunnel(tables)), 0.3)
         ),
         severity=_worst(refused),
         in_short=says(refused),
-        note="refused by the edge",
+        note=say("refused by the edge"),
         measurements={"exits": _exits(tables)},
     )
     yield by_capture(tables, made) if signature else made
@@ -68,12 +77,20 @@ def find_geo_blocked(tables: Tables) -> Iterator[Finding]:
     yield claim(
         "geo.blocked",
         refused,
-        f"The service refused this client {times_over(len(refused))}: {says(refused)}"
-        + (f" (the exit is in {some(country)})." if country else ".")
-        + _tunnel(tables),
+        joined(
+            [
+                say(
+                    "The service refused this client {times}: {meaning} ({exit}).",
+                    times=times_over(len(refused)),
+                    meaning=says(refused),
+                    exit=say("the exit is in {country}", country=some(country)) if country else "",
+                ),
+                _tunnel(tables),
+            ]
+        ),
         confidence=earned(0.9, (len(refused) > 1, 0.3), (bool(country), 0.3)),
         severity=_worst(refused),
         in_short=some(country) or says(refused),
-        note="refused for its country",
+        note=say("refused for its country"),
         measurements={"exits": _exits(tables), "countries": country},
     )

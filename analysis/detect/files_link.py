@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analysis.detect.error_answers import Told, about, claim, says, service_exchanges, statuses
-from analysis.detect.support import Record, counted, earned, finding, flow_evidence, ranked, records
+from analysis.detect.support import Record, earned, finding, flow_evidence, ranked, records
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, plural, say, some
 
 _UPLOAD = "/backend-api/files"
 
@@ -39,20 +40,34 @@ def find_file_link_expired(tables: Tables) -> Iterator[Finding]:
         return
     late = [item for item in refused if _late(item)]
     early = [item for item in refused if _early(item)]
-    proof = ""
+    proof: str = ""
     if late:
         over = max((item.row["date"] or item.row["started"]) - _end(item) for item in late)
-        proof = f" The link's own end was {over / 60:.0f} minutes before."
+        proof = plural(
+            "The link's own end was {n} minute before.",
+            "The link's own end was {n} minutes before.",
+            round(over / 60),
+        )
     elif early:
-        proof = " The link says that it is still good: check the clock and what is on the way."
+        proof = say("The link says that it is still good: check the clock and what is on the way.")
     yield claim(
         "file.link_expired",
         refused,
-        f"{counted(len(refused), 'request')} for a file got status {some(statuses(refused))}: "
-        f"{says(refused)}.{proof}",
+        joined(
+            [
+                plural(
+                    "{n} request for a file got status {statuses}: {meaning}.",
+                    "{n} requests for a file got status {statuses}: {meaning}.",
+                    len(refused),
+                    statuses=some(statuses(refused)),
+                    meaning=says(refused),
+                ),
+                proof,
+            ]
+        ),
         confidence=earned(0.7, (bool(late), 0.8), (bool(refused[0].row["error_code"]), 0.3)),
         in_short=says(refused),
-        note="the file was refused",
+        note=say("the file was refused"),
         measurements={"before_its_end": len(early), "after_its_end": len(late)},
     )
 
@@ -82,17 +97,23 @@ def find_file_too_large(tables: Tables) -> Iterator[Finding]:
     if not found:
         return
     size = max(row["file_bytes"] or 0 for row in found)
-    why = says(said) if said else "the declared size is over the upload limit"
+    why = says(said) if said else say("the declared size is over the upload limit")
+    megabytes = say("{size} MB", size=Number(size / 1e6)) if size else ""
     yield finding(
         "file.too_large",
-        f"{counted(len(found), 'upload')} over the service's limit: {why}"
-        + (f" ({size / 1e6:,.0f} MB)." if size else "."),
+        plural(
+            "{n} upload over the service's limit: {why} ({size}).",
+            "{n} uploads over the service's limit: {why} ({size}).",
+            len(found),
+            why=why,
+            size=megabytes,
+        ),
         confidence=earned(0.8, (bool(said), 0.6), (size > threshold("file_bytes"), 0.5)),
         subjects=ranked(row["host"] for row in found),
         count=len(found),
         times=[row["started"] for row in found],
-        evidence=flow_evidence(found, "the upload"),
-        in_short=f"{size / 1e6:,.0f} MB" if size else "",
+        evidence=flow_evidence(found, say("the upload")),
+        in_short=megabytes,
         measurements={"file_bytes": size},
     )
 
@@ -103,7 +124,12 @@ def find_file_interpreter_unavailable(tables: Tables) -> Iterator[Finding]:
         yield claim(
             "file.interpreter_unavailable",
             items,
-            f"A file was asked for {counted(len(items), 'time')}, but {says(items)}.",
+            plural(
+                "A file was asked for {n} time, but {meaning}.",
+                "A file was asked for {n} times, but {meaning}.",
+                len(items),
+                meaning=says(items),
+            ),
             confidence=0.95,
             in_short=says(items),
         )

@@ -16,7 +16,7 @@ from analysis.detect.reach import cancelled
 from analysis.detect.sockets import ended_by_capture
 from analysis.detect.support import (
     Record,
-    counted,
+    connection_note,
     earned,
     effect,
     finding,
@@ -28,7 +28,7 @@ from analysis.detect.support import (
 )
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import plural, say, some
 
 _REPORTED = "/upload-failed"
 _DOWNLOADS = ("/backend-api/estuary/content", "/interpreter/download", "/v1/files/")
@@ -72,8 +72,14 @@ def find_file_upload_host_blocked(tables: Tables) -> Iterator[Finding]:
     why = some(errors, 2) or _words(said)
     yield finding(
         "file.upload_host_blocked",
-        f"{counted(len(puts) or len(said) or len(reports), 'upload')} to {some(names)} failed "
-        f"although the service had given an address for it: {why}.",
+        plural(
+            "{n} upload to {hosts} failed although the service had given an address for it: {why}.",
+            "{n} uploads to {hosts} failed although the service had given an address for it: "
+            "{why}.",
+            len(puts) or len(said) or len(reports),
+            hosts=some(names),
+            why=why,
+        ),
         confidence=earned(
             0.6, (bool(puts), 0.5), (bool(reports), 0.4), (bool(lost), 0.4), (bool(said), 0.3)
         ),
@@ -81,11 +87,8 @@ def find_file_upload_host_blocked(tables: Tables) -> Iterator[Finding]:
         severity=effect(names[0]) if storage(names[0]) else None,
         count=len(puts) or len(said) or len(reports),
         times=[row["started"] for row in rows],
-        evidence=flow_evidence(rows, "the upload that failed")
-        + tuple(
-            noted(row["source"] or "", f"connection {row['connection']}: {row['error']}")
-            for row in lost[:5]
-        ),
+        evidence=flow_evidence(rows, say("the upload that failed"))
+        + tuple(noted(row["source"] or "", connection_note(row, row["error"])) for row in lost[:5]),
         in_short=why,
     )
 
@@ -123,15 +126,25 @@ def find_file_download_cut(tables: Tables) -> Iterator[Finding]:
         return
     names = ranked(row["host"] for row in cut)
     first = cut[0]
-    size = f"{first['response_bytes'] or 0:,} of {first['content_length'] or 0:,} octets"
+    size = say(
+        "{got} of {whole} octets",
+        got=first["response_bytes"] or 0,
+        whole=first["content_length"] or 0,
+    )
     yield finding(
         "file.download_cut",
-        f"{counted(len(cut), 'download')} from {some(names)} ended early ({size}): "
-        f"{some(tuple(dict.fromkeys(row['error'] for row in cut)), 2)}.",
+        plural(
+            "{n} download from {hosts} ended early ({size}): {errors}.",
+            "{n} downloads from {hosts} ended early ({size}): {errors}.",
+            len(cut),
+            hosts=some(names),
+            size=size,
+            errors=some(tuple(dict.fromkeys(row["error"] or "" for row in cut)), 2),
+        ),
         confidence=earned(0.85, (len(cut) > 1, 0.4)),
         subjects=names,
         count=len(cut),
         times=[row["ended"] or row["started"] for row in cut],
-        evidence=flow_evidence(cut, "the download that ended early"),
+        evidence=flow_evidence(cut, say("the download that ended early")),
         in_short=size,
     )

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from analysis.detect.attempts import Attempt, Wire
 from analysis.detect.signatures import sent_before, signature_of
 from analysis.knowledge import threshold
+from analysis.model.figures import Number
+from analysis.model.message import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,15 @@ def _after(attempt: Attempt) -> Mark | None:
     kind = row["after_reset_kind"]
     if row["after_reset_frame"] is None or kind not in ("synack", "data") or row["port_reused"]:
         return None
-    what = {"synack": "SYN-ACK", "data": "data"}[kind]
+    text = (
+        say("the server's own SYN-ACK arrived after the reset")
+        if kind == "synack"
+        else say("the server's own data arrived after the reset")
+    )
     ttl, reset = row["after_reset_ip_ttl"], row["reset_ip_ttl"]
     # data that a reset overtook on the way comes with the same TTL
     other = ttl is not None and reset is not None and abs(ttl - reset) > 1
-    return Mark(f"the server's own {what} arrived after the reset", other or kind == "synack")
+    return Mark(text, other or kind == "synack")
 
 
 def _ttl(attempt: Attempt, seen: Wire) -> Mark | None:
@@ -71,7 +77,8 @@ def _ttl(attempt: Attempt, seen: Wire) -> Mark | None:
     if not known or min(abs(ttl - value) for value in known) <= 1:
         return None
     usual = min(known, key=lambda value: abs(ttl - value))
-    return Mark(f"its TTL is {ttl}, that of the server's packets {usual}", True)
+    text = say("its TTL is {ttl}, that of the server's packets {usual}", ttl=ttl, usual=usual)
+    return Mark(text, True)
 
 
 def _too_soon(attempt: Attempt, seen: Wire) -> Mark | None:
@@ -87,7 +94,11 @@ def _too_soon(attempt: Attempt, seen: Wire) -> Mark | None:
     took = 1000 * (row["reset_time"] - asked)
     if not 0 <= took < threshold("forged_rtt_share") * lowest:
         return None
-    text = f"it came after {took:.1f} ms, while the path takes at least {lowest:.1f} ms"
+    text = say(
+        "it came after {took} ms, while the path takes at least {least} ms",
+        took=Number(took, 1),
+        least=Number(lowest, 1),
+    )
     return Mark(text, first)
 
 
@@ -95,7 +106,7 @@ def _odd_signature(attempt: Attempt) -> Mark | None:
     shown = signature_of(attempt)
     if shown is None or not shown.odd:
         return None
-    return Mark(f"{shown.client_sees} ({shown.name})", True)
+    return Mark(say("{what} ({signature})", what=shown.client_sees, signature=shown.name), True)
 
 
 def _ip_id(attempt: Attempt) -> Mark | None:
@@ -104,11 +115,11 @@ def _ip_id(attempt: Attempt) -> Mark | None:
     # stacks send 0 where nothing can be fragmented, so 0 says nothing
     if not before or not now or (now - before) % 65536 <= 1:
         return None
-    return Mark("its IP identification breaks the server's series", False)
+    return Mark(say("its IP identification breaks the server's series"), False)
 
 
 def _timestamp(attempt: Attempt) -> Mark | None:
     row = attempt.tcp
     if not row["timestamps"] or row["reset_timestamp"] is not False:
         return None
-    return Mark("it lacks the timestamp option that the connection had agreed on", False)
+    return Mark(say("it lacks the timestamp option that the connection had agreed on"), False)

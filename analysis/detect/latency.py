@@ -18,8 +18,9 @@ from analysis.detect.support import (
     ranked,
 )
 from analysis.model.diagnosis import Finding
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import Message, joined, plural, say, some
 
 
 def find_vpn_latency(tables: Tables) -> Iterator[Finding]:
@@ -27,12 +28,15 @@ def find_vpn_latency(tables: Tables) -> Iterator[Finding]:
     for budget in budgets(tables):
         if budget.proxy is None and budget.enough and budget.apart:
             names = [tunnel.name for tunnel in seen]
-            known = f" {some(names)} was seen on this machine." if names else ""
+            known = say("{tunnels} was seen on this machine.", tunnels=some(names)) if names else ""
+            between = say(
+                "TCP is answered near by and TLS far away, so a tunnel or local client sits "
+                "between."
+            )
             yield _latency(
                 "vpn.latency",
                 budget,
-                "TCP is answered near by and TLS far away, so a tunnel or local client sits "
-                f"between.{known}",
+                joined([between, known]),
                 names[0] if names else None,
                 (bool(names), 0.5),
             )
@@ -44,7 +48,7 @@ def find_proxy_latency(tables: Tables) -> Iterator[Finding]:
             yield _latency(
                 "proxy.latency",
                 budget,
-                f"The proxy {budget.proxy} accepts at once and answers late.",
+                say("The proxy {proxy} accepts at once and answers late.", proxy=budget.proxy),
                 None,
                 (True, 0.3),
             )
@@ -60,16 +64,29 @@ def _latency(
     legs = budget.legs
     hosts = ranked(leg.host for leg in legs)
     near, far, behind = budget.measured()
-    in_short = (
-        f"{_span(near['median_ms'])} to the near end, {_span(far['median_ms'])} to the far end, "
-        f"{len(legs)} connections"
+    in_short = plural(
+        "{near} to the near end, {far} to the far end, {n} connection",
+        "{near} to the near end, {far} to the far end, {n} connections",
+        len(legs),
+        near=_span(near["median_ms"]),
+        far=_span(far["median_ms"]),
+    )
+    measured = plural(
+        "Over {n} connection to {hosts} the TCP handshake takes {near} (median; 95 %: {near95}), "
+        "the TLS answer {far} (95 %: {far95}).",
+        "Over {n} connections to {hosts} the TCP handshake takes {near} (median; 95 %: {near95}), "
+        "the TLS answer {far} (95 %: {far95}).",
+        len(legs),
+        hosts=some(hosts),
+        near=_span(near["median_ms"]),
+        near95=_span(near["p95_ms"]),
+        far=_span(far["median_ms"]),
+        far95=_span(far["p95_ms"]),
     )
     steady = min(leg.gap_ms for leg in legs) >= 0.5 * budget.gap
     return finding(
         finding_id,
-        f"Over {len(legs)} connections to {some(hosts)} the TCP handshake takes "
-        f"{_span(near['median_ms'])} (median; 95 %: {_span(near['p95_ms'])}), the TLS answer "
-        f"{_span(far['median_ms'])} (95 %: {_span(far['p95_ms'])}). {reading}",
+        joined([measured, reading]),
         confidence=earned(
             0.7,
             (len(legs) >= 6, 0.3),
@@ -92,5 +109,7 @@ def _latency(
     )
 
 
-def _span(milliseconds: float) -> str:
-    return "under 1 ms" if milliseconds < 1 else f"{milliseconds:.0f} ms"
+def _span(milliseconds: float) -> Message:
+    if milliseconds < 1:
+        return say("under 1 ms")
+    return say("{n} ms", n=Number(milliseconds))

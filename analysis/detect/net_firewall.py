@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analysis.detect.reachability import blocked
-from analysis.detect.support import counted, earned, finding, packet_evidence, ranked
+from analysis.detect.support import earned, finding, packet_evidence, ranked
 from analysis.detect.tcp_unreachable import severity_of
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, plural, say, some
 
 
 def find_net_firewall_ip_block(tables: Tables) -> Iterator[Finding]:
@@ -30,15 +30,26 @@ def find_net_firewall_ip_block(tables: Tables) -> Iterator[Finding]:
         return
     hosts = ranked(host for item in lost for host in item.hosts)
     senders = sorted({row["src"] for row in told if row["src"]})
-    signs = [f"{counted(len(places), 'address')} of it cannot be opened ({some(places)})"]
+    signs: list[str] = [
+        plural(
+            "{n} address of it cannot be opened ({addresses})",
+            "{n} addresses of it cannot be opened ({addresses})",
+            len(places),
+            addresses=some(places),
+        )
+    ]
     if told:
-        signs.append(f"{some(senders)} says by ICMP that a filter forbids it")
+        signs.append(say("{senders} says by ICMP that a filter forbids it", senders=some(senders)))
     if seen.control:
-        signs.append("other destinations answer")
+        signs.append(say("other destinations answer"))
     rows = [item.tcp for item in lost]
     yield finding(
         "net.firewall_ip_block",
-        f"The names of {some(hosts)} resolve, but {'; '.join(signs)}.",
+        say(
+            "The names of {hosts} resolve, but {signs}.",
+            hosts=some(hosts),
+            signs=joined(signs, "; "),
+        ),
         confidence=earned(
             0.7,
             (bool(told), 0.6),
@@ -51,8 +62,8 @@ def find_net_firewall_ip_block(tables: Tables) -> Iterator[Finding]:
         vendor=senders[0] if senders else None,
         count=len(rows),
         times=[row["first_time"] for row in rows],
-        evidence=packet_evidence(rows, "SYN, and what came back", ("syn_frame", "reset_frame"))
-        + packet_evidence(told, "ICMP: administratively prohibited"),
+        evidence=packet_evidence(rows, say("SYN, and what came back"), ("syn_frame", "reset_frame"))
+        + packet_evidence(told, say("ICMP: administratively prohibited")),
         in_short=some(places),
         measurements={"addresses": places[:20], "signals": signs},
     )

@@ -15,8 +15,9 @@ from analysis.detect.attempts import Attempt, by_host, usable, wire
 from analysis.detect.support import earned, effect, finding, packet_evidence, ranked
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding, Severity
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import say, some, times_over
 
 
 def find_net_ipv6_broken(tables: Tables) -> Iterator[Finding]:
@@ -39,18 +40,23 @@ def find_net_ipv6_broken(tables: Tables) -> Iterator[Finding]:
     names = ranked(hosts)
     cost = 1000 * median(waits) if waits else None
     slow = cost is not None and cost >= threshold("fallback_ms")
-    costs = f", {cost:.0f} ms lost each time (median)" if cost is not None else ""
+    costs = say("{cost} ms lost each time (median)", cost=Number(cost)) if cost is not None else ""
     rows = [item.tcp for item in lost]
     yield finding(
         "net.ipv6_broken",
-        f"IPv6 to {some(names)} gets no answer {len(lost)} times, then IPv4 works{costs}.",
+        say(
+            "IPv6 to {hosts} gets no answer {times}, then IPv4 works, {costs}.",
+            hosts=some(names),
+            times=times_over(len(lost)),
+            costs=costs,
+        ),
         confidence=earned(0.75, (len(lost) > 3, 0.4), (slow, 0.4)),
         subjects=names,
         severity=effect(names[0], Severity.WARNING) if slow else Severity.INFO,
         count=len(lost),
         times=[row["first_time"] for row in rows],
-        evidence=packet_evidence(rows, "IPv6 SYN without an answer", ("syn_frame",)),
-        in_short=f"{cost:.0f} ms" if cost is not None else "",
+        evidence=packet_evidence(rows, say("IPv6 SYN without an answer"), ("syn_frame",)),
+        in_short=say("{n} ms", n=Number(cost)) if cost is not None else "",
         measurements={"fallback_ms": None if cost is None else round(cost), "n": len(waits)},
     )
 

@@ -30,8 +30,9 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding, utc
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, plural, say, some
 
 _ERRORS = ("err_network_changed", "err_internet_disconnected", "err_network_io_suspended")
 
@@ -55,20 +56,31 @@ def find_net_offline_gap(tables: Tables) -> Iterator[Finding]:
     errors = _errors(tables)
     if not gaps and len(errors) < threshold("offline_connections"):
         return
-    signs = [
-        f"for {gap.seconds:.0f} s from {utc(gap.start)} nothing arrived, and "
-        f"{len(gap.across)} connections stopped together"
+    signs: list[str] = [
+        plural(
+            "for {seconds} s from {time} nothing arrived, and {n} connection stopped",
+            "for {seconds} s from {time} nothing arrived, and {n} connections stopped together",
+            len(gap.across),
+            seconds=Number(gap.seconds),
+            time=utc(gap.start) or "?",
+        )
         for gap in gaps[:3]
     ]
     if errors:
-        signs.append(f"the browser says so for {len(errors)} requests")
+        signs.append(
+            plural(
+                "the browser says so for {n} request",
+                "the browser says so for {n} requests",
+                len(errors),
+            )
+        )
     hosts = ranked(
         [host for item in wire(tables).attempts for host in item.hosts if matters(host)]
         + [row["host"] for row in errors]
     )
     yield finding(
         "net.offline_gap",
-        f"The whole machine was without network: {'; '.join(signs)}.",
+        say("The whole machine was without network: {signs}.", signs=joined(signs, "; ")),
         confidence=earned(
             0.75,
             (bool(gaps) and bool(errors), 0.6),
@@ -83,13 +95,19 @@ def find_net_offline_gap(tables: Tables) -> Iterator[Finding]:
             for gap in gaps[:5]
             for piece in (
                 packet_evidence(
-                    gap.across[:10], "open across the gap", ("first_frame", "last_frame")
+                    gap.across[:10], say("open across the gap"), ("first_frame", "last_frame")
                 )
-                or (noted(gap.source, f"no packet arrived for {gap.seconds:.0f} s"),)
+                or (
+                    noted(
+                        gap.source,
+                        say("no packet arrived for {n} s", n=Number(gap.seconds)),
+                    ),
+                )
             )
         ]
-        + list(flow_evidence(errors, "the browser's own error")),
-        in_short=some([f"{gap.seconds:.0f} s" for gap in gaps]) or "by the browser's own word",
+        + list(flow_evidence(errors, say("the browser's own error"))),
+        in_short=some([say("{n} s", n=Number(gap.seconds)) for gap in gaps])
+        or say("by the browser's own word"),
         measurements={"gaps_s": [round(gap.seconds) for gap in gaps[:20]], "errors": len(errors)},
     )
 

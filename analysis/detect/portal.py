@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from analysis.detect.path_answers import before_the_edge, block_page, fronted
 from analysis.detect.support import (
     Record,
-    counted,
     earned,
     finding,
     flow_evidence,
@@ -28,7 +27,7 @@ from analysis.knowledge.addresses import address
 from analysis.knowledge.probes import probe_answer
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, plural, say, some
 
 _NETWORK_LOGIN = 511
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -78,17 +77,25 @@ def find_net_captive_portal(tables: Tables) -> Iterator[Finding]:
     passed = bool(later.fillna(False).any())
     signals = []
     if login:
-        signals.append("status 511 asks for a sign-in to the network")
+        signals.append(say("status 511 asks for a sign-in to the network"))
     if probes:
-        signals.append("a connectivity probe got another answer than its own")
+        signals.append(say("a connectivity probe got another answer than its own"))
     if away:
-        signals.append("the service's name was redirected to another place")
+        signals.append(say("the service's name was redirected to another place"))
     hosts = ranked(row["host"] for row in found if matters(row["host"])) or ("chatgpt.com",)
     yield finding(
         "net.captive_portal",
-        f"A sign-in portal of the network answers {counted(len(found), 'request')}: "
-        f"{'; '.join(signals)}."
-        + (" It was passed later: the service answered afterwards." if passed else ""),
+        joined(
+            [
+                plural(
+                    "A sign-in portal of the network answers {n} request: {signals}.",
+                    "A sign-in portal of the network answers {n} requests: {signals}.",
+                    len(found),
+                    signals=joined(signals, "; "),
+                ),
+                say("It was passed later: the service answered afterwards.") if passed else "",
+            ]
+        ),
         confidence=earned(
             0.7, (bool(login), 0.6), (bool(probes), 0.5), (bool(away), 0.4), (len(found) > 1, 0.2)
         ),
@@ -96,7 +103,7 @@ def find_net_captive_portal(tables: Tables) -> Iterator[Finding]:
         severity=Severity.INFO if passed else Severity.CRITICAL,
         count=len(found),
         times=[row["started"] for row in found],
-        evidence=flow_evidence(found, "answered by the network's portal"),
+        evidence=flow_evidence(found, say("answered by the network's portal")),
         in_short=some(sorted({str(row["status"]) for row in found})),
         measurements={"signals": signals},
     )

@@ -27,7 +27,7 @@ from analysis.knowledge import threshold
 from analysis.knowledge.tunnels import tunnel_protocols
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, say, some
 
 _TUNNEL_INTERFACE = re.compile(
     r"\b(?:u?tun|tap|wg|ppp|ipsec|gpd|cscotun|tailscale|nordlynx|cloudflarewarp)\d*\b", re.I
@@ -55,11 +55,11 @@ def tunnels(tables: Tables) -> list[Tunnel]:
     for row in records(where(tables["host"], "section", _telling)):
         name, value = row["name"] or "", row["value"] or ""
         interface = _TUNNEL_INTERFACE.search(f"{name} {value}")
-        what = None
+        what: str | None = None
         if row["section"] == "tunnel":
             what = name
         elif row["section"] == "route" and interface:
-            what = f"tunnel interface {interface.group()}"
+            what = say("tunnel interface {name}", name=interface.group())
         elif row["section"] == "agent":
             # the snapshot may name the program in either column
             what = value if value and value.lower() not in ("true", "yes", "running") else name
@@ -80,7 +80,12 @@ def _on_the_wire(tables: Tables) -> dict[str, Tunnel]:
     found: dict[str, Tunnel] = {}
     for row in rows:
         name = names[row["protocol"]]
-        note = f"{name} between {row['client']} and {row['server']}"
+        note = say(
+            "{protocol} between {client} and {server}",
+            protocol=name,
+            client=row["client"] or "",
+            server=row["server"] or "",
+        )
         for piece in packet_evidence([row], note):
             found.setdefault(name, Tunnel(name, piece))
     return found
@@ -95,7 +100,10 @@ def _by_trace(tables: Tables) -> dict[str, Tunnel]:
         facts = trace_facts(row)
         for name, product in (("warp", "Cloudflare WARP"), ("gateway", "Cloudflare Gateway")):
             if facts.get(name) in ("on", "plus"):
-                for piece in flow_evidence([row], f"the trace page says {name}={facts[name]}"):
+                for piece in flow_evidence(
+                    [row],
+                    say("the trace page says {fact}", fact=f"{name}={facts[name]}"),
+                ):
                     found.setdefault(product, Tunnel(product, piece))
     return found
 
@@ -111,18 +119,26 @@ def find_vpn_detected(tables: Tables) -> Iterator[Finding]:
     clamped = _clamped(tables)
     if clamped:
         sizes = sorted({row["client_mss"] for row in clamped})
-        signals.append(f"a maximum segment size of {some([str(size) for size in sizes])}")
-        evidence += packet_evidence(clamped, "SYN with a small MSS", ("syn_frame",))
+        signals.append(
+            say(
+                "a maximum segment size of {sizes}",
+                sizes=some([str(size) for size in sizes]),
+            )
+        )
+        evidence += packet_evidence(clamped, say("SYN with a small MSS"), ("syn_frame",))
     apart = [budget for budget in budgets(tables) if budget.proxy is None and budget.apart]
     if apart:
-        signals.append("TCP answered nearer than TLS")
+        signals.append(say("TCP answered nearer than TLS"))
         evidence += [piece for budget in apart for piece in leg_evidence(budget)]
     # a small MSS alone may be a clamped line, and a gap alone the service's own work
     if not seen and not (clamped and apart) and not any(budget.enough for budget in apart):
         return
     yield finding(
         "vpn.detected",
-        f"A VPN or tunnel carries the traffic: {'; '.join(signals)}. That alone is not a fault.",
+        say(
+            "A VPN or tunnel carries the traffic: {signals}. That alone is not a fault.",
+            signals=joined(signals, "; "),
+        ),
         confidence=earned(
             0.6, *((True, 0.5) for _ in seen[:3]), (bool(clamped), 0.4), (bool(apart), 0.4)
         ),
@@ -151,13 +167,18 @@ def find_vpn_fake_ip_dns(tables: Tables) -> Iterator[Finding]:
     standard = all(text.startswith(("198.18.", "198.19.")) for text in given)
     yield finding(
         "vpn.fake_ip_dns",
-        f"The name lookup for {some(hosts)} gives {some(given)}, of a fake-IP range: a local proxy "
-        "takes these connections. That alone is not a fault.",
+        say(
+            "The name lookup for {hosts} gives {addresses}, of a fake-IP range: a local proxy "
+            "takes "
+            "these connections. That alone is not a fault.",
+            hosts=some(hosts),
+            addresses=some(given),
+        ),
         confidence=0.95 if standard else 0.7,
         subjects=hosts,
         count=len(found),
         times=[answer.row["time"] for answer in found],
-        evidence=dns_evidence(found, "answers from a fake-IP range"),
+        evidence=dns_evidence(found, say("answers from a fake-IP range")),
     )
 
 
@@ -170,12 +191,20 @@ def find_proxy_detected(tables: Tables) -> Iterator[Finding]:
             if matters((row["connect_host"] or "").rpartition(":")[0]):
                 proxy = f"{row['server']}:{row['server_port']}"
                 named.setdefault(proxy, []).extend(
-                    packet_evidence([row], f"asks it for {row['connect_host']}", ("first_frame",))
+                    packet_evidence(
+                        [row],
+                        say("asks it for {host}", host=row["connect_host"]),
+                        ("first_frame",),
+                    )
                 )
     connections = tables["connections"]
     if len(connections):
         for row in records(where(connections[connections["via"].notna()], "host", matters)):
-            note = f"connection {row['connection']} to {row['host']} goes through it"
+            note = say(
+                "connection {connection} to {host} goes through it",
+                connection=str(row["connection"]),
+                host=row["host"],
+            )
             named.setdefault(row["via"], []).append(noted(row["source"] or "", note))
     via = _via(tables)
     for proxy in via:
@@ -186,7 +215,10 @@ def find_proxy_detected(tables: Tables) -> Iterator[Finding]:
         return
     yield finding(
         "proxy.detected",
-        f"Traffic to ChatGPT goes through {some(list(named))}. That alone is not a fault.",
+        say(
+            "Traffic to ChatGPT goes through {proxies}. That alone is not a fault.",
+            proxies=some(list(named)),
+        ),
         confidence=0.95,
         subjects=tuple(named),
         count=sum(len(evidence) for evidence in named.values()),
@@ -208,5 +240,5 @@ def _via(tables: Tables) -> dict[str, list[Evidence]]:
             continue
         name = text.partition(" ")[2][:80] or text[:80]  # after the protocol's version
         if len(found) < 10:
-            found.setdefault(name, []).extend(flow_evidence([row], "names itself in Via"))
+            found.setdefault(name, []).extend(flow_evidence([row], say("names itself in Via")))
     return found

@@ -25,7 +25,7 @@ from analysis.detect.path_answers import (
 from analysis.detect.support import (
     MAX_EVIDENCE,
     Record,
-    counted,
+    connection_note,
     earned,
     effect,
     finding,
@@ -40,7 +40,7 @@ from analysis.detect.support import (
 )
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import plural, say, some, times_over
 
 LOGIN = 407
 _REFUSALS = (403, 502, 503, 504)
@@ -86,7 +86,11 @@ def _in_packets(tables: Tables) -> Iterator[Refusal]:
         later = granted.get((row["client"] or "", row["connect_host"]), -1.0)
         if row["connect_status"] < 400 or later >= (row["first_time"] or 0.0):
             continue
-        note = f"CONNECT {row['connect_host']} answered with {row['connect_status']}"
+        note = say(
+            "CONNECT {host} answered with {status}",
+            host=row["connect_host"],
+            status=str(row["connect_status"]),
+        )
         pieces = packet_evidence([row], note, ("first_frame", "last_frame"))
         host = row["connect_host"].rpartition(":")[0]
         yield Refusal(host, row["connect_status"], None, True, row["first_time"], pieces)
@@ -102,8 +106,7 @@ def _in_connections(tables: Tables) -> Iterator[Refusal]:
     for row in rows:
         status = _CONNECT_REFUSED.search(row["error"] or "")
         if status and worked.get(row["host"], -1.0) < (row["started"] or 0.0):
-            note = f"connection {row['connection']}: {row['error']}"
-            piece = noted(row["source"] or "", note)
+            piece = noted(row["source"] or "", connection_note(row, row["error"]))
             yield Refusal(row["host"], int(status[1]), None, True, row["started"], (piece,))
 
 
@@ -151,7 +154,9 @@ def _answered(row: Record, through: set[str], reached: set[str]) -> Refusal | No
             return None
     else:
         return None
-    pieces = flow_evidence([row], f"answered with {status}, not by the service")
+    pieces = flow_evidence(
+        [row], say("answered with {status}, not by the service", status=str(status))
+    )
     return Refusal(row["host"], status, vendor, surely, row["started"], pieces)
 
 
@@ -190,12 +195,19 @@ def find_proxy_denied(tables: Tables) -> Iterator[Finding]:
     for vendor, found in groups.items():
         hosts = ranked(refusal.host for refusal in found)
         statuses = _statuses(found)
-        by = f" by {vendor}" if vendor else " by a proxy on the path"
         yield finding(
             "proxy.denied",
-            f"{counted(len(found), 'request')} for {some(hosts)} turned away{by}"
-            + (f" with {statuses}" if statuses else "")
-            + ", not by the service: its edge left no mark on the answer.",
+            plural(
+                "{n} request for {hosts} turned away by {vendor} {answer}, not by the service: its "
+                "edge left no mark on the answer.",
+                "{n} requests for {hosts} turned away by {vendor} {answer}, not by the "
+                "service: its "
+                "edge left no mark on the answer.",
+                len(found),
+                hosts=some(hosts),
+                vendor=vendor or say("a proxy on the path"),
+                answer=say("with {statuses}", statuses=statuses) if statuses else "",
+            ),
             confidence=earned(
                 0.6,
                 (vendor is not None, 0.6),
@@ -208,7 +220,9 @@ def find_proxy_denied(tables: Tables) -> Iterator[Finding]:
             count=len(found),
             times=[refusal.time for refusal in found],
             evidence=_evidence(found),
-            in_short=f"answered with {statuses}" if statuses else "tunnel refused",
+            in_short=say("answered with {status}", status=statuses)
+            if statuses
+            else say("tunnel refused"),
             measurements={"statuses": sorted({r.status for r in found if r.status is not None})},
         )
 
@@ -220,8 +234,12 @@ def find_proxy_auth_required(tables: Tables) -> Iterator[Finding]:
     hosts = ranked(refusal.host for refusal in found)
     yield finding(
         "proxy.auth_required",
-        f"The proxy asks for a login (407) before it lets anything through to {some(hosts)}, "
-        f"{counted(len(found), 'time')}, and no later request gave one.",
+        say(
+            "The proxy asks for a login (407) before it lets anything through to {hosts}, {times}, "
+            "and no later request gave one.",
+            hosts=some(hosts),
+            times=times_over(len(found)),
+        ),
         confidence=earned(
             0.8, (len(found) > 1, 0.4), (any(refusal.surely for refusal in found), 0.4)
         ),

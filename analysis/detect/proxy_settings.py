@@ -17,7 +17,6 @@ from analysis.detect.sockets import SOCKET_HOSTS, ended_by_capture, sockets, wir
 from analysis.detect.support import (
     MAX_EVIDENCE,
     Record,
-    counted,
     earned,
     effect,
     finding,
@@ -33,7 +32,7 @@ from analysis.detect.support import (
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, plural, say, some
 
 _DEAD_ERRORS = (
     "ERR_PROXY_CONNECTION_FAILED",
@@ -54,7 +53,12 @@ def find_proxy_dead_setting(tables: Tables) -> Iterator[Finding]:
         hosts.append(row["host"])
         proxies.append(row["via"])
         times.append(row["started"])
-        note = f"connection {row['connection']} through {row['via']}: {row['error']}"
+        note = say(
+            "connection {connection} through {proxy}: {error}",
+            connection=str(row["connection"]),
+            proxy=row["via"],
+            error=row["error"] or "",
+        )
         evidence.append(noted(row["source"] or "", note))
     for row in _browser_says(tables):
         hosts.append(row["host"])
@@ -65,7 +69,9 @@ def find_proxy_dead_setting(tables: Tables) -> Iterator[Finding]:
     for row in dead:
         proxies.append(f"{row['server']}:{row['server_port']}")
         times.append(row["first_time"])
-    evidence += packet_evidence(dead, "the proxy takes no connection", ("syn_frame", "reset_frame"))
+    evidence += packet_evidence(
+        dead, say("the proxy takes no connection"), ("syn_frame", "reset_frame")
+    )
     if not evidence:
         return
     names = tuple(dict.fromkeys(proxies))
@@ -74,9 +80,21 @@ def find_proxy_dead_setting(tables: Tables) -> Iterator[Finding]:
     count = len(times)
     yield finding(
         "proxy.dead_setting",
-        f"{some(names) or 'The configured proxy'} does not take connections: "
-        f"{counted(count, 'attempt')}, none of them answered as a proxy would."
-        + (" The upper and lower case proxy variables of this machine disagree." if differ else ""),
+        joined(
+            [
+                plural(
+                    "{proxy} does not take connections: {n} attempt, not answered as a proxy "
+                    "would.",
+                    "{proxy} does not take connections: {n} attempts, none of them answered as a "
+                    "proxy would.",
+                    count,
+                    proxy=some(names) or say("The configured proxy"),
+                ),
+                say("The upper and lower case proxy variables of this machine disagree.")
+                if differ
+                else "",
+            ]
+        ),
         confidence=earned(
             0.75, (count > 1, 0.4), (bool(told), 0.5), (bool(dead), 0.4), (differ, 0.3)
         ),
@@ -154,8 +172,12 @@ def find_proxy_bypassed_by_websocket(tables: Tables) -> Iterator[Finding]:
     hosts = ranked(failed)
     yield finding(
         "proxy.bypassed_by_websocket",
-        f"Pages and calls go through {some(proxies)}, but the websocket to {some(hosts)} goes "
-        "straight out and fails: its client does not use the proxy that the browser uses.",
+        say(
+            "Pages and calls go through {proxies}, but the websocket to {hosts} goes straight out "
+            "and fails: its client does not use the proxy that the browser uses.",
+            proxies=some(proxies),
+            hosts=some(hosts),
+        ),
         confidence=earned(0.75, (len(failed) > 1, 0.4)),
         subjects=hosts,
         severity=effect(hosts[0]),
@@ -188,7 +210,7 @@ def _by_recorder(tables: Tables) -> _Bypass | None:
         tuple(dict.fromkeys(row["via"] for row in worked)),
         [row["host"] for row in failed],
         [row["requested"] for row in failed],
-        list(flow_evidence(failed, "the upgrade went straight out")),
+        list(flow_evidence(failed, say("the upgrade went straight out"))),
     )
 
 
@@ -216,9 +238,11 @@ def _by_packets(tables: Tables) -> _Bypass | None:
         list(SOCKET_HOSTS) * len(rows),
         [row["first_time"] for row in rows],
         [
-            *packet_evidence(rows, "straight to the websocket host", ("syn_frame", "reset_frame")),
-            *packet_evidence(granted[:5], "pages go through the proxy", ("first_frame",)),
-            *packet_evidence(hellos, "its ClientHello"),
+            *packet_evidence(
+                rows, say("straight to the websocket host"), ("syn_frame", "reset_frame")
+            ),
+            *packet_evidence(granted[:5], say("pages go through the proxy"), ("first_frame",)),
+            *packet_evidence(hellos, say("its ClientHello")),
         ],
     )
 

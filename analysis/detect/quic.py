@@ -13,7 +13,6 @@ from statistics import median
 from analysis.detect.attempts import names_of_addresses, usable, wire
 from analysis.detect.support import (
     Record,
-    counted,
     earned,
     effect,
     finding,
@@ -25,8 +24,9 @@ from analysis.detect.support import (
 from analysis.knowledge import threshold
 from analysis.knowledge.addresses import address
 from analysis.model.diagnosis import Finding, Severity
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import plural, say, some
 
 
 def find_quic_blocked(tables: Tables) -> Iterator[Finding]:
@@ -55,18 +55,23 @@ def find_quic_blocked(tables: Tables) -> Iterator[Finding]:
         and len(waits) >= threshold("quic_fallbacks")
         and cost > threshold("fallback_ms")
     )
-    late = f", {cost:.0f} ms after the first try (median)" if cost is not None else ""
+    late = say("{n} ms after the first try (median)", n=Number(cost)) if cost is not None else ""
     yield finding(
         "quic.blocked",
-        f"{counted(len(rows), 'QUIC connection')} to {some(hosts)} got no answer; "
-        f"the page works over TCP{late}.",
+        plural(
+            "{n} QUIC connection to {hosts} got no answer; the page works over TCP, {late}.",
+            "{n} QUIC connections to {hosts} got no answer; the page works over TCP, {late}.",
+            len(rows),
+            hosts=some(hosts),
+            late=late,
+        ),
         confidence=earned(0.7, (len(rows) > 1, 0.4), (sum(map(_packets, rows)) > 3, 0.3)),
         subjects=hosts,
         severity=effect(hosts[0], Severity.WARNING) if slow else Severity.INFO,
         count=len(rows),
         times=[row["time"] for row in rows],
-        evidence=packet_evidence(rows, "QUIC Initial without an answer"),
-        in_short=f"{cost:.0f} ms" if cost is not None else "",
+        evidence=packet_evidence(rows, say("QUIC Initial without an answer")),
+        in_short=say("{n} ms", n=Number(cost)) if cost is not None else "",
         measurements={"fallback_ms": None if cost is None else round(cost), "n": len(waits)},
     )
 

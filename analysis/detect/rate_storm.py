@@ -25,7 +25,6 @@ from analysis.detect.error_answers import (
 from analysis.detect.once import once
 from analysis.detect.support import (
     Record,
-    counted,
     earned,
     finding,
     flow_evidence,
@@ -35,6 +34,7 @@ from analysis.detect.support import (
 from analysis.knowledge import hosts, threshold
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import joined, plural, say
 
 _COLUMNS = (
     "source",
@@ -128,25 +128,32 @@ def find_rate_retry_storm(tables: Tables) -> Iterator[Finding]:
     own = self_made(tables)
     cause = None if own else _cause(tables, failed)
     rate = max(storm.rate for storm in found)
-    how = "without growing pauses" if any(storm.steady for storm in found) else "in short time"
-    order = ""
+    steady = any(storm.steady for storm in found)
+    tries = plural(
+        "{failed} failed tries of {n} kind of request {how}, up to {rate} in a minute.",
+        "{failed} failed tries of {n} kinds of request {how}, up to {rate} in a minute.",
+        len(found),
+        failed=len(failed),
+        how=say("without growing pauses") if steady else say("in short time"),
+        rate=rate,
+    )
+    order: str = ""
     if own:
-        order = " The limit came with these tries: they drew it."
+        order = say("The limit came with these tries: they drew it.")
     elif cause == "rate.limited":
-        order = " The limit was there before: it is what fails."
+        order = say("The limit was there before: it is what fails.")
     yield finding(
         "rate.retry_storm",
-        f"{len(failed)} failed tries of {counted(len(found), 'kind')} of request {how}, "
-        f"up to {rate} in a minute.{order}",
+        joined([tries, order]),
         confidence=earned(
             0.75, (rate > threshold("storm_rate"), 0.5), (own, 0.3), (len(failed) >= 10, 0.3)
         ),
         subjects=names,
         count=len(failed),
         times=[row["started"] for row in failed],
-        evidence=flow_evidence(failed, "tried again"),
+        evidence=flow_evidence(failed, say("tried again")),
         explained_by=cause,
-        in_short=f"up to {rate} tries in a minute",
+        in_short=say("up to {rate} tries in a minute", rate=rate),
         measurements={"per_minute": rate, "drew_the_limit": own},
     )
 

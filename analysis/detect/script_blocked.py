@@ -16,7 +16,6 @@ from analysis.detect.reach import Reach, reach_of
 from analysis.detect.scripts import PageLoad, exchanges, gave_up, named, page_loads, unlisted
 from analysis.detect.support import (
     Record,
-    counted,
     earned,
     effect,
     finding,
@@ -27,7 +26,7 @@ from analysis.detect.support import (
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import plural, say, some
 
 _EXTENSION = ("err_blocked_by_client",)
 _POLICY = (
@@ -113,15 +112,21 @@ def _not_arrived(tables: Tables, missing: list[Record]) -> Finding:
     below = _unreachable(tables, missing)
     return finding(
         "script.blocked_by_network",
-        f"{counted(len(missing), 'needed script')} from {some(hosts)} did not arrive "
-        f"({some(named(missing))})" + (f": {some(errors, 2)}." if errors else "."),
+        plural(
+            "{n} needed script from {hosts} did not arrive ({scripts}): {errors}.",
+            "{n} needed scripts from {hosts} did not arrive ({scripts}): {errors}.",
+            len(missing),
+            hosts=some(hosts),
+            scripts=some(named(missing)),
+            errors=some(errors, 2),
+        ),
         confidence=earned(0.8, (bool(errors), 0.3), (bool(below), 0.5), (len(missing) > 1, 0.2)),
         subjects=hosts,
         severity=effect(hosts[0]) if hosts else None,
         count=len(missing),
         times=[flow["started"] for flow in flows.values()],
-        evidence=flow_evidence(missing, "the request that got no script")
-        + flow_evidence(missing, "the page that names it", "page"),
+        evidence=flow_evidence(missing, say("the request that got no script"))
+        + flow_evidence(missing, say("the page that names it"), "page"),
         in_short=some(named(missing)),
         measurements={"scripts": [row["url"] for row in missing[:20]]},
     )
@@ -151,12 +156,21 @@ def find_script_blocked_by_extension(tables: Tables) -> Iterator[Finding]:
     around = [page for page in pages if any(id(row) in lost for row in page.rows)]
     loaded = sum(len(page.arrived) for page in around)
     if said:
-        why = "the browser says that one of its extensions blocked it"
+        why = say("the browser says that one of its extensions blocked it")
     else:
-        why = f"the page names it, {counted(loaded, 'neighbour')} loaded, it was never asked for"
+        why = plural(
+            "the page names it, {n} neighbour loaded, it was never asked for",
+            "the page names it, {n} neighbours loaded, it was never asked for",
+            loaded,
+        )
     yield finding(
         "script.blocked_by_extension",
-        f"{some(named(missing))} from {some(hosts)} never left the browser: {why}.",
+        say(
+            "{scripts} from {hosts} never left the browser: {why}.",
+            scripts=some(named(missing)),
+            hosts=some(hosts),
+            why=why,
+        ),
         confidence=0.97
         if said
         else earned(
@@ -172,10 +186,10 @@ def find_script_blocked_by_extension(tables: Tables) -> Iterator[Finding]:
         severity=Severity.WARNING if used and not said else effect(hosts[0]) if hosts else None,
         count=len(missing),
         times=[page.document["started"] for page in around if page.document],
-        evidence=flow_evidence(missing, "the page that names the script", "page")
-        + flow_evidence(said, "the request that the browser stopped")
+        evidence=flow_evidence(missing, say("the page that names the script"), "page")
+        + flow_evidence(said, say("the request that the browser stopped"))
         + flow_evidence(
-            [row for page in around for row in page.arrived][:5], "a neighbour, loaded"
+            [row for page in around for row in page.arrived][:5], say("a neighbour, loaded")
         ),
         in_short=some(named(missing)),
         measurements={
@@ -265,18 +279,30 @@ def find_script_blocked_by_policy(tables: Tables) -> Iterator[Finding]:
         return
     hosts = ranked(row["host"] for row in missing)
     managed = any(_says(row, ("administrator",)) for row in missing)
-    source = "a managed browser policy" if managed else "a policy of the page"
+    source = say("a managed browser policy") if managed else say("a policy of the page")
+    refusal = say(
+        "{scripts} from {hosts} was refused by {policy}",
+        scripts=some(named(missing)),
+        hosts=some(hosts),
+        policy=source,
+    )
     yield finding(
         "script.blocked_by_policy",
-        f"{some(named(missing))} from {some(hosts)} was refused by {source}"
-        + (f"; the browser sent {counted(len(reports), 'policy report')}." if reports else "."),
+        plural(
+            "{refusal}; the browser sent {n} policy report.",
+            "{refusal}; the browser sent {n} policy reports.",
+            len(reports),
+            refusal=refusal,
+        )
+        if reports
+        else say("{refusal}.", refusal=refusal),
         confidence=earned(0.9 if said else 0.6, (bool(said and reports), 0.4)),
         subjects=hosts,
         severity=Severity.WARNING,
         count=len(missing),
         times=[row["started"] for row in reports],
-        evidence=flow_evidence(missing, "the page that names the script", "page")
-        + flow_evidence(said, "the request that was refused")
-        + flow_evidence(reports, "the browser's policy report"),
+        evidence=flow_evidence(missing, say("the page that names the script"), "page")
+        + flow_evidence(said, say("the request that was refused"))
+        + flow_evidence(reports, say("the browser's policy report")),
         in_short=some(named(missing)),
     )

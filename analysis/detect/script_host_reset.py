@@ -27,7 +27,7 @@ from analysis.detect.support import (
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some, times_over
+from analysis.model.message import say, some, times_over
 
 SCRIPT_HOSTS = frozenset(
     {
@@ -68,15 +68,20 @@ def find_script_host_reset(tables: Tables) -> Iterator[Finding]:
     ends = [row | {"frame": row["reset_frame"]} for row in rows]
     yield finding(
         "script.blocked_by_network",
-        f"Connections to {some(hosts)} were reset {times_over(len(rows))} right after the "
-        f"ClientHello, and none was answered; {some(ranked(reached))} did answer. The page's "
-        f"scripts come from {some(ranked(SCRIPT_HOSTS & set(cut)))}.",
+        say(
+            "Connections to {hosts} were reset {times} right after the ClientHello, and none was "
+            "answered; {others} did answer. The page's scripts come from {scripts}.",
+            hosts=some(hosts),
+            times=times_over(len(rows)),
+            others=some(ranked(reached)),
+            scripts=some(ranked(SCRIPT_HOSTS & set(cut))),
+        ),
         confidence=earned(0.7, (len(rows) >= 2 * threshold("reset_tries"), 0.3)),
         subjects=hosts,
         severity=effect(hosts[0]),
         count=len(rows),
         times=[row["time"] for row in rows],
         evidence=packet_evidence(rows, "ClientHello")
-        + packet_evidence(ends, "the reset that followed"),
-        in_short="scripts",
+        + packet_evidence(ends, say("the reset that followed")),
+        in_short=say("scripts"),
     )

@@ -14,7 +14,7 @@ from analysis.detect.support import Record, earned, effect, finding, flow_eviden
 from analysis.knowledge.products import vendor_of_page
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import say, some
 
 type Pair = tuple[Record, Record]
 """A resource, its exchange."""
@@ -56,7 +56,9 @@ def _empty(flow: Record) -> bool:
 
 
 def _type(flow: Record) -> str:
-    return "an empty file" if _empty(flow) else flow["content_type"] or "no type"
+    if _empty(flow):
+        return say("an empty file")
+    return flow["content_type"] or say("no type")
 
 
 def _have_bodies(rows: list[Record], flows: dict[tuple[str, str], Record]) -> bool:
@@ -89,8 +91,14 @@ def find_script_replaced(tables: Tables) -> Iterator[Finding]:
     no_edge = all(not flow["cf_ray"] for flow in flows)
     yield finding(
         "script.replaced",
-        f"{some(named(rows))} from {some(hosts)} came back as {types} with status {statuses}"
-        + (f", a page of {vendor}." if vendor else "."),
+        say(
+            "{scripts} from {hosts} came back as {types} with status {statuses}, {page}.",
+            scripts=some(named(rows)),
+            hosts=some(hosts),
+            types=types,
+            statuses=statuses,
+            page=say("a page of {vendor}", vendor=vendor) if vendor else "",
+        ),
         confidence=earned(
             0.75,
             (vendor is not None, 0.6),
@@ -103,7 +111,7 @@ def find_script_replaced(tables: Tables) -> Iterator[Finding]:
         vendor=vendor,
         count=len(rows),
         times=[flow["started"] for flow in flows],
-        evidence=flow_evidence(flows, "the answer in place of the script"),
+        evidence=flow_evidence(flows, say("the answer in place of the script")),
         in_short=some(named(rows)),
         measurements={"scripts": [row["url"] for row in rows[:20]]},
     )
@@ -119,14 +127,18 @@ def find_script_stale_build(tables: Tables) -> Iterator[Finding]:
     edge = all(flow["cf_ray"] for flow in flows)
     yield finding(
         "script.stale_build",
-        f"{some(named(rows))} is gone from {some(hosts)} (status "
-        f"{some(sorted({str(flow['status']) for flow in flows}))}): the page is older than the "
-        "service's current release.",
+        say(
+            "{scripts} is gone from {hosts} (status {statuses}): the page is older than the "
+            "service's current release.",
+            scripts=some(named(rows)),
+            hosts=some(hosts),
+            statuses=some(sorted({str(flow["status"]) for flow in flows})),
+        ),
         confidence=earned(0.75, (edge, 0.5), (len(rows) > 1, 0.2)),
         subjects=hosts,
         count=len(rows),
         times=[flow["started"] for flow in flows],
-        evidence=flow_evidence(flows, "the script that is gone")
-        + flow_evidence(rows, "the page that names it", "page"),
+        evidence=flow_evidence(flows, say("the script that is gone"))
+        + flow_evidence(rows, say("the page that names it"), "page"),
         in_short=some(named(rows)),
     )

@@ -14,7 +14,7 @@ from analysis.detect.support import Record, finding, flow_evidence, records, whe
 from analysis.knowledge import hosts
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import say, some
 
 
 def find_script_telemetry_blocked(tables: Tables) -> Iterator[Finding]:
@@ -41,13 +41,16 @@ def find_script_telemetry_blocked(tables: Tables) -> Iterator[Finding]:
         return
     yield finding(
         "script.telemetry_blocked",
-        f"Telemetry or marketing is blocked ({some(names)}); the user notices nothing of it.",
+        say(
+            "Telemetry or marketing is blocked ({hosts}); the user notices nothing of it.",
+            hosts=some(names),
+        ),
         confidence=0.9,
         subjects=names,
         count=len(denied) + len(failed) + len(lost),
         times=[answer.row["time"] for answer in denied] + [row["started"] for row in failed],
-        evidence=dns_evidence(denied, "block answers for telemetry")
-        + flow_evidence(failed, "telemetry that did not get through"),
+        evidence=dns_evidence(denied, say("block answers for telemetry"))
+        + flow_evidence(failed, say("telemetry that did not get through")),
     )
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 from analysis.detect.error_answers import Told, about, claim, ids_for_support, places, says
 from analysis.detect.service_outage import outage, server_errors
-from analysis.detect.support import counted, earned
+from analysis.detect.support import earned
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, plural, say, some
 
 RECOVERY = ("resume_404", "final_persisted")
 """Rules of a broken answer that was to be taken up again: something else broke it."""
@@ -43,8 +43,18 @@ def find_service_overloaded(tables: Tables) -> Iterator[Finding]:
     yield claim(
         "service.overloaded",
         busy,
-        f"The service says that it is overloaded: {says(busy)} ({counted(len(busy), 'answer')} for "
-        f"{some(places(busy))})." + _healed(busy),
+        joined(
+            [
+                plural(
+                    "The service says that it is overloaded: {meaning} ({n} answer for {places}).",
+                    "The service says that it is overloaded: {meaning} ({n} answers for {places}).",
+                    len(busy),
+                    meaning=says(busy),
+                    places=some(places(busy)),
+                ),
+                _healed(busy),
+            ]
+        ),
         confidence=earned(0.7, (bool(coded), 0.6), (len(busy) > 1, 0.3)),
         severity=_loss(busy),
         in_short=_detail(busy),
@@ -71,18 +81,26 @@ def _error(wrong: list[Told], *, recovery: bool) -> Finding:
     return claim(
         "service.api_error",
         wrong,
-        f"The service answered {some(places(wrong))} with an error of its own: {says(wrong)}"
-        + (f" ({named})." if named else ".")
-        + _healed(wrong)
-        + (" The sentence about the network in it is the server's." if recovery else ""),
+        joined(
+            [
+                say(
+                    "The service answered {places} with an error of its own: {meaning} ({codes}).",
+                    places=some(places(wrong)),
+                    meaning=says(wrong),
+                    codes=named,
+                ),
+                _healed(wrong),
+                say("The sentence about the network in it is the server's.") if recovery else "",
+            ]
+        ),
         confidence=earned(0.7, (bool(codes), 0.5), (len(wrong) > 1, 0.3)),
         severity=_loss(wrong),
-        in_short="recovery" if recovery else _detail(wrong),
+        in_short=say("recovery") if recovery else _detail(wrong),
     )
 
 
 def _healed(items: list[Told]) -> str:
-    return " A retry was answered." if all(item.healed for item in items) else ""
+    return say("A retry was answered.") if all(item.healed for item in items) else ""
 
 
 def find_service_fine_tuning_failed(tables: Tables) -> Iterator[Finding]:
@@ -98,9 +116,14 @@ def find_service_fine_tuning_failed(tables: Tables) -> Iterator[Finding]:
             yield claim(
                 "service.fine_tuning_failed",
                 part,
-                f"{counted(len(part), 'fine-tuning job')} failed: {says(part)}"
-                + (f" ({message})." if message else "."),
+                plural(
+                    "{n} fine-tuning job failed: {meaning} ({message}).",
+                    "{n} fine-tuning jobs failed: {meaning} ({message}).",
+                    len(part),
+                    meaning=says(part),
+                    message=message or "",
+                ),
                 confidence=earned(0.85, (bool(message), 0.4)),
                 in_short=_detail(part),
-                note="the job's state",
+                note=say("the job's state"),
             )

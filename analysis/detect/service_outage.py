@@ -23,11 +23,11 @@ from analysis.detect.error_answers import (
     told,
 )
 from analysis.detect.service_status import Incident, incidents
-from analysis.detect.support import Record, counted, earned, finding, flow_evidence, records
+from analysis.detect.support import Record, earned, finding, flow_evidence, records
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, plural, say, some
 
 _STATIC = ("/cdn/", "/assets/", "/cdn-cgi/", "/_next/")
 
@@ -102,13 +102,26 @@ def find_service_outage(tables: Tables) -> Iterator[Finding]:
         return
     kinds = {item.key for item in failed}
     edge = [item for item in failed if item.rule.finding == "service.outage"]
-    named = f" The status page says: {some([incident.says for incident in known])}."
+    told = some([incident.says for incident in known])
+    named = say("The status page says: {incidents}.", incidents=told) if known else ""
     yield claim(
         "service.outage",
         failed,
-        f"{counted(len(failed), 'answer')} of the service with status {some(statuses(failed))} for "
-        f"{some(places(failed))}, and no retry was answered: {says(failed)}."
-        + (named if known else ""),
+        joined(
+            [
+                plural(
+                    "{n} answer of the service with status {statuses} for {places}, and no retry "
+                    "was answered: {meaning}.",
+                    "{n} answers of the service with status {statuses} for {places}, and no retry "
+                    "was answered: {meaning}.",
+                    len(failed),
+                    statuses=some(statuses(failed)),
+                    places=some(places(failed)),
+                    meaning=says(failed),
+                ),
+                named,
+            ]
+        ),
         confidence=earned(
             0.6,
             (bool(known), 0.7),
@@ -117,8 +130,8 @@ def find_service_outage(tables: Tables) -> Iterator[Finding]:
             (bool(edge), 0.4),
         ),
         severity=Severity.CRITICAL if any(item.needed for item in failed) else Severity.WARNING,
-        in_short=f"status {some(statuses(failed))}",
-        note="the service or its edge answered with an error",
+        in_short=say("status {statuses}", statuses=some(statuses(failed))),
+        note=say("the service or its edge answered with an error"),
         measurements={"kinds_of_request": len(kinds), "incidents": [i.says for i in known][:5]},
     )
 
@@ -126,12 +139,15 @@ def find_service_outage(tables: Tables) -> Iterator[Finding]:
 def _only_announced(known: list[Incident]) -> Finding:
     return finding(
         "service.outage",
-        f"The status page reports an incident ({some([incident.says for incident in known])}), but "
-        "no request in this capture failed because of it.",
+        say(
+            "The status page reports an incident ({incidents}), but no request in this capture "
+            "failed because of it.",
+            incidents=some([incident.says for incident in known]),
+        ),
         confidence=0.5,
         severity=Severity.INFO,
         subjects=("status.openai.com",),
         count=len(known),
-        evidence=flow_evidence([incident.row for incident in known], "the status page"),
-        in_short="announced only",
+        evidence=flow_evidence([incident.row for incident in known], say("the status page")),
+        in_short=say("announced only"),
     )

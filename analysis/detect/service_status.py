@@ -14,6 +14,7 @@ from analysis.detect.once import once
 from analysis.detect.reach import cancelled
 from analysis.detect.support import (
     Record,
+    connection_note,
     finding,
     flow_evidence,
     noted,
@@ -22,7 +23,7 @@ from analysis.detect.support import (
 )
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import times_over
+from analysis.model.message import say, times_over
 from analysis.model.status_page import STATUS_HOSTS
 
 _SERIOUS = ("indicator major", "indicator critical", "(major)", "(critical)")
@@ -75,15 +76,17 @@ def find_service_status_unknown(tables: Tables) -> Iterator[Finding]:
         return
     yield finding(
         "service.status_unknown",
-        f"The status page did not answer ({times_over(len(unread or refused))} tried), so it "
-        "neither shows nor excludes an outage.",
+        say(
+            "The status page did not answer ({times} tried), so it neither shows nor excludes an "
+            "outage.",
+            times=times_over(len(unread or refused)),
+        ),
         confidence=0.9,
         subjects=tuple(sorted(STATUS_HOSTS)),
         count=len(unread or refused),
         times=[row["started"] for row in unread or refused],
-        evidence=flow_evidence(unread, "the status page did not answer")
+        evidence=flow_evidence(unread, say("the status page did not answer"))
         + tuple(
-            noted(row["source"] or "", f"connection {row['connection']}: {row['error']}")
-            for row in refused[:3]
+            noted(row["source"] or "", connection_note(row, row["error"])) for row in refused[:3]
         ),
     )

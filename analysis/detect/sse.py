@@ -15,7 +15,6 @@ from analysis.detect.reach import cancelled
 from analysis.detect.sockets import ended_by_capture
 from analysis.detect.support import (
     Record,
-    counted,
     earned,
     effect,
     finding,
@@ -26,8 +25,9 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import hosts, threshold
 from analysis.model.diagnosis import Finding
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import plural, say, some
 
 
 def _streams(tables: Tables) -> list[Record]:
@@ -51,15 +51,20 @@ def find_sse_cut(tables: Tables) -> Iterator[Finding]:
     errors = tuple(dict.fromkeys(row["error"] for row in cut if row["error"]))
     yield finding(
         "sse.cut",
-        f"{counted(len(cut), 'answer stream')} from {some(names)} ended before they were complete"
-        + (f" ({some(errors, 2)})." if errors else "."),
+        plural(
+            "{n} answer stream from {hosts} ended before it was complete ({errors}).",
+            "{n} answer streams from {hosts} ended before they were complete ({errors}).",
+            len(cut),
+            hosts=some(names),
+            errors=some(errors, 2),
+        ),
         confidence=earned(0.8, (bool(errors), 0.4), (len(cut) > 1, 0.4)),
         subjects=names,
         severity=effect(names[0]),
         count=len(cut),
         times=[row["last_chunk"] or row["started"] for row in cut],
-        evidence=flow_evidence(cut, "the stream that was cut"),
-        in_short=some(errors, 1) or "no end of the stream was seen",
+        evidence=flow_evidence(cut, say("the stream that was cut")),
+        in_short=some(errors, 1) or say("no end of the stream was seen"),
     )
 
 
@@ -74,15 +79,21 @@ def find_sse_buffered(tables: Tables) -> Iterator[Finding]:
     waited = max(row["ttft_ms"] or 0 for row in rows)
     yield finding(
         "sse.buffered",
-        f"{counted(len(rows), 'answer stream')} from {some(names)} came all at once after up to "
-        f"{waited / 1000:.1f} s: {some(marks)}.",
+        plural(
+            "{n} answer stream from {hosts} came all at once after up to {seconds} s: {marks}.",
+            "{n} answer streams from {hosts} came all at once after up to {seconds} s: {marks}.",
+            len(rows),
+            hosts=some(names),
+            seconds=Number(waited / 1000, 1),
+            marks=some(marks),
+        ),
         confidence=earned(0.6, *((True, 0.4) for _ in marks), (len(rows) > 1, 0.4)),
         subjects=names,
         severity=effect(names[0]),
         count=len(rows),
         times=[row["first_chunk"] for row in rows],
-        evidence=flow_evidence(rows, "the stream that came at once"),
-        in_short=f"nothing for {waited / 1000:.1f} s, then everything",
+        evidence=flow_evidence(rows, say("the stream that came at once")),
+        in_short=say("nothing for {seconds} s, then everything", seconds=Number(waited / 1000, 1)),
         measurements={"marks": list(marks), "wait_ms": round(waited, 1)},
     )
 
@@ -102,11 +113,11 @@ def _at_once(row: Record) -> bool:
 
 
 def _marks(row: Record) -> list[str]:
-    marks = []
+    marks: list[str] = []
     if row["content_length"] is not None:
-        marks.append("a Content-Length replaced the framing of a stream")
+        marks.append(say("a Content-Length replaced the framing of a stream"))
     if row["via"] and "cloudflare" not in row["via"].lower():
-        marks.append("a proxy names itself in Via")
+        marks.append(say("a proxy names itself in Via"))
     if (row["http_version"] or "").startswith("HTTP/1"):
-        marks.append("HTTP/1.1 came where HTTP/2 is usual")
+        marks.append(say("HTTP/1.1 came where HTTP/2 is usual"))
     return marks

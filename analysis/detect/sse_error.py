@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 from analysis.detect.support import (
     Record,
-    counted,
     earned,
     finding,
     flow_evidence,
@@ -24,13 +23,7 @@ from analysis.knowledge import hosts
 from analysis.knowledge.error_rules import Answer, meaning
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
-
-_SENTENCES = {
-    "sse.server_error": "The service reported an error inside {streams}",
-    "service.overloaded": "The service says inside {streams} that it is overloaded",
-    "rate.limited": "A limit of the account was told inside {streams}",
-}
+from analysis.model.message import Message, plural, say, some
 
 
 def _frames(tables: Tables) -> list[Record]:
@@ -60,18 +53,36 @@ def find_sse_server_error(tables: Tables) -> Iterator[Finding]:
         yield _reported(finding_id, rows)
 
 
+def _summary(finding_id: str, streams: str, codes: str) -> Message:
+    if finding_id == "service.overloaded":
+        return say(
+            "The service says inside {streams} that it is overloaded ({codes}).",
+            streams=streams,
+            codes=codes,
+        )
+    if finding_id == "rate.limited":
+        return say(
+            "A limit of the account was told inside {streams} ({codes}).",
+            streams=streams,
+            codes=codes,
+        )
+    return say(
+        "The service reported an error inside {streams} ({codes}).", streams=streams, codes=codes
+    )
+
+
 def _reported(finding_id: str, rows: list[Record]) -> Finding:
     names = ranked(row.get("host") or "ws.chatgpt.com" for row in rows)
     codes = some(sorted({row["error"] for row in rows if row.get("error")}), 2)
     flows = {(row["source"], row["flow"]) for row in rows}
-    sentence = _SENTENCES[finding_id].format(streams=counted(len(flows), "streamed answer"))
+    streams = plural("{n} streamed answer", "{n} streamed answers", len(flows))
     return finding(
         finding_id,
-        sentence + (f" ({codes})." if codes else "."),
+        _summary(finding_id, streams, codes),
         confidence=earned(0.85, (bool(codes), 0.4), (len(flows) > 1, 0.3)),
         subjects=names,
         count=len(flows),
         times=[row.get("last_chunk") or row.get("started") or row.get("time") for row in rows],
-        evidence=flow_evidence(rows, "an error inside the stream"),
-        in_short=codes or "inside the answer",
+        evidence=flow_evidence(rows, say("an error inside the stream")),
+        in_short=codes or say("inside the answer"),
     )

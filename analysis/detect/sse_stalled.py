@@ -14,7 +14,6 @@ from analysis.detect.once import once
 from analysis.detect.support import (
     Record,
     capture_end,
-    counted,
     earned,
     effect,
     finding,
@@ -26,7 +25,9 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import hosts, threshold
 from analysis.model.diagnosis import Finding, Severity
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
+from analysis.model.message import plural, say
 
 
 def _silence_ms(row: Record, end: float | None) -> float:
@@ -78,21 +79,27 @@ def find_sse_stalled(tables: Tables) -> Iterator[Finding]:
     worst = max(_silence_ms(row, _end_of(row, tables, stopped)) for row in rows) / 1000
     packets = [item for _, below in path for item in below]
     why = (
-        "packets were sent again below it, so the path held it up"
+        say("packets were sent again below it, so the path held it up")
         if path
-        else "the client gave up waiting; the packets below show no trouble or were not seen"
+        else say("the client gave up waiting; the packets below show no trouble or were not seen")
     )
     yield finding(
         "sse.stalled",
-        f"{counted(len(rows), 'streamed answer')} stopped for up to {worst:.0f} s: {why}.",
+        plural(
+            "{n} streamed answer stopped for up to {seconds} s: {why}.",
+            "{n} streamed answers stopped for up to {seconds} s: {why}.",
+            len(rows),
+            seconds=Number(worst),
+            why=why,
+        ),
         confidence=earned(0.55, (bool(path), 0.6), (len(rows) > 1, 0.3)),
         subjects=names,
         severity=effect(names[0], Severity.WARNING),
         count=len(rows),
         times=[row["last_chunk"] or row["started"] for row in rows],
-        evidence=flow_evidence(rows, "the stream that stopped")
-        + packet_evidence(packets, "its connection", ("first_frame",)),
-        in_short=f"{worst:.0f} s",
+        evidence=flow_evidence(rows, say("the stream that stopped"))
+        + packet_evidence(packets, say("its connection"), ("first_frame",)),
+        in_short=say("{n} s", n=Number(worst)),
         measurements={"silence_s": round(worst), "with_packet_trouble": len(path)},
     )
 

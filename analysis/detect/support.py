@@ -15,7 +15,7 @@ from analysis.knowledge.addresses import address as parsed
 from analysis.knowledge.hosts import HostRule
 from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import say
+from analysis.model.message import Message, say
 from analysis.model.printable import printable
 
 type Record = dict[str, Any]
@@ -159,11 +159,6 @@ def flow_evidence(rows: Iterable[Record], note: str, column: str = "flow") -> tu
     return tuple(Evidence.flow(source, flow, note) for source, flow in list(named)[:MAX_EVIDENCE])
 
 
-def counted(number: int, noun: str) -> str:
-    """``1 connection``, ``3 connections``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def noted(source: str, note: str) -> Evidence:
     """Evidence in a file that has neither frames nor flows for it."""
     return Evidence(source, note)
@@ -171,8 +166,15 @@ def noted(source: str, note: str) -> Evidence:
 
 def connection_evidence(row: Record, note: str) -> Evidence:
     """The exchange that a connection carried, or the note alone where it carried none."""
-    source, note = row["source"] or "", f"connection {row['connection']}{note}"
-    return Evidence.flow(source, row["flow"], note) if row["flow"] else noted(source, note)
+    source, said = row["source"] or "", connection_note(row, note)
+    return Evidence.flow(source, row["flow"], said) if row["flow"] else noted(source, said)
+
+
+def connection_note(row: Record, note: str) -> Message:
+    """What is said of one connection: ``connection 7: no answer``."""
+    return say(
+        "connection {connection}: {note}", connection=str(row.get("connection") or ""), note=note
+    )
 
 
 def earned(base: float, *signals: tuple[bool, float]) -> float:
@@ -224,6 +226,6 @@ def finding(
         explained_by=explained_by,
         evidence=tuple(evidence),
         remedy=words.remedy_for(subjects, vendor, in_short),
-        does_not_prove=say(entry.does_not_prove) if entry.does_not_prove else "",
+        does_not_prove=entry.does_not_prove,
         measurements={**(measurements or {}), **({"in_short": in_short} if in_short else {})},
     )

@@ -16,10 +16,11 @@ from analysis.detect.once import once
 from analysis.detect.sockets import SOCKET_HOSTS
 from analysis.detect.support import earned, effect, finding, packet_evidence, ranked
 from analysis.knowledge import threshold
-from analysis.knowledge.codes import idle_timer
+from analysis.knowledge.codes import fits_timer, idle_timer
 from analysis.model.diagnosis import Finding, Severity
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import plural, say, some
 
 
 def _idle(attempt: Attempt) -> float | None:
@@ -57,17 +58,24 @@ def find_tcp_reset_after_idle(tables: Tables) -> Iterator[Finding]:
     owner = idle_timer(age, threshold("ws_idle_spread"))
     hosts = ranked(host for item in members for host in item.hosts)
     rows = [item.tcp for item in members]
-    fits = f", which fits {owner[1]} ({owner[0]:.0f} s)" if owner else ""
     yield finding(
         "tcp.reset_after_idle",
-        f"{len(members)} connections to {some(hosts)} were reset after {age:.0f} s of silence, "
-        f"within 5 % of each other{fits}.",
+        plural(
+            "{n} connection to {hosts} was reset after {seconds} s of silence, {fits}.",
+            "{n} connections to {hosts} were reset after {seconds} s of silence, within 5 % "
+            "of each "
+            "other, {fits}.",
+            len(members),
+            hosts=some(hosts),
+            seconds=Number(age),
+            fits=fits_timer(owner),
+        ),
         confidence=earned(0.8, (len(members) > 3, 0.4), (owner is not None, 0.4)),
         subjects=hosts,
         severity=effect(hosts[0], Severity.WARNING),
         count=len(members),
         times=[row["reset_time"] for row in rows],
-        evidence=packet_evidence(rows, "the reset after the silence", ("reset_frame",)),
-        in_short=f"{age:.0f} s",
+        evidence=packet_evidence(rows, say("the reset after the silence"), ("reset_frame",)),
+        in_short=say("{n} s", n=Number(age)),
         measurements={"timer_s": round(age, 1), "fits": owner[1] if owner else None},
     )

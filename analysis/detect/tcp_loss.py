@@ -15,8 +15,9 @@ from analysis.detect.attempts import Attempt, usable, wire
 from analysis.detect.support import earned, effect, finding, packet_evidence, ranked
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding, Severity
+from analysis.model.figures import Number, Percent
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import Argument, Message, say, some
 
 _SIDES = (("client", "sent"), ("server", "received"))
 
@@ -34,17 +35,25 @@ def find_tcp_loss(tables: Tables) -> Iterator[Finding]:
     hosts = ranked(host for item in hit for host in item.hosts if usable(host))
     worst = max(share for share, _, _ in lossy.values())
     severe = worst >= threshold("loss_severe_share")
-    parts = [
-        f"{share:.0%} of the segments {words} ({lost} of {total})"
-        for words, (share, lost, total) in lossy.items()
-    ]
+    parts = [_lost_share(words, *figures) for words, figures in lossy.items()]
+    where_lost: dict[str, Argument] = {"hit": len(hit), "hosts": some(hosts), "parts": some(parts)}
     rows = sorted(
         (item.tcp for item in hit), key=lambda row: row["retransmissions"] or 0, reverse=True
     )[:20]
     yield finding(
         "tcp.loss",
-        f"{'Severe packet' if severe else 'Packet'} loss on {len(hit)} of {len(attempts)} "
-        f"connections to {some(hosts)}: {some(parts)} had to be sent again.",
+        say(
+            "Severe packet loss on {hit} of {all} connections to {hosts}: {parts} had to be sent "
+            "again.",
+            all=len(attempts),
+            **where_lost,
+        )
+        if severe
+        else say(
+            "Packet loss on {hit} of {all} connections to {hosts}: {parts} had to be sent again.",
+            all=len(attempts),
+            **where_lost,
+        ),
         confidence=earned(
             0.7,
             (severe, 0.4),
@@ -56,11 +65,22 @@ def find_tcp_loss(tables: Tables) -> Iterator[Finding]:
         count=sum(lost for _, lost, _ in lossy.values()),
         times=[row["first_time"] for row in rows] + [row["last_time"] for row in rows],
         evidence=packet_evidence(
-            rows, "first and last packet of a lossy connection", ("first_frame", "last_frame")
+            rows, say("first and last packet of a lossy connection"), ("first_frame", "last_frame")
         ),
         in_short=some(parts),
         measurements={words: round(share, 3) for words, (share, _, _) in lossy.items()},
     )
+
+
+def _lost_share(side: str, share: float, lost: int, total: int) -> Message:
+    figures: dict[str, Argument] = {
+        "share": Percent(share),
+        "lost": Number(lost),
+        "total": Number(total),
+    }
+    if side == "sent":
+        return say("{share} of the segments sent ({lost} of {total})", **figures)
+    return say("{share} of the segments received ({lost} of {total})", **figures)
 
 
 def _counts(item: Attempt) -> bool:

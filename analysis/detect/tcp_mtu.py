@@ -16,7 +16,6 @@ from analysis.detect.attempts import Attempt, Wire, usable, wire
 from analysis.detect.once import once
 from analysis.detect.support import (
     Record,
-    counted,
     earned,
     effect,
     finding,
@@ -27,7 +26,7 @@ from analysis.detect.support import (
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import plural, say, some
 
 
 @once
@@ -86,17 +85,31 @@ def find_tcp_mtu_blackhole(tables: Tables) -> Iterator[Finding]:
     sizes = [row["client_lost_payload"] for row in rows if row["client_lost_payload"]]
     mss = sorted({row["client_mss"] for row in rows if row["client_mss"]})
     told = _too_big(tables, {item.server for item in found})
-    direction = "sent" if sizes else "due from the server"
-    size = f" of up to {max(sizes)} octets" if sizes else ""
+    what = (
+        say("large segments of up to {size} octets sent", size=max(sizes))
+        if sizes
+        else say("large segments due from the server")
+    )
     hint = (
-        f"; {some(sorted({row['src'] for row in told}))} reports the limit by ICMP, unheeded"
+        say(
+            "{router} reports the limit by ICMP, unheeded",
+            router=some(sorted({row["src"] for row in told})),
+        )
         if told
-        else "; no ICMP message tells the sender of a limit"
+        else say("no ICMP message tells the sender of a limit")
     )
     yield finding(
         "tcp.mtu_blackhole",
-        f"On {counted(len(found), 'connection')} to {some(hosts)} large segments{size} {direction} "
-        f"were resent and never arrived, while small ones passed{hint}.",
+        plural(
+            "On {n} connection to {hosts} {what} were resent and never arrived, while small ones "
+            "passed; {hint}.",
+            "On {n} connections to {hosts} {what} were resent and never arrived, while small ones "
+            "passed; {hint}.",
+            len(found),
+            hosts=some(hosts),
+            what=what,
+            hint=hint,
+        ),
         confidence=earned(
             0.7, (len(found) > 2, 0.4), (bool(told), 0.5), (len(hosts) > 1, 0.2), (bool(mss), 0.1)
         ),
@@ -104,9 +117,11 @@ def find_tcp_mtu_blackhole(tables: Tables) -> Iterator[Finding]:
         severity=effect(hosts[0]),
         count=len(found),
         times=[row["first_time"] for row in rows],
-        evidence=packet_evidence(rows, "first and last packet", ("first_frame", "last_frame"))
-        + packet_evidence(told, "packet too big"),
-        in_short=f"segments{size}" if size else "large segments",
+        evidence=packet_evidence(rows, say("first and last packet"), ("first_frame", "last_frame"))
+        + packet_evidence(told, say("packet too big")),
+        in_short=say("segments of up to {size} octets", size=max(sizes))
+        if sizes
+        else say("large segments"),
         measurements={
             "largest_lost": max(sizes, default=None),
             "client_mss": mss[:5],

@@ -22,7 +22,7 @@ from analysis.detect.support import (
 from analysis.detect.tcp_idle import timed_out
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import some, times_over
+from analysis.model.message import joined, say, some, times_over
 
 
 def find_tcp_reset_injected(tables: Tables) -> Iterator[Finding]:
@@ -43,22 +43,24 @@ def find_tcp_reset_injected(tables: Tables) -> Iterator[Finding]:
     names = list(dict.fromkeys(item.name for item in shown if item is not None))
     kinds = max(len(marks) for _, marks in found)
     rows = [attempt.tcp for attempt, _ in found]
-    summary = (
-        f"A device on the path forged the reset that ended {times_over(len(found))} a connection "
-        f"to {some(hosts)}: {'; '.join(texts[:4])}."
+    forged_reset = say(
+        "A device on the path forged the reset that ended {times} a connection to {hosts}: "
+        "{marks}.",
+        times=times_over(len(found)),
+        hosts=some(hosts),
+        marks=joined(texts[:4], "; "),
     )
-    if names:
-        summary += f" Signature: {some(names)}."
+    signature = say("Signature: {names}.", names=some(names)) if names else ""
     yield finding(
         "tcp.reset_injected",
-        summary,
+        joined([forged_reset, signature]),
         confidence=earned(0.82, (kinds > 1, 0.5), (kinds > 2, 0.4), (len(found) > 1, 0.3)),
         subjects=hosts,
         severity=_severity(found, seen.attempts, hosts),
         count=len(found),
         times=[row["reset_time"] for row in rows],
-        evidence=packet_evidence(rows, "the forged reset", ("reset_frame",))
-        + packet_evidence(rows, "what the server itself sent", ("after_reset_frame",)),
+        evidence=packet_evidence(rows, say("the forged reset"), ("reset_frame",))
+        + packet_evidence(rows, say("what the server itself sent"), ("after_reset_frame",)),
         in_short=texts[0],
         measurements={"signatures": names, "marks": texts[:10]},
     )

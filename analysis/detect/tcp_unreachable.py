@@ -18,7 +18,7 @@ from analysis.detect.reach import reach_of
 from analysis.detect.reachability import Blocked, blocked
 from analysis.detect.support import (
     Record,
-    counted,
+    connection_note,
     earned,
     effect,
     finding,
@@ -32,7 +32,7 @@ from analysis.knowledge.addresses import address
 from analysis.model.connect_error import Manner, manner, tries
 from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import Message, joined, plural, say, some
 
 _REFUSED: frozenset[Manner | None] = frozenset({"refused"})
 _SILENT: frozenset[Manner | None] = frozenset({"timed out", "unreachable"})
@@ -53,32 +53,27 @@ class Failure:
 
 def find_tcp_unreachable(tables: Tables) -> Iterator[Finding]:
     seen = blocked(tables)
-    failure = _of_packets(seen.dead, seen, "SYN that nothing answered") or _of_errors(
+    failure = _of_packets(seen.dead, seen, say("SYN that nothing answered")) or _of_errors(
         tables, _SILENT
     )
     if failure:
-        yield _finding("tcp.unreachable", failure, "gets no answer")
+        yield _finding("tcp.unreachable", failure)
 
 
 def find_tcp_refused(tables: Tables) -> Iterator[Finding]:
     seen = blocked(tables)
-    failure = _of_packets(seen.refused, seen, "SYN, and the reset in place of the SYN-ACK")
+    failure = _of_packets(seen.refused, seen, say("SYN, and the reset in place of the SYN-ACK"))
     failure = failure or _of_errors(tables, _REFUSED)
     if failure:
-        yield _finding("tcp.refused", failure, "is refused")
+        yield _finding("tcp.refused", failure)
 
 
-def _finding(finding_id: str, failure: Failure, how: str) -> Finding:
-    at = f" ({some(failure.places)})" if failure.places else ""
-    others = (
-        ", while other destinations answer" if failure.control else "; nothing else was reached"
-    )
-    told = f" {some(failure.told)}." if failure.told else ""
+def _finding(finding_id: str, failure: Failure) -> Finding:
+    told = say("{errors}.", errors=some(failure.told)) if failure.told else ""
     silent = finding_id == "tcp.unreachable"
     return finding(
         finding_id,
-        f"TCP to {some(failure.hosts)}{at} {how}: {counted(failure.count, 'attempt')} in vain"
-        f"{others}.{told}",
+        joined([_in_vain(failure, silent=silent), told]),
         confidence=earned(
             0.6 if silent else 0.7,
             (failure.control, 0.5),
@@ -90,7 +85,7 @@ def _finding(finding_id: str, failure: Failure, how: str) -> Finding:
         count=failure.count,
         times=failure.times,
         evidence=failure.evidence,
-        in_short=some(failure.places) or "TCP port 443",
+        in_short=some(failure.places) or say("TCP port 443"),
         measurements={"addresses": list(failure.places[:20]), "signature": _SIGNATURE[silent]},
     )
 
@@ -103,6 +98,29 @@ def severity_of(hosts: Sequence[str]) -> Severity:
     return effect(hosts[0]) if usable(hosts[0]) and "." in hosts[0] else Severity.WARNING
 
 
+def _in_vain(failure: Failure, *, silent: bool) -> Message:
+    facts = {
+        "hosts": some(failure.hosts),
+        "addresses": some(failure.places),
+        "others": say("while other destinations answer")
+        if failure.control
+        else say("while nothing else was reached"),
+    }
+    if silent:
+        return plural(
+            "TCP to {hosts} ({addresses}) gets no answer: {n} attempt in vain, {others}.",
+            "TCP to {hosts} ({addresses}) gets no answer: {n} attempts in vain, {others}.",
+            failure.count,
+            **facts,
+        )
+    return plural(
+        "TCP to {hosts} ({addresses}) is refused: {n} attempt in vain, {others}.",
+        "TCP to {hosts} ({addresses}) is refused: {n} attempts in vain, {others}.",
+        failure.count,
+        **facts,
+    )
+
+
 def _of_packets(attempts: Sequence[Attempt], seen: Blocked, note: str) -> Failure | None:
     if not attempts:
         return None
@@ -111,7 +129,13 @@ def _of_packets(attempts: Sequence[Attempt], seen: Blocked, note: str) -> Failur
     told = [row for row in seen.told if row["server"] in servers]
     words = tuple(
         dict.fromkeys(
-            f"{row['src']} reports ICMP type {row['type']} code {row['code']}" for row in told
+            say(
+                "{router} reports ICMP type {type} code {code}",
+                router=row["src"] or "",
+                type=str(row["type"]),
+                code=str(row["code"]),
+            )
+            for row in told
         )
     )
     return Failure(
@@ -120,7 +144,7 @@ def _of_packets(attempts: Sequence[Attempt], seen: Blocked, note: str) -> Failur
         count=len(rows),
         times=tuple(row["first_time"] for row in rows),
         evidence=packet_evidence(rows, note, ("syn_frame", "reset_frame"))
-        + packet_evidence(told, "ICMP error about it"),
+        + packet_evidence(told, say("ICMP error about it")),
         control=seen.control or seen.service_answered,
         told=words[:2],
     )
@@ -157,9 +181,9 @@ def _of_errors(tables: Tables, manners: frozenset[Manner | None]) -> Failure | N
         places=tuple(sorted(place for place in places if place)),
         count=len(rows),
         times=tuple(row["started"] for row in rows),
-        evidence=flow_evidence([row for row in rows if row.get("flow")], "the failed request")
+        evidence=flow_evidence([row for row in rows if row.get("flow")], say("the failed request"))
         + tuple(
-            noted(row["source"] or "", f"connection {row['connection']}: {row['error']}")
+            noted(row["source"] or "", connection_note(row, row["error"]))
             for row in rows[:10]
             if not row.get("flow")
         ),

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from analysis.detect.attempts import Attempt, usable, wire
 from analysis.detect.support import (
-    counted,
     earned,
     effect,
     finding,
@@ -22,10 +21,14 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding, Locus, Severity
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import plural, say, some
 
-_WHO = {"client": "this machine", "server": "the far end (service or proxy)"}
+_WHO = {
+    "client": say("this machine"),
+    "server": say("the far end (service or proxy)"),
+}
 
 
 def find_tcp_zero_window(tables: Tables) -> Iterator[Finding]:
@@ -47,8 +50,16 @@ def _finding(shut: list[Attempt], side: str) -> Finding:
     rows = [item.tcp for item in shut]
     return finding(
         "tcp.zero_window",
-        f"On {counted(len(shut), 'connection')} with {some(hosts)}, {_WHO[side]} took no more data "
-        f"for {total / 1000:.1f} s in all (zero window).",
+        plural(
+            "On {n} connection with {hosts}, {who} took no more data for {seconds} s in all (zero "
+            "window).",
+            "On {n} connections with {hosts}, {who} took no more data for {seconds} s in all (zero "
+            "window).",
+            len(shut),
+            hosts=some(hosts),
+            who=_WHO[side],
+            seconds=Number(total / 1000, 1),
+        ),
         confidence=earned(
             0.8,
             (len(shut) > 1, 0.3),
@@ -59,7 +70,7 @@ def _finding(shut: list[Attempt], side: str) -> Finding:
         severity=effect(hosts[0], Severity.WARNING),
         count=sum(int(row[f"{side}_zero_window"] or 1) for row in rows),
         times=[row["first_time"] for row in rows] + [row["last_time"] for row in rows],
-        evidence=packet_evidence(rows, "first and last packet", ("first_frame", "last_frame")),
-        in_short=f"{_WHO[side]}, {total / 1000:.1f} s",
+        evidence=packet_evidence(rows, say("first and last packet"), ("first_frame", "last_frame")),
+        in_short=say("{who}, {seconds} s", who=_WHO[side], seconds=Number(total / 1000, 1)),
         measurements={"side": side, "shut_ms": round(total)},
     )

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 from analysis.detect.attempts import Attempt, by_host, usable, wire
 from analysis.detect.support import (
-    counted,
     earned,
     effect,
     finding,
@@ -22,7 +21,7 @@ from analysis.detect.support import (
 from analysis.knowledge.alerts import Alert, alert
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import Message, plural, say, some
 
 
 def _alert_of(attempt: Attempt) -> Alert | None:
@@ -60,21 +59,33 @@ def find_tls_handshake_failure(tables: Tables) -> Iterator[Finding]:
 def _handshake(found: list[Attempt], side: str) -> Finding:
     hosts = ranked(item.host for item in found)
     alerts = {shown.code: shown for item in found if (shown := _alert_of(item))}
-    words = some([f"{shown.name} ({code}: {shown.reading})" for code, shown in alerts.items()])
-    who = "the server's side" if side == "server" else "the client"
+    words = some([_named(shown) for shown in alerts.values()])
+    who = say("the server's side") if side == "server" else say("the client")
     rows = [item.hello for item in found if item.hello]
     return finding(
         "tls.handshake_failure",
-        f"{counted(len(found), 'TLS handshake')} with {some(hosts)} ended by an alert of {who}: "
-        f"{words}.",
+        plural(
+            "{n} TLS handshake with {hosts} ended by an alert of {who}: {alerts}.",
+            "{n} TLS handshakes with {hosts} ended by an alert of {who}: {alerts}.",
+            len(found),
+            hosts=some(hosts),
+            who=who,
+            alerts=words,
+        ),
         confidence=earned(0.8, (len(found) > 1, 0.4), (len(alerts) == 1, 0.2)),
         subjects=hosts,
         severity=effect(hosts[0]),
         count=len(found),
         times=[row["time"] for row in rows],
-        evidence=packet_evidence(rows, "ClientHello, and the alert", ("frame", "alert_frame")),
-        in_short=f"alert {some([str(code) for code in alerts])} by {who}",
+        evidence=packet_evidence(rows, say("ClientHello, and the alert"), ("frame", "alert_frame")),
+        in_short=say("alert {codes} by {who}", codes=some([str(code) for code in alerts]), who=who),
         measurements={"alerts": sorted(alerts), "alert_by": side},
+    )
+
+
+def _named(shown: Alert) -> Message:
+    return say(
+        "{name} ({code}: {reading})", name=shown.name, code=str(shown.code), reading=shown.reading
     )
 
 
@@ -93,16 +104,22 @@ def find_tls_cert_refused(tables: Tables) -> Iterator[Finding]:
     hosts = ranked(item.host for item in found)
     rows = [item.hello for item in found if item.hello]
     words = {shown.code: shown for item in found if (shown := _alert_of(item))}
-    signs = [f"{shown.name} ({code}: {shown.reading})" for code, shown in words.items()]
+    signs = [_named(shown) for shown in words.values()]
     yield finding(
         "tls.cert_invalid",
-        f"The client refuses the certificate for {some(hosts)}: {some(signs)}.",
+        say(
+            "The client refuses the certificate for {hosts}: {alerts}.",
+            hosts=some(hosts),
+            alerts=some(signs),
+        ),
         confidence=earned(0.75, (len(found) > 1, 0.3), (len(words) == 1, 0.2)),
         subjects=hosts,
         severity=effect(hosts[0]),
         count=len(found),
         times=[row["time"] for row in rows],
-        evidence=packet_evidence(rows, "ClientHello, and the alert", ("frame", "alert_frame")),
-        in_short=f"not accepted ({some([shown.name for shown in words.values()])})",
+        evidence=packet_evidence(rows, say("ClientHello, and the alert"), ("frame", "alert_frame")),
+        in_short=say(
+            "not accepted ({alerts})", alerts=some([shown.name for shown in words.values()])
+        ),
         measurements={"alerts": sorted(words)},
     )

@@ -19,7 +19,6 @@ from analysis.detect.certificates import Refused, refused_certificates
 from analysis.detect.clock import clock_skew
 from analysis.detect.support import (
     MAX_EVIDENCE,
-    counted,
     earned,
     effect,
     finding,
@@ -27,14 +26,14 @@ from analysis.detect.support import (
 )
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import plural, say, some
 
 _READING = {
-    "name": "made for another name",
-    "date": "outside its validity",
-    "authority": "of an authority that the client does not know",
-    "revoked": "revoked",
-    "other": "not accepted",
+    "name": say("made for another name"),
+    "date": say("outside its validity"),
+    "authority": say("of an authority that the client does not know"),
+    "revoked": say("revoked"),
+    "other": say("not accepted"),
 }
 
 
@@ -82,16 +81,24 @@ def find_tls_intercept_breaks(tables: Tables) -> Iterator[Finding]:
 def _summary(
     found: list[Refused], hosts: tuple[str, ...], vendor: str | None, issuers: tuple[str, ...]
 ) -> str:
-    failed = f"{counted(len(found), 'connection')} to {some(hosts)}"
     if vendor or issuers:
-        who = vendor or f"an authority that is not public ({some(issuers)})"
-        return (
-            f"{failed} failed because the certificate is signed by {who}: TLS inspection is on the "
-            "path, and the client refuses its certificate."
+        return plural(
+            "{n} connection to {hosts} failed because the certificate is signed by {who}: TLS "
+            "inspection is on the path, and the client refuses its certificate.",
+            "{n} connections to {hosts} failed because the certificate is signed by {who}: TLS "
+            "inspection is on the path, and the client refuses its certificate.",
+            len(found),
+            hosts=some(hosts),
+            who=vendor or say("an authority that is not public ({issuers})", issuers=some(issuers)),
         )
-    return (
-        f"{failed} ended with an encrypted alert of the client in place of its Finished, each "
-        "time: it refuses the certificate, most likely one that TLS inspection made."
+    return plural(
+        "{n} connection to {hosts} ended with an encrypted alert of the client in place of its "
+        "Finished: it refuses the certificate, most likely one that TLS inspection made.",
+        "{n} connections to {hosts} ended with an encrypted alert of the client in place of its "
+        "Finished, each time: it refuses the certificate, most likely one that TLS inspection "
+        "made.",
+        len(found),
+        hosts=some(hosts),
     )
 
 
@@ -105,11 +112,17 @@ def find_tls_cert_invalid(tables: Tables) -> Iterator[Finding]:
         skewed = reason == "date" and clock_skew(tables) is not None
         dates = reason == "date" and any(map(_outside, found))
         issuers = tuple(dict.fromkeys(item.issuer for item in found if item.issuer))
-        signed = f" (signed by {some(issuers, 2)})" if issuers else ""
+        signed = say("signed by {issuers}", issuers=some(issuers, 2)) if issuers else ""
         yield finding(
             "tls.cert_invalid",
-            f"{counted(len(found), 'connection')} to {some(hosts)} failed because the certificate"
-            f"{signed} is {_READING[reason]}.",
+            plural(
+                "{n} connection to {hosts} failed because the certificate ({signed}) is {reason}.",
+                "{n} connections to {hosts} failed because the certificate ({signed}) is {reason}.",
+                len(found),
+                hosts=some(hosts),
+                signed=signed,
+                reason=_READING[reason],
+            ),
             confidence=earned(
                 0.75, (len(found) > 1, 0.3), (skewed or dates, 0.5), (bool(issuers), 0.2)
             ),

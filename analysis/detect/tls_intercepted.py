@@ -23,7 +23,7 @@ from analysis.detect.support import (
 )
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import say, some
 
 type Signed = tuple[str, str, Evidence]
 """Host, issuer, and where it is seen."""
@@ -34,12 +34,16 @@ def _signatures(tables: Tables) -> Iterator[tuple[str, str, str | None, Evidence
     connections = tables["connections"]
     if len(connections):
         for row in records(where(connections[connections["issuer"].notna()], "host", matters)):
-            piece = connection_evidence(row, f": certificate issued by {row['issuer']}")
+            piece = connection_evidence(
+                row, say("certificate issued by {issuer}", issuer=row["issuer"])
+            )
             yield row["host"], row["issuer"], row["root"], piece
     hellos = without_own_leg(tables["tls"], tables)
     if len(hellos):
         for row in records(where(hellos[hellos["issuer"].notna()], "sni", matters)):
-            for piece in packet_evidence([row], f"certificate issued by {row['issuer']}"):
+            for piece in packet_evidence(
+                [row], say("certificate issued by {issuer}", issuer=row["issuer"])
+            ):
                 yield row["sni"], row["issuer"], None, piece
 
 
@@ -52,11 +56,15 @@ def find_tls_intercepted(tables: Tables) -> Iterator[Finding]:
     for vendor, found in groups.items():
         hosts = ranked(host for host, _, _ in found)
         issuers = tuple(dict.fromkeys(issuer for _, issuer, _ in found))
-        who = vendor or f"an authority of its own ({some(issuers, 2)})"
+        who = vendor or say("an authority of its own ({issuers})", issuers=some(issuers, 2))
         yield finding(
             "tls.intercepted",
-            f"TLS to {some(hosts)} is signed by {who}, not by a public authority. That alone is "
-            "not a fault.",
+            say(
+                "TLS to {hosts} is signed by {who}, not by a public authority. That alone is not a "
+                "fault.",
+                hosts=some(hosts),
+                who=who,
+            ),
             confidence=0.95 if vendor else 0.7,
             subjects=hosts,
             vendor=vendor,

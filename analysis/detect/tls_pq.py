@@ -13,7 +13,6 @@ from collections.abc import Iterator
 
 from analysis.detect.attempts import Attempt, usable, wire
 from analysis.detect.support import (
-    counted,
     earned,
     effect,
     finding,
@@ -25,7 +24,7 @@ from analysis.detect.tls_sni import cut_after_hello
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import plural, say, some
 
 X25519MLKEM768 = 0x11EC
 _ILLEGAL_PARAMETER = 47
@@ -39,12 +38,16 @@ def large(attempt: Attempt) -> bool:
     return (hello["hello_segments"] or 0) > 1
 
 
+_HOW = {"reset": say("a reset"), "silence": say("silence"), "closed": say("a close")}
+
+
 def _failed(attempt: Attempt) -> str | None:
     hello = attempt.hello
     assert hello is not None
     if hello["alert"] == _ILLEGAL_PARAMETER and hello["alert_by"] == "server":
-        return "refused with alert 47"
-    return cut_after_hello(attempt)
+        return say("refused with alert 47")
+    how = cut_after_hello(attempt)
+    return _HOW[how] if how else None
 
 
 def find_tls_pq_hello_dropped(tables: Tables) -> Iterator[Finding]:
@@ -75,14 +78,23 @@ def find_tls_pq_hello_dropped(tables: Tables) -> Iterator[Finding]:
     how = some(list(dict.fromkeys(_failed(item) or "" for item in failed)))
     rows = [{**item.tcp, **(item.hello or {})} for item in failed]
     ending = (
-        "while a smaller one works"
+        say("while a smaller one works")
         if control
-        else "and no smaller one was tried, so the size is not proven"
+        else say("and no smaller one was tried, so the size is not proven")
     )
     yield finding(
         "tls.pq_hello_dropped",
-        f"{counted(len(failed), 'ClientHello')} of more than one packet (post-quantum key share) "
-        f"to {some(hosts)} met {how}, {ending}.",
+        plural(
+            "{n} ClientHello of more than one packet (post-quantum key share) to {hosts} met "
+            "{how}, "
+            "{ending}.",
+            "{n} ClientHellos of more than one packet (post-quantum key share) to {hosts} met "
+            "{how}, {ending}.",
+            len(failed),
+            hosts=some(hosts),
+            how=how,
+            ending=ending,
+        ),
         confidence=earned(0.6, (bool(control), 0.6), (bool(alerts), 0.3), (len(failed) > 2, 0.2))
         if control
         else 0.7,
@@ -90,9 +102,11 @@ def find_tls_pq_hello_dropped(tables: Tables) -> Iterator[Finding]:
         severity=effect(hosts[0]),
         count=len(failed),
         times=[row["time"] for row in rows],
-        evidence=packet_evidence(rows, "the large ClientHello", ("frame",))
-        + packet_evidence(rows, "what came back", ("alert_frame", "reset_frame"))
-        + packet_evidence([item.hello for item in control[:5] if item.hello], "one that works"),
+        evidence=packet_evidence(rows, say("the large ClientHello"), ("frame",))
+        + packet_evidence(rows, say("what came back"), ("alert_frame", "reset_frame"))
+        + packet_evidence(
+            [item.hello for item in control[:5] if item.hello], say("one that works")
+        ),
         in_short=how,
         measurements={"hello_bytes": sorted({row["hello_bytes"] or 0 for row in rows})[:5]},
     )

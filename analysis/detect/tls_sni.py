@@ -17,7 +17,6 @@ from analysis.detect.forgery import forged, marks_of, ttl_proof
 from analysis.detect.script_host_reset import SCRIPT_HOSTS
 from analysis.detect.signatures import sent_before, signature_of, silent_after_hello
 from analysis.detect.support import (
-    counted,
     earned,
     effect,
     finding,
@@ -28,7 +27,7 @@ from analysis.detect.tcp_mtu import size_limited
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, plural, say, some
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +117,24 @@ def _finding(group: list[Cut], others: bool) -> Finding:
     names = list(dict.fromkeys(shown.name for item in cut if (shown := signature_of(item))))
     control = sorted({name for item in group for name in item.control})
     proven = all(item.proven for item in group)
-    signs = [f"{counted(len(cut), 'connection')} {some(how)} right after the ClientHello"]
+    signs = [
+        plural(
+            "{n} connection {how} right after the ClientHello",
+            "{n} connections {how} right after the ClientHello",
+            len(cut),
+            how=some(how),
+        )
+    ]
     if control:
-        signs.append(f"another name at the same address works ({some(control)})")
+        signs.append(say("another name at the same address works ({names})", names=some(control)))
     elif others:
-        signs.append("other names at other addresses work")
+        signs.append(say("other names at other addresses work"))
     if any(item.by_ttl for item in group):
-        signs.append("the reset's TTL shows that the server did not send it")
+        signs.append(say("the reset's TTL shows that the server did not send it"))
     elif any(item.forged for item in group):
-        signs.append("the reset is forged")
+        signs.append(say("the reset is forged"))
     if not proven:
-        signs.append("that the name is the trigger is not proven")
+        signs.append(say("that the name is the trigger is not proven"))
     confidence = earned(
         0.55,
         (bool(control), 0.7),
@@ -139,17 +145,26 @@ def _finding(group: list[Cut], others: bool) -> Finding:
     rows = [{**item.tcp, **(item.hello or {})} for item in cut]
     return finding(
         "tls.sni_blocked",
-        f"{some(hosts)}: {'; '.join(signs)}." + (f" Signature: {some(names)}." if names else ""),
+        joined(
+            [
+                say("{hosts}: {signs}.", hosts=some(hosts), signs=joined(signs, "; ")),
+                say("Signature: {names}.", names=some(names)) if names else "",
+            ]
+        ),
         confidence=confidence if proven else min(confidence, 0.75),
         subjects=hosts,
         severity=effect(hosts[0]),
         count=len(cut),
         times=[row["time"] for row in rows],
         evidence=packet_evidence(rows, "ClientHello")
-        + packet_evidence(rows, "the reset that followed", ("reset_frame",)),
+        + packet_evidence(rows, say("the reset that followed"), ("reset_frame",)),
         in_short=some(how),
         measurements={"signatures": names, "control": control[:10], "signals": signs},
     )
 
 
-_HOW = {"reset": "reset", "silence": "met with silence", "closed": "closed without a word"}
+_HOW = {
+    "reset": say("reset"),
+    "silence": say("met with silence"),
+    "closed": say("closed without a word"),
+}

@@ -17,7 +17,7 @@ from analysis.detect.reach import reach_of
 from analysis.detect.script_host_reset import SCRIPT_HOSTS
 from analysis.detect.support import (
     Record,
-    counted,
+    connection_note,
     earned,
     effect,
     finding,
@@ -31,7 +31,7 @@ from analysis.knowledge import threshold
 from analysis.model.connect_error import manner
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import plural, say, some
 
 
 def find_tls_sni_blocked_by_error(tables: Tables) -> Iterator[Finding]:
@@ -57,20 +57,28 @@ def find_tls_sni_blocked_by_error(tables: Tables) -> Iterator[Finding]:
     rows = [row for host in hosts for row in cut[host]]
     yield finding(
         "tls.sni_blocked",
-        f"{some(hosts)}: {counted(tries, 'connection')} reset or closed before any answer, while "
-        "other hosts are reached; that the name is the trigger is not proven.",
+        plural(
+            "{hosts}: {n} connection reset or closed before any answer, while other hosts are "
+            "reached; that the name is the trigger is not proven.",
+            "{hosts}: {n} connections reset or closed before any answer, while other hosts are "
+            "reached; that the name is the trigger is not proven.",
+            tries,
+            hosts=some(hosts),
+        ),
         confidence=min(0.75, earned(0.5, (len(cut) > 1, 0.3), (tries > 2, 0.3))),
         subjects=hosts,
         severity=effect(hosts[0]),
         count=tries,
         times=[row["started"] for row in rows],
-        evidence=flow_evidence([row for row in rows if row.get("flow")], "the request that was cut")
+        evidence=flow_evidence(
+            [row for row in rows if row.get("flow")], say("the request that was cut")
+        )
         + tuple(
-            noted(row["source"] or "", f"connection {row['connection']}: {row['error']}")
+            noted(row["source"] or "", connection_note(row, row["error"]))
             for row in rows[:10]
             if not row.get("flow")
         ),
-        in_short="reset",
+        in_short=say("reset"),
     )
 
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 
 from analysis.detect.support import (
     Record,
-    counted,
     earned,
     finding,
     flow_evidence,
@@ -25,7 +24,7 @@ from analysis.knowledge import threshold
 from analysis.knowledge.addresses import address, in_group
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import plural, say, some
 
 STUN_PORT = 3478
 _SIGNALLING = "/realtime/"
@@ -74,9 +73,14 @@ def find_voice_udp_blocked(tables: Tables) -> Iterator[Finding]:
     ports = sorted({row["server_port"] for row in talks if row["server_port"] is not None})
     yield finding(
         "voice.udp_blocked",
-        f"{counted(asked, 'STUN request')} to {some(servers)}, UDP port "
-        f"{some([str(port) for port in ports])}, got no answer"
-        + (", and voice went on over TCP." if fallback else "."),
+        plural(
+            "{n} STUN request to {servers}, UDP port {ports}, got no answer, {fallback}.",
+            "{n} STUN requests to {servers}, UDP port {ports}, got no answer, {fallback}.",
+            asked,
+            servers=some(servers),
+            ports=some([str(port) for port in ports]),
+            fallback=say("and voice went on over TCP") if fallback else "",
+        ),
         confidence=earned(
             0.6,
             (listed, 0.5),
@@ -88,9 +92,9 @@ def find_voice_udp_blocked(tables: Tables) -> Iterator[Finding]:
         count=asked,
         times=[row["time"] for row in talks],
         evidence=[
-            *packet_evidence(talks, "STUN without an answer"),
-            *packet_evidence(fallback, "voice over TCP instead", ("syn_frame",)),
-            *flow_evidence(setups, "the page sets up a voice session"),
+            *packet_evidence(talks, say("STUN without an answer")),
+            *packet_evidence(fallback, say("voice over TCP instead"), ("syn_frame",)),
+            *flow_evidence(setups, say("the page sets up a voice session")),
         ],
         in_short=some(servers),
         measurements={"requests": asked, "fallback": bool(fallback)},

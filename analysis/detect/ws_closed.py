@@ -21,7 +21,7 @@ from analysis.detect.support import (
 from analysis.knowledge.codes import CloseCode, close_code
 from analysis.model.diagnosis import Finding, Locus, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import some, times_over
+from analysis.model.message import say, some, times_over
 
 
 def find_ws_closed_by_server(tables: Tables) -> Iterator[Finding]:
@@ -40,15 +40,22 @@ def _closed(code: CloseCode, rows: list[Record], due: bool) -> Finding:
     hosts = ranked(row["host"] for row in rows)
     found = finding(
         "ws.closed_by_server",
-        f"The websocket to {some(hosts)} was closed {times_over(len(rows))} by the other side with "
-        f"{code.code} ({code.name}): {code.reading}.",
+        say(
+            "The websocket to {hosts} was closed {times} by the other side with {code} ({name}): "
+            "{reading}.",
+            hosts=some(hosts),
+            times=times_over(len(rows)),
+            code=str(code.code),
+            name=code.name,
+            reading=code.reading,
+        ),
         confidence=earned(0.85, (len(rows) > 1, 0.4), (due, 0.3)),
         subjects=hosts,
         severity=effect(hosts[0], Severity.WARNING),
         count=len(rows),
         times=[row["ended"] for row in rows],
-        evidence=flow_evidence(rows, f"closed with {code.code}"),
-        in_short=f"close code {code.code}, {code.name}",
+        evidence=flow_evidence(rows, say("closed with {code}", code=str(code.code))),
+        in_short=say("close code {code}, {name}", code=str(code.code), name=code.name),
         measurements={"close_code": code.code},
     )
     # altered frames are a device's doing, not the service's

@@ -33,15 +33,16 @@ from analysis.detect.support import (
     ranked,
 )
 from analysis.knowledge import threshold
-from analysis.knowledge.codes import idle_timer
+from analysis.knowledge.codes import fits_timer, idle_timer
 from analysis.model.diagnosis import Evidence, Finding, Severity
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
-from analysis.model.message import some, times_over
+from analysis.model.message import joined, say, some, times_over
 
-_NO_CLOSE = "no close frame came (close code 1006)"
-_RESET = "the packets show a reset with the server's address"
-_DEAD = "the client's data was resent in vain, while a new connection to the host was answered"
-_FIN = "the server's side closed TCP without the websocket's closing handshake"
+_NO_CLOSE = say("no close frame came (close code 1006)")
+_RESET = say("the packets show a reset with the server's address")
+_DEAD = say("the client's data was resent in vain, while a new connection to the host was answered")
+_FIN = say("the server's side closed TCP without the websocket's closing handshake")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,8 @@ def cuts(tables: Tables) -> list[Cut]:
 
 def _cut(row: Record, tables: Tables) -> Cut:
     below = packets_below(row, tables)
-    evidence = flow_evidence([row], "the websocket that was cut")
-    evidence += packet_evidence(below, "reset below the websocket", ("reset_frame",))
+    evidence = flow_evidence([row], say("the websocket that was cut"))
+    evidence += packet_evidence(below, say("reset below the websocket"), ("reset_frame",))
     return Cut(
         host=row["host"],
         time=row["ended"],
@@ -95,7 +96,7 @@ def _wire_cut(item: WireSocket) -> Cut:
         due=0,
         evidence=packet_evidence(
             [{**item.tls, **item.tcp}],
-            "ClientHello, and the end",
+            say("ClientHello, and the end"),
             ("frame", "reset_frame") if item.reset else ("frame", "last_frame"),
         ),
         # a single FIN may be a restart of the service, which a reset seldom is
@@ -114,7 +115,7 @@ def _dead_path(item: WireSocket) -> Cut:
         due=0,
         evidence=packet_evidence(
             [{**item.tls, **item.tcp}],
-            "ClientHello, and the end of what was resent in vain",
+            say("ClientHello, and the end of what was resent in vain"),
             ("frame", "last_frame"),
         ),
         # one that a new connection heals may be a server that went away
@@ -169,16 +170,21 @@ def _dropped(members: list[Cut], cause: str | None, end: float | None) -> Findin
     due = sum(one.due for one in members)
     wire = any(one.on_the_wire for one in members)
     idle = [one.idle_s for one in members if one.idle_s is not None]
-    signals = [some(tuple(dict.fromkeys(one.sign for one in members)))]
+    signals: list[str] = [some(tuple(dict.fromkeys(one.sign for one in members)))]
     short: list[str] = [times_over(len(members))]
     if due:
-        signals.append("an answer was still due")
+        signals.append(say("an answer was still due"))
     if idle and median(idle) >= 1:
-        signals.append(f"silent for {median(idle):.0f} s before")
+        signals.append(say("silent for {seconds} s before", seconds=Number(median(idle))))
     short += signals[1:]
     fits = idle_timer(median(idle), 0.02) if idle and len(members) < 3 else None
     if fits:
-        signals.append(f"that is the idle time of {fits[1]}, which one or two cuts do not prove")
+        signals.append(
+            say(
+                "that is the idle time of {owner}, which one or two cuts do not prove",
+                owner=fits[1],
+            )
+        )
     severity = effect(hosts[0])
     if severity is Severity.CRITICAL and not due and not wire and len(members) == 1:
         # the page opens a new socket, and nothing was being told; the last thing in a capture
@@ -188,7 +194,12 @@ def _dropped(members: list[Cut], cause: str | None, end: float | None) -> Findin
         severity = Severity.INFO if late else Severity.WARNING
     return finding(
         "ws.dropped",
-        f"The websocket to {some(hosts)} was cut {times_over(len(members))}: {'; '.join(signals)}.",
+        say(
+            "The websocket to {hosts} was cut {times}: {signals}.",
+            hosts=some(hosts),
+            times=times_over(len(members)),
+            signals=joined(signals, "; "),
+        ),
         confidence=earned(0.78, (wire, 0.4), (due > 0, 0.4), (len(members) > 1, 0.3)),
         subjects=hosts,
         severity=severity,
@@ -196,7 +207,7 @@ def _dropped(members: list[Cut], cause: str | None, end: float | None) -> Findin
         times=[one.time for one in members],
         evidence=[piece for one in members[:10] for piece in one.evidence],
         explained_by=cause,
-        in_short="; ".join(short),
+        in_short=joined(short, "; "),
         measurements={"idle_s": [round(value, 1) for value in idle[:20]], "answers_due": due},
     )
 
@@ -208,11 +219,16 @@ def find_ws_idle_timeout(tables: Tables) -> Iterator[Finding]:
     age, members = timer
     hosts = ranked(one.host for one in members)
     owner = idle_timer(age, threshold("ws_idle_spread"))
-    fits = f", which fits {owner[1]} ({owner[0]:.0f} s)" if owner else ""
     yield finding(
         "ws.idle_timeout",
-        f"The websocket to {some(hosts)} was cut {len(members)} times after {age:.0f} s of "
-        f"silence, within 5 % of each other{fits}.",
+        say(
+            "The websocket to {hosts} was cut {times} after {seconds} s of silence, within 5 % of "
+            "each other, {fits}.",
+            hosts=some(hosts),
+            times=times_over(len(members)),
+            seconds=Number(age),
+            fits=fits_timer(owner),
+        ),
         confidence=earned(
             0.8,
             (len(members) > 3, 0.3),
@@ -225,7 +241,7 @@ def find_ws_idle_timeout(tables: Tables) -> Iterator[Finding]:
         count=len(members),
         times=[one.time for one in members],
         evidence=[piece for one in members[:10] for piece in one.evidence],
-        in_short=f"{age:.0f} s",
+        in_short=say("{n} s", n=Number(age)),
         measurements={
             "idle_s": [round(one.idle_s or 0.0, 1) for one in members[:20]],
             "timer_s": round(age, 1),

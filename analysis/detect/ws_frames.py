@@ -18,7 +18,6 @@ from analysis.detect.sockets import (
 )
 from analysis.detect.support import (
     Record,
-    counted,
     earned,
     effect,
     finding,
@@ -30,8 +29,9 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding, Severity
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import plural, say, some
 
 PING, PONG = 9, 10
 
@@ -71,17 +71,27 @@ def find_ws_frames_lost(tables: Tables) -> Iterator[Finding]:
     due = any(turns_due(row, tables) for row in hit)
     yield finding(
         "ws.frames_lost",
-        f"{counted(total, 'numbered item')} missing among {seen} frames of "
-        f"{counted(len(lost), 'answer')} on the "
-        f"websocket to {some(hosts)}, and no catch-up brought it"
-        + ("; the answer never ended." if due else "."),
+        say(
+            "{items} missing among {seen} frames of {answers} on the websocket to {hosts}, and no "
+            "catch-up brought it; {end}.",
+            items=plural("{n} numbered item", "{n} numbered items", total),
+            seen=seen,
+            answers=plural("{n} answer", "{n} answers", len(lost)),
+            hosts=some(hosts),
+            end=say("the answer never ended") if due else "",
+        ),
         confidence=earned(0.8, (total > 1, 0.3), (due, 0.4), (len(lost) > 1, 0.3)),
         subjects=hosts,
         severity=effect(hosts[0]),
         count=total,
         times=[row["time"] for topic in lost for row in by_topic[topic]],
-        evidence=flow_evidence(hit, "the websocket with gaps in its numbering"),
-        in_short=f"{counted(total, 'item')} missing among {seen} frames",
+        evidence=flow_evidence(hit, say("the websocket with gaps in its numbering")),
+        in_short=plural(
+            "{n} item missing among {seen} frames",
+            "{n} items missing among {seen} frames",
+            total,
+            seen=seen,
+        ),
         measurements={"missing": total, "frames": seen},
     )
 
@@ -131,15 +141,22 @@ def find_ws_stalled(tables: Tables) -> Iterator[Finding]:
     pings = sum(count for _, _, count in stalled)
     yield finding(
         "ws.stalled",
-        f"An answer was due on the websocket to {some(hosts)}, and nothing came for "
-        f"{longest:.0f} s" + (f"; {pings} pings stayed without pong." if pings else "."),
+        say(
+            "An answer was due on the websocket to {hosts}, and nothing came for {seconds} s; "
+            "{pings}.",
+            hosts=some(hosts),
+            seconds=Number(longest),
+            pings=plural("{n} ping stayed without pong", "{n} pings stayed without pong", pings)
+            if pings
+            else "",
+        ),
         confidence=earned(0.6, (pings >= 2, 0.6), (longest >= 2 * threshold("ws_stall_s"), 0.3)),
         subjects=hosts,
         severity=effect(hosts[0], Severity.WARNING),
         count=len(stalled),
         times=[row["opened"] for row, _, _ in stalled],
-        evidence=flow_evidence([row for row, _, _ in stalled], "the silent websocket"),
-        in_short=f"silent for {longest:.0f} s",
+        evidence=flow_evidence([row for row, _, _ in stalled], say("the silent websocket")),
+        in_short=say("silent for {seconds} s", seconds=Number(longest)),
         measurements={"silence_s": round(longest, 1), "pings_unanswered": pings},
     )
 

@@ -25,7 +25,7 @@ from analysis.detect.sockets import (
 from analysis.detect.support import (
     MAX_EVIDENCE,
     Record,
-    counted,
+    connection_note,
     earned,
     effect,
     finding,
@@ -40,11 +40,14 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Evidence, Finding, Locus, Severity
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
-from analysis.model.message import some
+from analysis.model.message import joined, plural, say, some
 
 _SYN_TRIES = 3
 """SYNs without an answer that make a dead path: one may be lost, two are seldom."""
+
+_OTHERS = say("while other hosts of ChatGPT answered")
 
 _NO_UPGRADE = (200, 426)
 """The answerer did not see an upgrade: 426 Upgrade Required, or a plain page."""
@@ -119,27 +122,32 @@ def find_ws_upgrade_stripped(tables: Tables) -> Iterator[Finding]:
     vendor = next((name for name in map(product_of, answers) if name), None)
     hosts = ranked(row["host"] for row in rows)
     statuses = some(sorted({str(row["status"]) for row in rows}))
-    signals = [f"the upgrade was answered with {statuses}"]
+    signals = [say("the upgrade was answered with {statuses}", statuses=statuses)]
     if lost:
-        signals.append("the Upgrade header was lost before the recorder")
+        signals.append(say("the Upgrade header was lost before the recorder"))
     if swallowed:
-        signals.append("the service's 101 was not delivered")
+        signals.append(say("the service's 101 was not delivered"))
     if stripped and all(not (item and item["cf_ray"]) for _, item in stripped):
-        signals.append("the service's edge left no mark on the answer")
+        signals.append(say("the service's edge left no mark on the answer"))
     if vendor:
-        signals.append(f"the answer is one of {vendor}")
+        signals.append(say("the answer is one of {vendor}", vendor=vendor))
     yield finding(
         "ws.upgrade_stripped",
-        f"{counted(len(rows), 'websocket upgrade')} to {some(hosts)} did not get through: "
-        f"{'; '.join(signals)}.",
+        plural(
+            "{n} websocket upgrade to {hosts} did not get through: {signals}.",
+            "{n} websocket upgrades to {hosts} did not get through: {signals}.",
+            len(rows),
+            hosts=some(hosts),
+            signals=joined(signals, "; "),
+        ),
         confidence=earned(0.6, *((True, 0.4) for _ in signals[1:]), (len(rows) > 1, 0.2)),
         subjects=hosts,
         severity=effect(hosts[0]),
         vendor=vendor,
         count=len(rows),
         times=[row.get("requested") or row.get("started") for row in rows],
-        evidence=flow_evidence(rows, "the upgrade and its answer"),
-        in_short=f"answered with {statuses}",
+        evidence=flow_evidence(rows, say("the upgrade and its answer")),
+        in_short=say("answered with {status}", status=statuses),
         measurements={"signals": signals},
     )
 
@@ -168,7 +176,9 @@ def _refused(failed: list[Record], tables: Tables) -> Finding:
     statuses = sorted({row["status"] for row in failed if row["status"] is not None})
     errors = tuple(
         dict.fromkeys(
-            "the page gave up waiting" if cancelled(row["error"]) else row["error"].rstrip(". ")
+            say("the page gave up waiting")
+            if cancelled(row["error"])
+            else row["error"].rstrip(". ")
             for row in failed
             if row["error"]
         )
@@ -177,20 +187,26 @@ def _refused(failed: list[Record], tables: Tables) -> Finding:
     answered = [_exchange(row, tables) for row in failed if row["status"] is not None]
     by_edge = bool(statuses) and all(item and item["cf_ray"] for item in answered)
     what = (
-        f"answered with {some([str(status) for status in statuses])}"
+        say("answered with {status}", status=some([str(status) for status in statuses]))
         if statuses
-        else f"not answered: {some(errors, 2) or 'no response'}"
+        else say("not answered: {errors}", errors=some(errors, 2) or say("no response"))
     )
     found = finding(
         "ws.connect_failed",
-        f"{counted(len(failed), 'websocket upgrade')} to {some(hosts)} failed, {what}"
-        + (" by the service's own edge." if by_edge else "."),
+        plural(
+            "{n} websocket upgrade to {hosts} failed, {what} {by}.",
+            "{n} websocket upgrades to {hosts} failed, {what} {by}.",
+            len(failed),
+            hosts=some(hosts),
+            what=what,
+            by=say("by the service's own edge") if by_edge else "",
+        ),
         confidence=earned(0.8, (below, 0.4), (len(failed) > 1, 0.3), (bool(statuses), 0.3)),
         subjects=hosts,
         severity=effect(hosts[0]),
         count=len(failed),
         times=[row["requested"] for row in failed],
-        evidence=flow_evidence(failed, "the upgrade that failed"),
+        evidence=flow_evidence(failed, say("the upgrade that failed")),
         in_short=what,
         measurements={"statuses": statuses, "errors": list(errors[:5])},
     )
@@ -204,23 +220,30 @@ def _unconnected(rows: list[Record]) -> Finding:
     stages = tuple(dict.fromkeys(row["error_stage"] for row in rows if row.get("error_stage")))
     errors = tuple(dict.fromkeys(row["error"] for row in rows if row.get("error")))
     hosts = ranked(row.get("host") or row.get("sni") for row in rows)
-    at = f" at the stage {some(stages)}" if stages else ""
     return finding(
         "ws.connect_failed",
-        f"{counted(len(rows), 'connection')} to {some(hosts)} failed{at}, so no websocket was open"
-        + (f": {some(errors, 2)}." if errors else "."),
+        plural(
+            "{n} connection to {hosts} failed ({stage}), so no websocket was open: {errors}.",
+            "{n} connections to {hosts} failed ({stage}), so no websocket was open: {errors}.",
+            len(rows),
+            hosts=some(hosts),
+            stage=say("at the stage {stage}", stage=some(stages)) if stages else "",
+            errors=some(errors, 2),
+        ),
         confidence=earned(0.8, (len(rows) > 1, 0.3), (bool(stages), 0.3)),
         subjects=hosts,
         severity=effect(hosts[0]),
         count=len(rows),
         times=[row.get("started") or row.get("time") for row in rows],
         evidence=[
-            noted(row["source"] or "", f"connection {row.get('connection') or ''}: {row['error']}")
+            noted(row["source"] or "", connection_note(row, row["error"]))
             for row in rows[:MAX_EVIDENCE]
             if row.get("error")
         ]
-        + list(packet_evidence(rows, "ClientHello to the websocket host")),
-        in_short=f"no connection{at}",
+        + list(packet_evidence(rows, say("ClientHello to the websocket host"))),
+        in_short=say("no connection at the stage {stage}", stage=some(stages))
+        if stages
+        else say("no connection"),
     )
 
 
@@ -267,19 +290,36 @@ def _unreached_addresses(tables: Tables) -> list[Record]:
 def _refused_on_the_wire(rows: list[Record], tables: Tables) -> Finding:
     resets = [row for row in rows if row["reset_by"] == "server"]
     others = _others_reached(tables)
-    how = "refused" if resets else "not answered"
     places = some(sorted({row["server"] for row in rows}))
+    summary = (
+        plural(
+            "{n} TCP connection to {hosts} ({addresses}) refused, {others}.",
+            "{n} TCP connections to {hosts} ({addresses}) refused, {others}.",
+            len(rows),
+            hosts=some(SOCKET_HOSTS),
+            addresses=places,
+            others=_OTHERS if others else "",
+        )
+        if resets
+        else plural(
+            "{n} TCP connection to {hosts} ({addresses}) not answered, {others}.",
+            "{n} TCP connections to {hosts} ({addresses}) not answered, {others}.",
+            len(rows),
+            hosts=some(SOCKET_HOSTS),
+            addresses=places,
+            others=_OTHERS if others else "",
+        )
+    )
     return finding(
         "ws.connect_failed",
-        f"{counted(len(rows), 'TCP connection')} to {some(SOCKET_HOSTS)} ({places}) {how}"
-        + (", while other hosts of ChatGPT answered." if others else "."),
+        summary,
         confidence=earned(0.75, (others, 0.5), (len(rows) > 1, 0.3), (bool(resets), 0.2)),
         subjects=SOCKET_HOSTS,
         severity=effect(SOCKET_HOSTS[0]),
         count=len(rows),
         times=[row["first_time"] for row in rows],
-        evidence=packet_evidence(rows, "SYN and what came back", ("syn_frame", "reset_frame")),
-        in_short=f"TCP {how}",
+        evidence=packet_evidence(rows, say("SYN and what came back"), ("syn_frame", "reset_frame")),
+        in_short=say("TCP refused") if resets else say("TCP not answered"),
     )
 
 
@@ -293,20 +333,42 @@ def _unreached(wire: list[WireSocket], tables: Tables) -> Finding:
     hosts = ranked(item.host for item in wire)
     resets = [item for item in wire if item.tcp["reset_by"] == "server"]
     others = _others_reached(tables)
-    how = "reset" if resets else "unanswered"
-    after = "upgrade request" if any(_swallowed(item) for item in wire) else "ClientHello"
+    upgrade = any(_swallowed(item) for item in wire)
+    after = say("upgrade request") if upgrade else "ClientHello"
+    summary = (
+        plural(
+            "{n} connection to {hosts} reset after the {message}, {others}.",
+            "{n} connections to {hosts} reset after the {message}, {others}.",
+            len(wire),
+            hosts=some(hosts),
+            message=after,
+            others=_OTHERS if others else "",
+        )
+        if resets
+        else plural(
+            "{n} connection to {hosts} unanswered after the {message}, {others}.",
+            "{n} connections to {hosts} unanswered after the {message}, {others}.",
+            len(wire),
+            hosts=some(hosts),
+            message=after,
+            others=_OTHERS if others else "",
+        )
+    )
     return finding(
         "ws.connect_failed",
-        f"{counted(len(wire), 'connection')} to {some(hosts)} {how} after the {after}"
-        + (", while other hosts of ChatGPT answered." if others else "."),
+        summary,
         confidence=earned(0.7, (others, 0.5), (len(wire) > 1, 0.4), (bool(resets), 0.2)),
         subjects=hosts,
         severity=effect(hosts[0]),
         count=len(wire),
         times=[item.tls["time"] for item in wire],
-        evidence=packet_evidence([item.tls for item in wire], "ClientHello to the websocket host")
-        + packet_evidence([item.tcp for item in resets], "reset", ("reset_frame",)),
-        in_short=f"{how} after the {after}",
+        evidence=packet_evidence(
+            [item.tls for item in wire], say("ClientHello to the websocket host")
+        )
+        + packet_evidence([item.tcp for item in resets], say("the reset"), ("reset_frame",)),
+        in_short=say("reset after the {message}", message=after)
+        if resets
+        else say("unanswered after the {message}", message=after),
     )
 
 
@@ -336,19 +398,24 @@ def _unopened(tables: Tables) -> Iterator[Finding]:
     ]
     if not lost or any(item.established for item in wire_sockets(tables)):
         return
-    evidence: tuple[Evidence, ...] = flow_evidence(lost, "the answer is handed to the websocket")
-    evidence += (noted(lost[0]["source"] or "", "no websocket in the whole session"),)
+    evidence: tuple[Evidence, ...] = flow_evidence(
+        lost, say("the answer is handed to the websocket")
+    )
+    evidence += (noted(lost[0]["source"] or "", say("no websocket in the whole session")),)
     yield finding(
         "ws.connect_failed",
-        "An answer was handed over to the websocket, but the page never opened one "
-        f"within {threshold('handoff_wait_s'):.0f} s.",
+        say(
+            "An answer was handed over to the websocket, but the page never opened one within "
+            "{seconds} s.",
+            seconds=Number(threshold("handoff_wait_s")),
+        ),
         confidence=0.6,
         subjects=SOCKET_HOSTS,
         severity=Severity.CRITICAL,
         count=len(lost),
         times=[_moment(row) for row in lost],
         evidence=evidence,
-        in_short="never opened",
+        in_short=say("never opened"),
     )
 
 

@@ -13,6 +13,7 @@ from analysis.diagnose.ranking import in_order, verdict
 from analysis.knowledge import RULES_VERSION
 from analysis.model.diagnosis import Coverage, Diagnosis, SourceKind
 from analysis.model.frames import Tables
+from analysis.model.message import joined, say
 
 __all__ = ["diagnose"]
 
@@ -46,26 +47,28 @@ def _what_would_settle(tables: Tables, areas: tuple[Coverage, ...]) -> str:
     """Why there is no verdict, and the one capture that would give one."""
     assessed = [area.area for area in areas if area.assessed and area.area != "capture"]
     if not assessed:
-        return (
+        return say(
             "nothing in it is about ChatGPT's hosts. Capture again from before ChatGPT is opened "
             "until the failure shows."
         )
-    return (
-        f"only {', '.join(assessed)} could be judged, ChatGPT was not seen to work, and no fault "
-        f"that has a name here was seen. {_one_capture(tables)}"
+    seen = say(
+        "only {areas} could be judged, ChatGPT was not seen to work, and no fault that has a name "
+        "here was seen.",
+        areas=joined(assessed, ", "),
     )
+    return joined([seen, _one_capture(tables)])
 
 
 def _one_capture(tables: Tables) -> str:
     kinds = {source.kind for source in tables.sources}
     if kinds == {SourceKind.PCAP}:
-        return (
+        return say(
             "Capture again with chatpath capture on the machine itself, from before ChatGPT is "
             "opened until the failure shows: packets alone do not show what TLS carries."
         )
     if kinds and not kinds & {SourceKind.PCAP, SourceKind.BUNDLE}:
-        return (
+        return say(
             "Capture again with chatpath capture and the right to sniff packets, from before "
             "ChatGPT is opened until the failure shows: requests alone do not show the network."
         )
-    return "Capture again from before ChatGPT is opened until the failure shows."
+    return say("Capture again from before ChatGPT is opened until the failure shows.")

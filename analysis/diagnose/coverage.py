@@ -16,6 +16,7 @@ from analysis.detect.support import of_service, records, where, without_own_leg
 from analysis.knowledge import hosts, table, threshold
 from analysis.model.diagnosis import Coverage, SourceKind
 from analysis.model.frames import Tables
+from analysis.model.message import plural, say
 
 type Judgement = tuple[bool, str]
 
@@ -30,18 +31,17 @@ def coverage(tables: Tables) -> tuple[Coverage, ...]:
     for area, judge in _AREAS:
         assessed, reason = judge(tables)
         if not assessed:
-            reason = f"{reason}. To judge it, {settles[area]}"
+            how = say(settles[area])
+            reason = say("{reason}. To judge it, {settles}", reason=reason, settles=how)
         out.append(Coverage(area, assessed, reason))
     return tuple(out)
 
 
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")
-
-
 def _no_packets(tables: Tables) -> str:
     reasons = [facts.packets_reason for facts in tables.captures if facts.packets_reason]
-    return f"no packets were sampled: {reasons[0]}" if reasons else "no packets were captured"
+    if reasons:
+        return say("no packets were sampled: {reason}", reason=reasons[0])
+    return say("no packets were captured")
 
 
 def _dns(tables: Tables) -> Judgement:
@@ -49,24 +49,34 @@ def _dns(tables: Tables) -> Judgement:
     answers = frame[frame["response"].fillna(False)] if len(frame) else frame
     listed = where(answers, "qname", hosts().is_chatgpt)
     if len(listed):
-        return True, f"{_number(len(listed), 'answer')} about ChatGPT's names"
+        return True, plural(
+            "{n} answer about ChatGPT's names", "{n} answers about ChatGPT's names", len(listed)
+        )
     if len(answers):
-        return False, "no lookup of ChatGPT's names is in the capture"
+        return False, say("no lookup of ChatGPT's names is in the capture")
     if len(frame):
-        return False, "queries were seen, but no answers"
-    return False, "no lookups were seen: cached before, encrypted, or not captured"
+        return False, say("queries were seen, but no answers")
+    return False, say("no lookups were seen: cached before, encrypted, or not captured")
 
 
 def _tcp(tables: Tables) -> Judgement:
     hellos = where(without_own_leg(tables["tls"], tables), "sni", hosts().is_chatgpt)
     if len(hellos) and len(tables["tcp"]):
-        return True, f"{_number(len(hellos), 'connection')} to ChatGPT in packets"
+        return True, plural(
+            "{n} connection to ChatGPT in packets",
+            "{n} connections to ChatGPT in packets",
+            len(hellos),
+        )
     connections = where(tables["connections"], "host", hosts().is_chatgpt)
     timed = connections[connections["tcp_ms"].notna() | connections["error_stage"].notna()]
     if len(timed):
-        return True, f"{_number(len(timed), 'connection')} of the recorder, without packets"
+        return True, plural(
+            "{n} connection of the recorder, without packets",
+            "{n} connections of the recorder, without packets",
+            len(timed),
+        )
     if len(tables["tcp"]):
-        return False, "no connection in the packets names a host of ChatGPT"
+        return False, say("no connection in the packets names a host of ChatGPT")
     return False, _no_packets(tables)
 
 
@@ -75,22 +85,32 @@ def _tls(tables: Tables) -> Judgement:
     connections = where(tables["connections"], "host", hosts().is_chatgpt)
     done = connections[connections["tls_ms"].notna() | connections["verified"].notna()]
     if len(hellos) or len(done):
-        return True, f"{_number(max(len(hellos), len(done)), 'handshake')} with ChatGPT's hosts"
-    return False, "no TLS handshake with a host of ChatGPT was seen"
+        return True, plural(
+            "{n} handshake with ChatGPT's hosts",
+            "{n} handshakes with ChatGPT's hosts",
+            max(len(hellos), len(done)),
+        )
+    return False, say("no TLS handshake with a host of ChatGPT was seen")
 
 
 def _quic(tables: Tables) -> Judgement:
     found = where(tables["quic"], "sni", hosts().is_chatgpt)
     if len(found):
-        return True, f"{_number(len(found), 'QUIC connection')} to ChatGPT's hosts"
-    return False, "no QUIC connection to a host of ChatGPT was seen"
+        return True, plural(
+            "{n} QUIC connection to ChatGPT's hosts",
+            "{n} QUIC connections to ChatGPT's hosts",
+            len(found),
+        )
+    return False, say("no QUIC connection to a host of ChatGPT was seen")
 
 
 def _http(tables: Tables) -> Judgement:
     found = where(tables["http"], "host", hosts().is_chatgpt)
     if len(found):
-        return True, _number(len(found), "exchange") + " with ChatGPT's hosts"
-    return False, "no HTTP exchange with ChatGPT: packets alone do not show what TLS carries"
+        return True, plural(
+            "{n} exchange with ChatGPT's hosts", "{n} exchanges with ChatGPT's hosts", len(found)
+        )
+    return False, say("no HTTP exchange with ChatGPT: packets alone do not show what TLS carries")
 
 
 def _service(tables: Tables) -> Judgement:
@@ -98,14 +118,20 @@ def _service(tables: Tables) -> Judgement:
     http = tables["http"]
     said = http[http["status_page"].notna()] if len(http) else http
     if len(said):
-        return True, "the status page was read"
+        return True, say("the status page was read")
     answered = where(http, "host", of_service)
     answered = answered[answered["cf_ray"].notna() | answered["request_id"].notna()]
     if len(answered):
-        return True, f"{_number(len(answered), 'answer')} of the service or its edge"
+        return True, plural(
+            "{n} answer of the service or its edge",
+            "{n} answers of the service or its edge",
+            len(answered),
+        )
     if len(where(http, "host", of_service)):
-        return False, "no answer carries a mark of the service or its edge"
-    return False, "the service was not seen to answer, so an outage is neither shown nor excluded"
+        return False, say("no answer carries a mark of the service or its edge")
+    return False, say(
+        "the service was not seen to answer, so an outage is neither shown nor excluded"
+    )
 
 
 def _files(tables: Tables) -> Judgement:
@@ -114,44 +140,54 @@ def _files(tables: Tables) -> Judgement:
     asked = where(http, "path", lambda path: any(part in path for part in _FILE_PATHS))
     found = len(stored) + len(where(asked, "host", of_service))
     if found:
-        return True, f"{_number(found, 'request')} for a file"
-    return False, "no file was uploaded or downloaded"
+        return True, plural("{n} request for a file", "{n} requests for a file", found)
+    return False, say("no file was uploaded or downloaded")
 
 
 def _voice(tables: Tables) -> Judgement:
     udp = tables["udp"]
     stun = udp[(udp["protocol"] == "stun").fillna(False)] if len(udp) else udp
     if len(stun):
-        return True, f"{_number(len(stun), 'STUN conversation')} in packets"
+        return True, plural(
+            "{n} STUN conversation in packets", "{n} STUN conversations in packets", len(stun)
+        )
     asked = where(tables["http"], "path", lambda path: path.startswith("/realtime/"))
     if len(where(asked, "host", of_service)):
-        return False, "voice mode was started, but its UDP packets are not in the capture"
-    return False, "voice mode was not used"
+        return False, say("voice mode was started, but its UDP packets are not in the capture")
+    return False, say("voice mode was not used")
 
 
 def _stream(tables: Tables) -> Judgement:
     found = where(tables["sse"], "host", hosts().is_chatgpt)
     if len(found):
-        return True, _number(len(found), "streamed answer")
-    return False, "no streamed answer was seen"
+        return True, plural("{n} streamed answer", "{n} streamed answers", len(found))
+    return False, say("no streamed answer was seen")
 
 
 def _websocket(tables: Tables) -> Judgement:
     found = sockets(tables)
     if found:
-        return True, _number(len(found), "websocket")
+        return True, plural("{n} websocket", "{n} websockets", len(found))
     wire = wire_sockets(tables)
     if wire:
-        return True, f"{_number(len(wire), 'connection')} to the websocket host, in packets only"
-    return False, "no websocket was opened"
+        return True, plural(
+            "{n} connection to the websocket host, in packets only",
+            "{n} connections to the websocket host, in packets only",
+            len(wire),
+        )
+    return False, say("no websocket was opened")
 
 
 def _scripts(tables: Tables) -> Judgement:
     pages = page_loads(tables)
     if pages:
         named = sum(len(page.rows) for page in pages)
-        return True, f"{_number(len(pages), 'page')} naming {_number(named, 'script or style')}"
-    return False, "no page load was recorded"
+        return True, say(
+            "{pages} naming {parts}",
+            pages=plural("{n} page", "{n} pages", len(pages)),
+            parts=plural("{n} script or style", "{n} scripts or styles", named),
+        )
+    return False, say("no page load was recorded")
 
 
 def _latency(tables: Tables) -> Judgement:
@@ -159,26 +195,36 @@ def _latency(tables: Tables) -> Judgement:
     enough = [budget for budget in found if budget.enough]
     if enough:
         total = sum(len(budget.legs) for budget in enough)
-        return True, f"the legs of {_number(total, 'connection')} could be told apart"
+        return True, plural(
+            "the legs of {n} connection could be told apart",
+            "the legs of {n} connections could be told apart",
+            total,
+        )
     seen = sum(len(budget.legs) for budget in found)
     least = threshold("leg_connections")
     if seen:
-        return False, (
-            f"{_number(seen, 'measured connection')}: with fewer than {least:.0f} the legs cannot "
-            "be separated"
+        return False, plural(
+            "{n} measured connection: with fewer than {least} the legs cannot be separated",
+            "{n} measured connections: with fewer than {least} the legs cannot be separated",
+            seen,
+            least=round(least),
         )
-    return False, "no connection to ChatGPT with both its TCP and its TLS handshake was seen"
+    return False, say("no connection to ChatGPT with both its TCP and its TLS handshake was seen")
 
 
 def _capture(tables: Tables) -> Judgement:
     for facts in tables.captures:
         if facts.packets_dropped:
-            return True, f"{facts.packets_dropped} packets were dropped while capturing"
+            return True, plural(
+                "{n} packet was dropped while capturing",
+                "{n} packets were dropped while capturing",
+                facts.packets_dropped,
+            )
         if facts.end_state == "abrupt":
-            return True, "the recording ended abruptly"
+            return True, say("the recording ended abruptly")
     if tables.captures:
-        return True, "the capture counted its own losses"
-    return False, "a bare file does not say what its capture lost"
+        return True, say("the capture counted its own losses")
+    return False, say("a bare file does not say what its capture lost")
 
 
 _AREAS: tuple[tuple[str, Callable[[Tables], Judgement]], ...] = (
@@ -204,20 +250,24 @@ def proof_of_work(tables: Tables) -> tuple[float, str] | None:
     ws = sockets(tables)
     answered = bool(len(sse)) and bool(sse["complete"].fillna(False).any())
     if answered or any(row["completed"] for row in ws):
-        return 0.95, "an answer arrived in full"
+        return 0.95, say("an answer arrived in full")
     http = where(tables["http"], "host", hosts().essential)
     if len(http):
         fine = records(http[http["status"].between(200, 399).fillna(False)])
         pages = [row for row in fine if row["request_dest"] == "document" or _page(row)]
         if pages and (len(pages) < len(fine) or not _without_bodies(tables)):
-            return 0.85, "the page loaded"
+            return 0.85, say("the page loaded")
         if fine and not pages:
-            return 0.75, "the service answered requests"
+            return 0.75, say("the service answered requests")
     if any(row["opened"] is not None for row in ws):
-        return 0.75, "the websocket was open"
+        return 0.75, say("the websocket was open")
     hosts_reached = _handshakes(tables)
     if hosts_reached:
-        return 0.65, f"TLS to {hosts_reached} of ChatGPT's hosts worked"
+        return 0.65, plural(
+            "TLS to {n} of ChatGPT's hosts worked",
+            "TLS to {n} of ChatGPT's hosts worked",
+            hosts_reached,
+        )
     return None
 
 

@@ -18,6 +18,7 @@ from analysis.detect.path_answers import fronted
 from analysis.detect.support import Record, of_service, percentile, records, spread, where
 from analysis.knowledge import threshold
 from analysis.model.frames import Tables
+from analysis.model.message import say
 
 TRACE_PATH = "/cdn-cgi/trace"
 MAX_RESOLVERS = 4
@@ -31,13 +32,13 @@ def delay_legs(tables: Tables) -> list[Record]:
     behind it), behind, edge, service, both (of these two) or stream.
     """
     found = [
-        {**leg, "part": part, "way": budget.proxy or "direct"}
+        {**leg, "part": part, "way": budget.proxy or say("direct")}
         for budget in budgets(tables)
         if budget.legs
         for part, leg in zip(("near", "whole", "behind"), budget.measured(), strict=True)
     ]
     ways = {leg["way"] for leg in found}
-    common = ways.pop() if len(ways) == 1 else "all"
+    common = ways.pop() if len(ways) == 1 else say("all ways")
     around = [{**leg, "way": common} for leg in _resolvers(tables)]
     beyond = [{**leg, "way": common} for leg in (*_edge(tables), *_stream(tables))]
     return [_judged(leg) for leg in (*around, *found, *beyond)]
@@ -45,8 +46,8 @@ def delay_legs(tables: Tables) -> list[Record]:
 
 def _judged(leg: Record) -> Record:
     enough = leg["n"] >= threshold("leg_connections")
-    note = {} if enough else {"note": f"{leg['n']} measured: cannot be separated from chance"}
-    return {**leg, "separable": enough, **note}
+    note = say("{n} measured: cannot be separated from chance", n=leg["n"])
+    return {**leg, "separable": enough, **({} if enough else {"note": note})}
 
 
 def _resolvers(tables: Tables) -> Iterator[Record]:
@@ -56,11 +57,11 @@ def _resolvers(tables: Tables) -> Iterator[Record]:
     timed = where(frame[frame["latency_ms"].notna()], "qname", of_service)
     by_resolver: dict[str, list[float]] = {}
     for row in records(timed[["src", "latency_ms"]]):
-        name = row["src"] or "the system resolver"
+        name = row["src"] or say("the system resolver")
         by_resolver.setdefault(name, []).append(row["latency_ms"])
     busiest = sorted(by_resolver, key=lambda name: (-len(by_resolver[name]), name))
     for name in busiest[:MAX_RESOLVERS]:
-        yield {**spread(f"resolver {name}", by_resolver[name]), "part": "lookup"}
+        yield {**spread(say("resolver {name}", name=name), by_resolver[name]), "part": "lookup"}
 
 
 def _edge(tables: Tables) -> Iterator[Record]:
@@ -76,13 +77,13 @@ def _edge(tables: Tables) -> Iterator[Record]:
     calls &= (timed["content_type"] != "text/event-stream").fillna(True)
     service = _times(timed[calls]["ttfb_ms"])
     if edge:
-        yield {**spread("edge (its trace page)", edge), "part": "edge"}
+        yield {**spread(say("edge (its trace page)"), edge), "part": "edge"}
     if service and len(edge) >= threshold("leg_connections"):
         middle = percentile(edge, 0.5)
         beyond = [max(time - middle, 0.0) for time in service]
-        yield {**spread("service (API call less the edge)", beyond), "part": "service"}
+        yield {**spread(say("service (API call less the edge)"), beyond), "part": "service"}
     elif service:
-        yield {**spread("edge and service (API call)", service), "part": "both"}
+        yield {**spread(say("edge and service (API call)"), service), "part": "both"}
 
 
 def _stream(tables: Tables) -> Iterator[Record]:
@@ -90,7 +91,7 @@ def _stream(tables: Tables) -> Iterator[Record]:
     first = [round(value, -1) for value in _times(rows["ttft_ms"])] if len(rows) else []
     if first:
         # coarse on purpose: exact times of an answer tell what was said
-        yield {**spread("stream (first part of an answer)", first), "part": "stream"}
+        yield {**spread(say("stream (first part of an answer)"), first), "part": "stream"}
 
 
 def _times(column: pd.Series[float]) -> list[float]:

@@ -14,6 +14,7 @@ from analysis.detect.support import percentile, records, where
 from analysis.diagnose.delay_legs import delay_legs, exit_facts
 from analysis.knowledge import hosts
 from analysis.model.frames import Tables
+from analysis.model.message import say
 
 MAX_RESOLVERS = 20
 MAX_HOSTS = 10
@@ -55,11 +56,15 @@ def _dns(tables: Tables) -> list[dict[str, object]]:
         return []
     answered = frame[frame["response"].fillna(False) & (frame["protocol"].fillna("dns") == "dns")]
     out: list[dict[str, object]] = []
-    names = answered["src"].fillna("the system resolver")
+    names = answered["src"].fillna("")
     for resolver, group in answered.groupby(names, sort=True):
         times = [float(value) for value in group["latency_ms"].dropna()]
         failed = int((group["rcode"].fillna(0) != 0).sum())
-        entry: dict[str, object] = {"resolver": resolver, "answers": len(group), "failed": failed}
+        entry: dict[str, object] = {
+            "resolver": resolver or say("the system resolver"),
+            "answers": len(group),
+            "failed": failed,
+        }
         if times:
             entry["median_ms"] = round(median(times), 1)
             entry["p95_ms"] = round(percentile(times, 0.95), 1)

@@ -8,6 +8,7 @@ from functools import cache
 
 from analysis.knowledge import table
 from analysis.model.diagnosis import Locus, Severity
+from analysis.model.message import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,9 @@ def findings() -> Catalogue:
                 id=row["id"],
                 locus=Locus(row["locus"]),
                 severity=Severity(row["severity"]),
-                claim=row["claim"],
+                claim=say(row["claim"]),
                 signals=row["signals"],
-                does_not_prove=row["does_not_prove"],
+                does_not_prove=say(row["does_not_prove"]) if row["does_not_prove"] else "",
             )
             for row in table.rows("findings", ("id", "claim", "signals"))
         )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from analysis.knowledge import table
+from analysis.model.figures import Number
+from analysis.model.message import say
 
 _FACTS = ("source", "date", "confidence")
 
@@ -23,14 +25,14 @@ class Ede:
 @cache
 def _ede() -> dict[int, Ede]:
     return {
-        int(row["code"]): Ede(int(row["code"]), row["name"], row["group"], row["reading"])
+        int(row["code"]): Ede(int(row["code"]), row["name"], row["group"], say(row["reading"]))
         for row in table.rows("ede", ("code", "name", "group", "reading", *_FACTS))
     }
 
 
 def ede(code: int) -> Ede:
     """What an Extended DNS Error code means (RFC 8914)."""
-    return _ede().get(code) or Ede(code, f"EDE{code}", "other", "not known")
+    return _ede().get(code) or Ede(code, f"EDE{code}", "other", say("not known"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def _close_codes() -> tuple[tuple[int, int, CloseCode], ...]:
         (
             int(row["first"]),
             int(row["last"]),
-            CloseCode(int(row["first"]), row["name"], row["fault"], row["reading"]),
+            CloseCode(int(row["first"]), row["name"], row["fault"], say(row["reading"])),
         )
         for row in table.rows("close_codes", ("first", "last", "fault", "reading", *_FACTS))
     )
@@ -60,15 +62,23 @@ def close_code(code: int) -> CloseCode:
     for first, last, entry in _close_codes():
         if first <= code <= last:
             return CloseCode(code, entry.name, entry.fault, entry.reading)
-    return CloseCode(code, f"code {code}", "none", "not registered")
+    return CloseCode(code, f"code {code}", "none", say("not registered"))
 
 
 @cache
 def _idle_timers() -> tuple[tuple[float, str], ...]:
     return tuple(
-        (float(row["seconds"]), row["owner"])
+        (float(row["seconds"]), say(row["owner"]))
         for row in table.rows("idle_timers", ("seconds", "owner", *_FACTS))
     )
+
+
+def fits_timer(timer: tuple[float, str] | None) -> str:
+    """That a silence is as long as a known timer, for a sentence; empty without one."""
+    if timer is None:
+        return ""
+    seconds, owner = timer
+    return say("which fits {owner} ({seconds} s)", owner=owner, seconds=Number(seconds))
 
 
 def idle_timer(seconds: float, spread: float) -> tuple[float, str] | None:

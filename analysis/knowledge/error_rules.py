@@ -16,6 +16,7 @@ from functools import cache, lru_cache
 
 from analysis.knowledge import table
 from analysis.knowledge.hosts import host_regex
+from analysis.model.message import say
 
 _FACTS = ("source", "date", "confidence")
 
@@ -117,7 +118,7 @@ def error_rules() -> tuple[ErrorRule, ...]:
             codes=frozenset(table.listed(row["code"])),
             texts=tuple(table.listed(words, "&") for words in table.listed(row["text"], "|")),
             headers=table.listed(row["header"]),
-            says=row["says"],
+            says=say(row["says"]),
             who=row["who"],
         )
         for row in rows
@@ -150,7 +151,7 @@ class Step:
 @cache
 def _steps() -> tuple[tuple[str, Step], ...]:
     return tuple(
-        (row["place"], Step(row["step"], table.flag(row, "needed")))
+        (row["place"], Step(say(row["step"]), table.flag(row, "needed")))
         for row in table.rows("steps", ("place", "step", "needed", *_FACTS))
     )
 

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 from analysis.knowledge import table
+from analysis.model.message import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def factors() -> dict[str, Factor]:
         row["factor"]: Factor(
             id=row["factor"],
             area=row["area"],
-            what=row["what"],
+            what=say(row["what"]),
             rank=rank,
             explains=frozenset(table.listed(row["explains"])),
             findings=table.listed(row["findings"]),

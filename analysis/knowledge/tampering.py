@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from analysis.knowledge import table
+from analysis.model.message import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def _signatures() -> dict[int, Signature]:
             int(row["number"]),
             row["stage"],
             row["signature"],
-            row["client_sees"],
+            say(row["client_sees"]),
             table.flag(row, "odd"),
         )
         for row in table.rows("tampering", required)

@@ -25,14 +25,14 @@ class Wording:
     def headline_for(self, hosts: Sequence[str], vendor: str | None, detail: str) -> Message:
         """One sentence that a help desk can repeat."""
         words = self._words(hosts, vendor or say(self.vendor), detail)
-        return Message(self.headline, words, capital=True)
+        return Message(self.headline, words, first="capital")
 
     def remedy_for(self, hosts: Sequence[str], vendor: str | None, detail: str) -> Remedy:
         """Who acts, the steps, and the text for a ticket."""
         # the headline has introduced it: a DNS filter blocks ..., then allow it in the DNS filter
         words = self._words(hosts, vendor or say(definite(self.vendor)), detail)
-        steps = tuple(Message(step, words, capital=True) for step in self.steps)
-        return Remedy(self.who, steps, Message(self.ticket, words, capital=True))
+        steps = tuple(Message(step, words, first="capital") for step in self.steps)
+        return Remedy(self.who, steps, Message(self.ticket, words, first="capital"))
 
     @staticmethod
     def _words(hosts: Sequence[str], vendor: str, detail: str) -> dict[str, str]:

@@ -29,14 +29,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from analysis.model.figures import Figure, Number
 from analysis.model.printable import printable
 
 type Argument = str | int | Figure
+type Case = Literal["kept", "capital", "small"]
 
 MOST_NAMES = 3
 
+_LOOSE = ((" ,", ","), (" .", "."), (" ;", ";"), (" :", ":"), (":.", "."), (",.", "."), (";.", "."))
+"""What a missing word leaves behind, and what it becomes."""
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -44,15 +48,15 @@ class Message(str):
     """English text that knows how it was made.
 
     `msgid` is the template, `plural` the template for several with its
-    `number`, `values` the arguments by name. With `capital` it starts with a
-    capital letter in every language. Raises KeyError for a place without a value.
+    `number`, `values` the arguments by name, `first` what becomes of the first
+    letter, in every language. Raises KeyError for a place without a value.
     """
 
     msgid: str
     plural: str | None
     number: int | None
     values: dict[str, str | Figure]
-    capital: bool
+    first: Case
 
     def __new__(
         cls,
@@ -61,24 +65,24 @@ class Message(str):
         *,
         plural: str | None = None,
         number: int | None = None,
-        capital: bool = False,
+        first: Case = "kept",
     ) -> Message:
         kept = {name: _kept(value) for name, value in values.items()}
         template = msgid if plural is None or number == 1 else plural
         words = {name: str(value) for name, value in kept.items()}
-        self = super().__new__(cls, filled(template, words, capital=capital))
+        self = super().__new__(cls, filled(template, words, first))
         self.msgid, self.plural, self.number = msgid, plural, number
-        self.values, self.capital = kept, capital
+        self.values, self.first = kept, first
         return self
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _restored, (self.msgid, self.values, self.plural, self.number, self.capital)
+        return _restored, (self.msgid, self.values, self.plural, self.number, self.first)
 
 
 def _restored(
-    msgid: str, values: dict[str, Argument], plural: str | None, number: int | None, capital: bool
+    msgid: str, values: dict[str, Argument], plural: str | None, number: int | None, first: Case
 ) -> Message:
-    return Message(msgid, values, plural=plural, number=number, capital=capital)
+    return Message(msgid, values, plural=plural, number=number, first=first)
 
 
 def _kept(value: Argument) -> str | Figure:
@@ -87,7 +91,7 @@ def _kept(value: Argument) -> str | Figure:
     return Number(value) if isinstance(value, int) else value
 
 
-def filled(template: str, words: Mapping[str, str], *, capital: bool = False) -> str:
+def filled(template: str, words: Mapping[str, str], first: Case = "kept") -> str:
     """The template with a word at each place ``{name}``.
 
     Not str.format: a name from a capture must not act as a template. Where a
@@ -96,13 +100,28 @@ def filled(template: str, words: Mapping[str, str], *, capital: bool = False) ->
     text = _PLACE.sub(lambda place: words[place[1]], template)
     if not all(words.values()):
         text = " ".join(text.replace("()", "").split())
-        text = text.replace(" ,", ",").replace(" .", ".").replace(" :", ":").replace(" ;", ";")
-    return text[:1].upper() + text[1:] if capital else text
+        for loose, tight in _LOOSE:
+            text = text.replace(loose, tight)
+    if first == "capital":
+        return text[:1].upper() + text[1:]
+    if first == "small" and not text[:2].isupper():  # TLS, HTTP/3
+        return text[:1].lower() + text[1:]
+    return text
 
 
 def say(template: str, /, **values: Argument) -> Message:
     """A message; `template` is a literal, or a cell of a table that the catalogue covers."""
     return Message(template, values)
+
+
+def inside(text: str) -> str:
+    """What stands alone elsewhere, as part of a sentence: ``the machine's clock``."""
+    return Message("{text}", {"text": text}, first="small")
+
+
+def capital(text: str) -> str:
+    """As the start of a sentence."""
+    return Message("{text}", {"text": text}, first="capital")
 
 
 def plural(one: str, many: str, number: int, /, **values: Argument) -> Message:

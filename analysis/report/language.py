@@ -36,7 +36,7 @@ class Language(StrEnum):
         if self is Language.EN or not isinstance(value, Message):
             return value
         words = {name: self._word(item) for name, item in value.values.items()}
-        return filled(self._template(value), words, capital=value.capital)
+        return filled(self._template(value), words, value.first)
 
     def _template(self, message: Message) -> str:
         if message.plural is None or message.number is None:

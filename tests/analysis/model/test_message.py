@@ -43,7 +43,7 @@ def test_an_empty_word_takes_its_brackets_along() -> None:
 
 
 def test_a_capital_starts_the_sentence_whatever_comes_first() -> None:
-    assert Message("{vendor} blocks it.", {"vendor": "a filter"}, capital=True) == (
+    assert Message("{vendor} blocks it.", {"vendor": "a filter"}, first="capital") == (
         "A filter blocks it."
     )
 
