@@ -32,13 +32,13 @@ def delay_legs(tables: Tables) -> list[Record]:
     behind it), behind, edge, service, both (of these two) or stream.
     """
     found = [
-        {**leg, "part": part, "way": budget.proxy or say("direct")}
+        {**leg, "part": part, "way": budget.proxy or "direct"}
         for budget in budgets(tables)
         if budget.legs
         for part, leg in zip(("near", "whole", "behind"), budget.measured(), strict=True)
     ]
     ways = {leg["way"] for leg in found}
-    common = ways.pop() if len(ways) == 1 else say("all ways")
+    common = ways.pop() if len(ways) == 1 else "all"
     around = [{**leg, "way": common} for leg in _resolvers(tables)]
     beyond = [{**leg, "way": common} for leg in (*_edge(tables), *_stream(tables))]
     return [_judged(leg) for leg in (*around, *found, *beyond)]

@@ -88,7 +88,7 @@ def test_large_segments_vanish() -> None:
     diagnosis = diagnose(tables(**join(handshakes(3, far=None, tcp=LOST), small())))
     assert diagnosis.verdict.primary == "tcp.mtu_blackhole"
     assert diagnosis.primary is not None
-    assert "1380 octets" in diagnosis.primary.summary
+    assert "1,380 octets" in diagnosis.primary.summary
     assert diagnosis.primary.measurements["client_mss"] == [1460]
 
 
