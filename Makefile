@@ -11,6 +11,7 @@ help:
 	@echo 'make messages collect texts to translate, and merge them into the catalogues'
 	@echo 'make bench   measure: sampler loss, streaming delay, reading, start-up'
 	@echo 'make lab     scenes with a known cause: how often chatpath is right (as root)'
+	@echo 'make lab-check  a selection of them: fails where it got worse'
 	@echo 'make setup   make .venv with the chatpath command'
 
 setup:
@@ -47,6 +48,10 @@ SCENES =
 lab: setup
 	@scripts/system-packages test
 	@$(BIN)/python -m tests.lab run --seed $(SEED) $(SCENES)
+
+lab-check: setup
+	@scripts/system-packages test
+	@$(BIN)/python -m tests.lab run --ci --check --seed $(SEED)
 
 clean:
 	rm -rf .venv .lab demo-out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

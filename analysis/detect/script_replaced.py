@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.detect.scripts import exchanges, foreign, named, page_loads
+from analysis.detect.scripts import exchanges, foreign, gone_chunks, named, page_loads
 from analysis.detect.support import Record, earned, effect, finding, flow_evidence, ranked
 from analysis.knowledge.products import vendor_of_page
 from analysis.model.diagnosis import Finding
@@ -41,6 +41,12 @@ def _answered(tables: Tables) -> tuple[list[Pair], list[Pair]]:
                 row["outcome"] == "refused" and (away or product or not flow["cf_ray"])
             ):
                 replaced.append((row, flow))
+    late = gone_chunks(tables)
+    flows = exchanges(tables, {row["flow"] for row in late if row["flow"]})
+    for row in late:
+        flow = flows[(row["source"] or "", row["flow"])]
+        if not flow["cf_mitigated"] and not product_of(flow):
+            gone.append((row, flow))
     return replaced, gone
 
 
@@ -139,6 +145,8 @@ def find_script_stale_build(tables: Tables) -> Iterator[Finding]:
         count=len(rows),
         times=[flow["started"] for flow in flows],
         evidence=flow_evidence(flows, say("the script that is gone"))
-        + flow_evidence(rows, say("the page that names it"), "page"),
+        + flow_evidence(
+            [row for row in rows if row["page"]], say("the page that names it"), "page"
+        ),
         in_short=some(named(rows)),
     )

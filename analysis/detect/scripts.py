@@ -6,6 +6,7 @@ the exchange behind it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from analysis.detect.once import once
@@ -104,6 +105,40 @@ def unlisted(tables: Tables) -> list[Record]:
     came = http[http["status"].between(200, 399).fillna(False)]
     arrived = set(zip(came["host"], came["path"], strict=True))
     return [_as_resource(row) for row in lost if (row["host"], row["path"]) not in arrived]
+
+
+_HASHED = re.compile(r"(?=[\w-]*\d)[\w-]{8,}\.(?:m?js|css)$|\.[0-9a-f]{8,}\.(?:m?js|css)$")
+"""A file name that a build made: no other release has the same."""
+
+
+@once
+def gone_chunks(tables: Tables) -> list[Record]:
+    """Hashed scripts that no page names and that the edge does not have any more, as resources.
+
+    A script imports them when they are first needed: "Failed to fetch dynamically
+    imported module".  One that came later is left out.
+    """
+    http = where(tables["http"], "host", hosts().essential)
+    if http.empty:
+        return []
+    listed = set(tables["resources"]["flow"].dropna())
+    missing = http[
+        (http["status"].isin([404, 410]) & http["cf_ray"].notna()).fillna(False)
+        & ~http["flow"].isin(listed).fillna(False)
+    ]
+    lost = [
+        row
+        for row in records(missing)
+        if row["method"] == "GET" and _HASHED.search((row["path"] or "").partition("?")[0])
+        if not hosts().harmless(row["host"], row["path"])
+    ]
+    came = http[http["status"].between(200, 399).fillna(False)]
+    arrived = set(zip(came["host"], came["path"], strict=True))
+    return [
+        _as_resource(row) | {"outcome": "gone"}
+        for row in lost
+        if (row["host"], row["path"]) not in arrived
+    ]
 
 
 def _as_resource(row: Record) -> Record:

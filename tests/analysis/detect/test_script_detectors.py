@@ -149,6 +149,38 @@ def test_stale_build() -> None:
     assert "script.stale_build" not in found(gateway)
 
 
+CHUNK = "/cdn/assets/7c1d20aa-q0zx81mbv2k9w4ft.js"
+
+
+def with_late(*late: Row) -> Tables:
+    rows = with_missing(set())
+    flows = [exchange(row["flow"], row["url"]) for row in rows if row["flow"]]
+    return tables(resources=rows, http=[document(), *flows, *late])
+
+
+def test_a_chunk_that_only_a_script_names_is_gone() -> None:
+    # "Failed to fetch dynamically imported module": the document says nothing of it
+    finding = found(with_late(exchange("late", CHUNK, status=404)))["script.stale_build"]
+    assert finding.subjects == ("chatgpt.com",)
+    assert {piece.flow_id for piece in finding.evidence} == {"late"}
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        pytest.param([exchange("late", "/robots.js", status=404)], id="no build made the name"),
+        pytest.param([exchange("late", CHUNK, status=404, cf_ray=None)], id="not the edge's word"),
+        pytest.param(
+            [exchange("late", CHUNK, status=404), exchange("again", CHUNK)], id="there later"
+        ),
+        pytest.param([exchange("late", CHUNK + ".map", status=404)], id="a map for developers"),
+        pytest.param([exchange("late", CHUNK, host="a.example.org", status=404)], id="other host"),
+    ],
+)
+def test_a_missing_file_that_is_no_old_page(late: list[Row]) -> None:
+    assert "script.stale_build" not in found(with_late(*late))
+
+
 @pytest.mark.parametrize(
     "error", ["net::ERR_BLOCKED_BY_ADMINISTRATOR", "net::ERR_BLOCKED_BY_CSP", "blocked: csp"]
 )
