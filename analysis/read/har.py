@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 from analysis.knowledge.secrets import redact_text
@@ -48,7 +49,7 @@ _HEAD = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{[^{}\[\]]{0,2000}?"log"\s*:')
 def looks_like_har(first: bytes) -> bool:
     """True when a file begins as a HAR does, also gzipped."""
     if first.startswith(_GZIP):
-        first = Gunzip(_Octets(first)).read(4096)
+        first = Gunzip(BytesIO(first)).read(4096)
     return _HEAD.match(first) is not None
 
 
@@ -68,17 +69,6 @@ def read_har(path: Path, name: str | None = None) -> Tables:
             "network panel."
         )
     return reader.tables(digest)
-
-
-class _Octets:
-    """A few octets to read from, once."""
-
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
-
-    def read(self, size: int, /) -> bytes:
-        out, self._octets = self._octets[:size], self._octets[size:]
-        return out
 
 
 class _Reader:

@@ -18,7 +18,8 @@ from analysis.model.frames import Tables
 from analysis.read.packets.activity import Activity
 from analysis.read.packets.block import Block
 from analysis.read.packets.clock import seconds
-from analysis.read.packets.container import blocks, looks_like_packets, opened
+from analysis.read.packets.container import blocks, is_packed, looks_like_packets, opened
+from analysis.read.packets.digest import Digest
 from analysis.read.packets.dns_rows import DnsRows, Peers
 from analysis.read.packets.fragments import Fragments
 from analysis.read.packets.icmp import IcmpRows
@@ -57,8 +58,8 @@ def read_packets(
     udp, icmp, activity = Udp(dns_ports, dns), IcmpRows(), Activity()
     fragments = Fragments()
     span = _Span()
-    with opened(path) as digest, _no_collection():
-        for block in blocks(digest, path.name, problems):
+    with opened(path) as stream, Digest(stream) as digest, _no_collection():
+        for block in blocks(digest, path.name, problems, packed=is_packed(stream)):
             span.add(block)
             found = datagrams(block, fragments)
             streams.feed(block, found)

@@ -8,7 +8,7 @@ from socket import AF_INET6, inet_ntoa, inet_ntop
 
 import numpy as np
 
-from analysis.read.packets.block import Ints, Words
+from analysis.read.packets.block import Ints, Words, taken
 from analysis.read.packets.ip import Datagrams
 
 
@@ -22,8 +22,10 @@ def sender_and_receiver(found: Datagrams, row: int) -> tuple[str, str]:
     """Source and destination address of one datagram."""
     at, data = int(found.ip[row]), found.data
     if found.version[row] == 4:
-        return address_text(data[at + 12 : at + 16]), address_text(data[at + 16 : at + 20])
-    return address_text(data[at + 8 : at + 24]), address_text(data[at + 24 : at + 40])
+        both, size = taken(data, at + 12, at + 20), 4
+    else:
+        both, size = taken(data, at + 8, at + 40), 16
+    return address_text(both[:size]), address_text(both[size:])
 
 
 class Endpoints:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 type Ints = npt.NDArray[np.int64]
 type Words = npt.NDArray[np.uint64]
 type Mask = npt.NDArray[np.bool_]
+type Data = bytes | bytearray
 
 PADDING = bytes(64)
 """Zeros after the last packet, so that gathering a whole header never leaves the buffer."""
@@ -21,15 +22,16 @@ PADDING = bytes(64)
 
 @dataclass(slots=True)
 class Block:
-    """Packets in file order.
+    """Packets in file order; good until the next block is asked for.
 
-    `data` ends in `PADDING`. Per packet: `frame` number, `ns` since 1970 (0 when
-    the file gives no time), `offset` of its first octet in `data`, `caplen`
-    octets captured, `wirelen` octets on the wire, `link` type (LINKTYPE_ number),
-    `interface` (pcapng's number within its section, -1 in other files).
+    What the file says ends before `PADDING` in `data`. Per packet: `frame`
+    number, `ns` since 1970 (0 when the file gives no time), `offset` of its first
+    octet in `data`, `caplen` octets captured, `wirelen` octets on the wire, `link`
+    type (LINKTYPE_ number), `interface` (pcapng's number within its section, -1
+    in other files).
     """
 
-    data: bytes
+    data: Data
     frame: Ints
     ns: Ints
     offset: Ints
@@ -42,19 +44,24 @@ class Block:
         return len(self.frame)
 
 
-def gather(data: bytes, dtype: np.dtype[np.void], offsets: Ints) -> npt.NDArray[np.void]:
-    """The record `dtype` at each of `offsets`; every offset must lie inside the unpadded data."""
+def gather(data: Data, dtype: np.dtype[np.void], offsets: Ints) -> npt.NDArray[np.void]:
+    """The record `dtype` at each of `offsets`; every offset must lie before the padding."""
     room = len(data) - dtype.itemsize + 1
     windows = np.ndarray(shape=(room,), dtype=dtype, buffer=data, strides=(1,))
     return windows[offsets]
 
 
-def octets(data: bytes) -> npt.NDArray[np.uint8]:
+def taken(data: Data, begin: int, end: int) -> bytes:
+    """A copy of some octets, to be kept."""
+    return bytes(memoryview(data)[begin:end])
+
+
+def octets(data: Data) -> npt.NDArray[np.uint8]:
     """The buffer as an array."""
     return np.frombuffer(data, np.uint8)
 
 
-def u16(data: bytes, offsets: Ints) -> Ints:
+def u16(data: Data, offsets: Ints) -> Ints:
     """Big-endian 16-bit numbers at `offsets`."""
     view = octets(data)
     high = view[offsets].astype(np.int64)

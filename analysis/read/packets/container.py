@@ -8,18 +8,19 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 from analysis.model.errors import InputError
 from analysis.read.packets.block import Block
-from analysis.read.packets.digest import Digest
 from analysis.read.packets.gunzip import Gunzip, Readable
 from analysis.read.packets.pcap import MAGICS, pcap_blocks
 from analysis.read.packets.pcapng import SECTION_HEADER, pcapng_blocks
+from analysis.read.packets.window import Window
 
 GZIP = b"\x1f\x8b"
 CHUNK = 8 << 20
-"""Octets read at a time: the buffer that the whole reader's memory hangs on."""
+"""Octets looked at together: the buffer that the whole reader's memory hangs on."""
 
 MAX_UNPACKED = 8 << 30
 """Where a gzip file is given up, against decompression bombs."""
@@ -41,7 +42,7 @@ def looks_like_packets(first_bytes: bytes) -> bool:
 
 
 class Feed:
-    """Reads chunks until the end, and keeps what went wrong as a sentence."""
+    """Fills a window until the end, and keeps what went wrong as a sentence."""
 
     def __init__(self, stream: Readable, problems: list[str]) -> None:
         self._stream = stream
@@ -49,22 +50,22 @@ class Feed:
         self._ended = False
         self.problems = problems
 
-    def read(self) -> bytes:
-        """The next chunk; empty at the end or where reading fails."""
+    def fill(self, room: memoryview) -> int:
+        """The next octets; 0 at the end or where reading fails."""
         if self._ended:
-            return b""
+            return 0
         try:
-            chunk = self._stream.read(CHUNK)
+            got = self._stream.readinto(room)
         except OSError as error:
             self._stop(f"Reading stopped early: {error.strerror or error}.")
-            return b""
+            return 0
         if isinstance(self._stream, Gunzip):
-            self._total += len(chunk)
+            self._total += got
             if self._stream.damaged:
                 self._stop("The gzip file is damaged or cut off; read as far as it unpacks.")
             elif self._total > MAX_UNPACKED:
                 self._stop("The gzip file holds more than 8 GiB; the rest was not read.")
-        return chunk
+        return got
 
     def _stop(self, problem: str) -> None:
         self.problems.append(problem)
@@ -72,10 +73,10 @@ class Feed:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Digest]:
-    """The file's octets, hashed as they are read.
+def opened(path: Path) -> Iterator[BufferedReader]:
+    """The file, which is not empty.
 
-    Raises InputError when the file cannot be opened.
+    Raises InputError when it cannot be opened or read, or is empty.
     """
     if path.is_dir():
         raise InputError(f"{path.name} is a folder, not a capture; name a pcap or pcapng file.")
@@ -86,50 +87,38 @@ def opened(path: Path) -> Iterator[Digest]:
         raise InputError(
             f"{path.name} could not be opened ({reason}); check the name and the permissions."
         ) from error
-    with stream, Digest(stream) as digest:
-        yield digest
+    with stream:
+        try:
+            first = stream.peek(1)
+        except OSError as error:
+            raise InputError(
+                f"{path.name} could not be read ({error.strerror}); copy it to a local disk."
+            ) from error
+        if not first:
+            raise InputError(f"{path.name} is empty; record or copy the capture again.")
+        yield stream
 
 
-def blocks(digest: Digest, name: str, problems: list[str]) -> Iterator[Block]:
-    """The packets of an opened file, in blocks.
+def is_packed(stream: BufferedReader) -> bool:
+    """Whether an opened file, of which nothing was read yet, is compressed."""
+    return stream.peek(len(GZIP))[: len(GZIP)] == GZIP
+
+
+def blocks(stream: Readable, name: str, problems: list[str], *, packed: bool) -> Iterator[Block]:
+    """The packets of an opened file, in blocks; each is good until the next is asked for.
 
     Damage ends the iteration and adds a sentence to `problems`. Raises
-    InputError when the file cannot be read, is empty or is no capture.
+    InputError when the file is no capture.
     """
-    try:
-        first = digest.read(CHUNK)
-    except OSError as error:
-        raise InputError(
-            f"{name} could not be read ({error.strerror}); copy it to a local disk."
-        ) from error
-    if not first:
-        raise InputError(f"{name} is empty; record or copy the capture again.")
-    stream: Readable = _Prefixed(first, digest)
-    if first[:2] == GZIP:
-        stream = Gunzip(stream)
-    feed = Feed(stream, problems)
-    head = feed.read()
-    if head[:4] in MAGICS:
-        yield from pcap_blocks(head, feed.read, problems)
-    elif head[:4] == SECTION_HEADER:
-        yield from pcapng_blocks(head, feed.read, problems)
+    feed = Feed(Gunzip(stream) if packed else stream, problems)
+    window = Window(feed.fill, CHUNK)
+    magic = bytes(window.data[: min(4, window.end)])
+    if magic in MAGICS:
+        yield from pcap_blocks(window, problems)
+    elif magic == SECTION_HEADER:
+        yield from pcapng_blocks(window, problems)
     else:
         raise InputError(
             f"{name} is neither pcap nor pcapng; save it in one of these formats "
             "(Wireshark: File, Save As) and try again."
         )
-
-
-class _Prefixed:
-    """A stream whose first chunk was read already."""
-
-    def __init__(self, first: bytes, stream: Readable) -> None:
-        self._first = first
-        self._stream = stream
-
-    def read(self, size: int, /) -> bytes:
-        """Up to `size` octets."""
-        if not self._first:
-            return self._stream.read(size)
-        head, self._first = self._first[:size], self._first[size:]
-        return head

@@ -36,18 +36,19 @@ class Digest:
     ) -> None:
         self._thread.shutdown()
 
-    def read(self, size: int, /) -> bytes:
-        """Up to `size` octets; empty at the end."""
-        chunk = self._stream.read(size)
+    def readinto(self, room: memoryview, /) -> int:
+        """Fill `room`; 0 at the end. What was filled before must be there until the next call."""
         self._wait()
-        if chunk:
-            self._last = self._thread.submit(self._hash.update, chunk)
-        return chunk
+        got = self._stream.readinto(room)
+        if got:
+            self._last = self._thread.submit(self._hash.update, room[:got])
+        return got
 
     def hexdigest(self) -> str | None:
         """The hash of the whole file, whose rest is read for it; None if that fails."""
         try:
-            while self.read(_REST):
+            room = memoryview(bytearray(_REST))
+            while self.readinto(room):
                 pass
         except OSError:
             return None

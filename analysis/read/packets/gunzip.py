@@ -16,7 +16,8 @@ _COMPRESSED = 1 << 18
 class Readable(Protocol):
     """Anything to read octets from."""
 
-    def read(self, size: int, /) -> bytes: ...
+    def readinto(self, room: memoryview, /) -> int:
+        """Fill `room` and tell how many octets it got; 0 at the end."""
 
 
 class Gunzip:
@@ -24,29 +25,37 @@ class Gunzip:
 
     def __init__(self, stream: Readable) -> None:
         self._stream = stream
+        self._room = memoryview(bytearray(_COMPRESSED))
         self._member = zlib.decompressobj(wbits=_GZIP)
         self._packed = b""
         self._ended = False
         self.damaged = False
 
+    def readinto(self, room: memoryview, /) -> int:
+        """Fill `room`; 0 at the end."""
+        at = 0
+        while at < len(room) and not self._ended:
+            piece = self._step(len(room) - at)
+            room[at : at + len(piece)] = piece
+            at += len(piece)
+        return at
+
     def read(self, size: int, /) -> bytes:
         """Up to `size` octets; empty at the end."""
-        pieces: list[bytes] = []
-        left = size
-        while left > 0 and not self._ended:
-            piece = self._step(left)
-            pieces.append(piece)
-            left -= len(piece)
-        return b"".join(pieces)
+        room = memoryview(bytearray(size))
+        return bytes(room[: self.readinto(room)])
+
+    def _packed_octets(self) -> bytes:
+        return bytes(self._room[: self._stream.readinto(self._room)])
 
     def _step(self, limit: int) -> bytes:
         if not self._packed:
-            self._packed = self._stream.read(_COMPRESSED)
+            self._packed = self._packed_octets()
         if self._member.eof:
             # another member may follow; zeros are padding (RFC 1952 section 2.2, gzip manual)
             self._packed = self._packed.lstrip(b"\0")
             if not self._packed:
-                self._packed = self._stream.read(_COMPRESSED).lstrip(b"\0")
+                self._packed = self._packed_octets().lstrip(b"\0")
             if not self._packed:
                 self._ended = True
                 return b""

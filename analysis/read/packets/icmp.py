@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.model.frames import frame_of_rows
 from analysis.read.packets.address import address_text, sender_and_receiver
-from analysis.read.packets.block import Block, octets
+from analysis.read.packets.block import Block, octets, taken
 from analysis.read.packets.clock import seconds
 from analysis.read.packets.ip import Datagrams
 
@@ -62,7 +62,7 @@ class IcmpRows:
                 self._rows.append(self._row(block, found, row, six=protocol == _ICMP6))
 
     def _row(self, block: Block, found: Datagrams, row: int, *, six: bool) -> dict[str, object]:
-        message = found.data[int(found.transport[row]) : int(found.captured[row])]
+        message = taken(found.data, int(found.transport[row]), int(found.captured[row]))
         src, dst = sender_and_receiver(found, row)
         kind, code = message[0], message[1]
         mtu = None

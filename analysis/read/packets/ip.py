@@ -10,7 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.read.packets.block import PADDING, Block, Ints, Mask, Words, gather, octets, u16
+from analysis.read.packets.block import (
+    PADDING,
+    Block,
+    Data,
+    Ints,
+    Mask,
+    Words,
+    gather,
+    octets,
+    taken,
+    u16,
+)
 from analysis.read.packets.fragments import Fragments
 from analysis.read.packets.link import IPV4, IPV6, locate_ip
 from analysis.read.packets.tunnel import TUNNELS, VXLAN_PORT, inner_ip
@@ -64,7 +75,7 @@ class Datagrams:
     packets that the entries `carrying` came in, with the outer addresses.
     """
 
-    data: bytes
+    data: Data
     ip: Ints
     version: Ints
     transport: Ints
@@ -103,7 +114,7 @@ def datagrams(block: Block, fragments: Fragments) -> Datagrams:
     return found
 
 
-def _decode(data: bytes, start: Ints, kind: Ints, wire_end: Ints, captured: Ints) -> Datagrams:
+def _decode(data: Data, start: Ints, kind: Ints, wire_end: Ints, captured: Ints) -> Datagrams:
     """All packets: `kind` 0x0800, 0x86DD or anything else for "not IP"."""
     count = len(start)
     zeros = np.zeros(count, np.int64)
@@ -198,14 +209,14 @@ def _reassembled(found: Datagrams, pieces: Ints, fragments: Fragments) -> None:
     at = len(found.data) - len(PADDING)
     for row in pieces.tolist():
         ip, end = int(found.ip[row]), int(found.end[row])
-        whole = fragments.add(found.data[ip:end]) if found.captured[row] == end else None
+        whole = fragments.add(taken(found.data, ip, end)) if found.captured[row] == end else None
         if whole is not None:
             rows.append(row)
             starts.append(at)
             wholes.append(whole)
             at += len(whole)
     if rows:
-        data = found.data[: -len(PADDING)] + b"".join(wholes) + PADDING
+        data = b"".join((memoryview(found.data)[: -len(PADDING)], *wholes, PADDING))
         start = np.array(starts, np.int64)
         end_of = start + np.array([len(whole) for whole in wholes], np.int64)
         which = np.array(rows, np.int64)
@@ -218,7 +229,7 @@ def _unwrapped(found: Datagrams, outer: Ints) -> None:
     starts: list[int] = []
     for row in outer.tolist():
         at, captured = int(found.transport[row]), int(found.captured[row])
-        offset = inner_ip(int(found.protocol[row]), found.data[at : min(captured, at + 64)])
+        offset = inner_ip(int(found.protocol[row]), taken(found.data, at, min(captured, at + 64)))
         if offset is not None and at + offset + 20 <= captured:
             rows.append(row)
             starts.append(at + offset)
@@ -232,7 +243,7 @@ def _unwrapped(found: Datagrams, outer: Ints) -> None:
 
 
 def _decode_again(
-    found: Datagrams, data: bytes, rows: Ints, *, start: Ints, end: Ints, captured: Ints
+    found: Datagrams, data: Data, rows: Ints, *, start: Ints, end: Ints, captured: Ints
 ) -> None:
     """Decode an IP packet at `start` in `data` in place of each of `rows`."""
     version = octets(data)[start] >> 4

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analysis.read.packets.block import Block, Ints, u16
+from analysis.read.packets.block import Block, Data, Ints, u16
 
 IPV4, IPV6 = 0x0800, 0x86DD
 _VLAN = (0x8100, 0x88A8, 0x9100, 0x9200)
@@ -37,13 +37,13 @@ def locate_ip(block: Block) -> Located:
     return start, kind
 
 
-def _by_version(data: bytes, start: Ints) -> Located:
+def _by_version(data: Data, start: Ints) -> Located:
     """The version field itself says whether IPv4 or IPv6 begins here."""
     version = u16(data, start) >> 12
     return start, np.where(version == 4, IPV4, np.where(version == 6, IPV6, 0))
 
 
-def _ethernet(data: bytes, offset: Ints) -> Located:
+def _ethernet(data: Data, offset: Ints) -> Located:
     kind = u16(data, offset + 12)
     start = offset + 14
     snap = (kind <= 1500) & (u16(data, start) == _LLC_SNAP)
@@ -53,7 +53,7 @@ def _ethernet(data: bytes, offset: Ints) -> Located:
     return _past_tags(data, start, kind)
 
 
-def _past_tags(data: bytes, start: Ints, kind: Ints) -> Located:
+def _past_tags(data: Data, start: Ints, kind: Ints) -> Located:
     """Step over VLAN tags, MPLS labels and PPPoE session headers."""
     limit = len(data) - 16
     for _ in range(_MAX_TAGS):
@@ -80,7 +80,7 @@ def _ethertype_of_ppp(protocol: Ints) -> Ints:
     return np.where(protocol == 0x0021, IPV4, np.where(protocol == 0x0057, IPV6, 0))
 
 
-def _ppp(data: bytes, offset: Ints) -> Located:
+def _ppp(data: Data, offset: Ints) -> Located:
     """PPP, with or without its address and control octets (RFC 1662)."""
     framed = u16(data, offset) == 0xFF03
     start = np.where(framed, offset + 2, offset)
@@ -90,31 +90,31 @@ def _ppp(data: bytes, offset: Ints) -> Located:
     return np.where(short, start + 1, start + 2), _ethertype_of_ppp(protocol)
 
 
-def _fixed(length: int, kind_at: int) -> Callable[[bytes, Ints], Located]:
+def _fixed(length: int, kind_at: int) -> Callable[[Data, Ints], Located]:
     """A header of fixed length with the EtherType at `kind_at`."""
 
-    def decode(data: bytes, offset: Ints) -> Located:
+    def decode(data: Data, offset: Ints) -> Located:
         return _past_tags(data, offset + length, u16(data, offset + kind_at))
 
     return decode
 
 
-def _skipped(length: int) -> Callable[[bytes, Ints], Located]:
+def _skipped(length: int) -> Callable[[Data, Ints], Located]:
     """A header of fixed length, after which the IP version tells."""
 
-    def decode(data: bytes, offset: Ints) -> Located:
+    def decode(data: Data, offset: Ints) -> Located:
         return _by_version(data, offset + length)
 
     return decode
 
 
-def _pppoe(data: bytes, offset: Ints) -> Located:
+def _pppoe(data: Data, offset: Ints) -> Located:
     return offset + 8, _ethertype_of_ppp(u16(data, offset + 6))
 
 
 _RAW = _skipped(0)
 _NULL = _skipped(4)
-_DECODERS: dict[int, Callable[[bytes, Ints], Located]] = {
+_DECODERS: dict[int, Callable[[Data, Ints], Located]] = {
     0: _NULL,
     1: _ethernet,
     9: _ppp,

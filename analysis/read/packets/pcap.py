@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from analysis.read.packets.block import PADDING, Block, Ints, gather
+from analysis.read.packets.block import Block, Data, Ints, gather
+from analysis.read.packets.window import Window
 
 MAX_PACKET = 262_144
 """Longest packet libpcap writes (MAXIMUM_SNAPLEN); more is damage."""
@@ -37,40 +38,35 @@ MAGICS: dict[bytes, _Layout] = {
 }
 
 
-def pcap_blocks(head: bytes, read: Callable[[], bytes], problems: list[str]) -> Iterator[Block]:
-    """Blocks of a file that begins with `head` and goes on with what `read` gives."""
-    layout = MAGICS[head[:4]]
-    if len(head) < _FILE_HEADER:
+def pcap_blocks(window: Window, problems: list[str]) -> Iterator[Block]:
+    """Blocks of the file that `window` is at the start of."""
+    layout = MAGICS[bytes(window.data[:4])]
+    if window.end < _FILE_HEADER:
         problems.append("The file ends within its header; it holds no packets.")
         return
     # the upper bits of the link type field carry the FCS length
-    link = struct.unpack_from(layout.order + "I", head, 20)[0] & 0xFFFF
-    length_at = struct.Struct(layout.order + "I")
-    data = head[_FILE_HEADER:] + PADDING
-    first = 1
-    while len(data) > len(PADDING):
-        starts, used, damaged = _walk(data, layout, length_at)
+    link = struct.unpack_from(layout.order + "I", window.data, 20)[0] & 0xFFFF
+    position, first = _FILE_HEADER, 1
+    while position < window.end:
+        starts, position, damaged = _walk(window, position, layout)
         if len(starts):
-            yield _block(data, starts, first, link, layout)
+            yield _block(window.data, starts, first, link, layout)
             first += len(starts)
         if damaged:
             problems.append(f"Packet {first} is damaged; the file was read up to there.")
             return
-        rest = data[used : -len(PADDING)]
-        chunk = read()
-        if not chunk:
-            if rest:
+        if not window.advance(position):
+            if window.end:
                 problems.append(f"The file ends within packet {first}; it was cut off.")
             return
-        data = b"".join((rest, chunk, PADDING))
+        position = 0
 
 
-def _walk(data: bytes, layout: _Layout, length_at: struct.Struct) -> tuple[Ints, int, bool]:
-    """Offsets of the whole records, octets they take, and whether damage stopped the walk."""
-    header, end = layout.header, len(data) - len(PADDING)
+def _walk(window: Window, position: int, layout: _Layout) -> tuple[Ints, int, bool]:
+    """Offsets of the whole records, where they end, and whether damage stopped the walk."""
+    data, end, header = window.data, window.end, layout.header
     starts: list[int] = []
-    append, unpack = starts.append, length_at.unpack_from
-    position = 0
+    append, unpack = starts.append, struct.Struct(layout.order + "I").unpack_from
     # the one loop over every packet of a file: what it collects is checked behind it
     while position < end:
         append(position)
@@ -85,7 +81,7 @@ def _walk(data: bytes, layout: _Layout, length_at: struct.Struct) -> tuple[Ints,
     return offsets, end, False
 
 
-def _block(data: bytes, offsets: Ints, first: int, link: int, layout: _Layout) -> Block:
+def _block(data: Data, offsets: Ints, first: int, link: int, layout: _Layout) -> Block:
     word = layout.order + "u4"
     header = np.dtype([(name, word) for name in ("sec", "frac", "caplen", "wirelen")])
     records = gather(data, header, offsets)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from analysis.read.packets.block import PADDING, Block, Ints, gather
+from analysis.read.packets.block import Block, Data, Ints, gather, taken
 from analysis.read.packets.pcap import MAX_PACKET
+from analysis.read.packets.window import Window
 
 SECTION_HEADER = b"\x0a\x0d\x0d\x0a"
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
@@ -62,22 +63,21 @@ class _Found:
     uncommon: dict[int, tuple[int, int, int, int, int]] = field(default_factory=dict)
 
 
-def pcapng_blocks(head: bytes, read: Callable[[], bytes], problems: list[str]) -> Iterator[Block]:
-    """Blocks of a file that begins with `head` and goes on with what `read` gives."""
-    buffer = head
+def pcapng_blocks(window: Window, problems: list[str]) -> Iterator[Block]:
+    """Blocks of the file that `window` is at the start of."""
     section = _Section("<")
     first = 1
-    while buffer:
+    while window.end:
         position = 0
         damaged = False
         while True:
             found = _Found()
             try:
-                position, section_next = _walk(buffer, position, section, found)
+                position, section_next = _walk(window, position, section, found)
             except _DamageError as stop:
                 position, damaged, section_next = int(stop.args[0]), True, None
             if found.starts:
-                yield _block(buffer, found, section, first)
+                yield _block(window.data, found, section, first)
                 first += len(found.starts)
             if section_next is None:
                 break
@@ -85,24 +85,22 @@ def pcapng_blocks(head: bytes, read: Callable[[], bytes], problems: list[str]) -
         if damaged:
             problems.append(f"The file is damaged after packet {first - 1}; read up to there.")
             return
-        chunk = read()
-        if not chunk:
-            if position < len(buffer):
+        if not window.advance(position):
+            if window.end:
                 problems.append(f"The file ends within a block after packet {first - 1}.")
             return
-        buffer = buffer[position:] + chunk
 
 
 def _walk(
-    buffer: bytes, position: int, section: _Section, found: _Found
+    window: Window, position: int, section: _Section, found: _Found
 ) -> tuple[int, _Section | None]:
-    """Collect packets until the buffer or the section ends.
+    """Collect packets until the window or the section ends.
 
     Gives the offset of the first block not taken, and the new section if one
     begins there (its header is then taken). Raises _DamageError with the offset.
     """
+    buffer, end = window.data, window.end
     pair = struct.Struct(section.order + "II")
-    end = len(buffer)
     starts = found.starts
     append, unpack = starts.append, pair.unpack_from
     while position + 12 <= end:
@@ -117,7 +115,7 @@ def _walk(
             continue
         if kind == _SECTION:
             order = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}.get(
-                buffer[position + 8 : position + 12]
+                bytes(buffer[position + 8 : position + 12])
             )
             if order is None:
                 raise _DamageError(position)
@@ -137,7 +135,7 @@ def _walk(
         if kind == _INTERFACE:
             if len(section.interfaces) >= _MAX_INTERFACES:
                 raise _DamageError(position)
-            section.interfaces.append(_interface(buffer[position:following], section.order))
+            section.interfaces.append(_interface(taken(buffer, position, following), section.order))
         elif kind in (_SIMPLE, _OLD_PACKET):
             found.uncommon[len(starts)] = _uncommon(buffer, position, total, kind, section)
             starts.append(position)
@@ -165,7 +163,7 @@ def _interface(block: bytes, order: str) -> _Interface:
 
 
 def _uncommon(
-    buffer: bytes, position: int, total: int, kind: int, section: _Section
+    buffer: Data, position: int, total: int, kind: int, section: _Section
 ) -> tuple[int, int, int, int, int]:
     """(interface, ns, offset, caplen, wirelen) of a simple or an old packet block."""
     if kind == _SIMPLE:
@@ -185,8 +183,7 @@ def _uncommon(
     return number, ns, position + 28, min(caplen, total - 32), wirelen
 
 
-def _block(buffer: bytes, found: _Found, section: _Section, first: int) -> Block:
-    data = buffer + PADDING
+def _block(data: Data, found: _Found, section: _Section, first: int) -> Block:
     word = section.order + "u4"
     header = np.dtype([(name, word) for name in ("number", "high", "low", "caplen", "wirelen")])
     starts = np.array(found.starts, np.int64)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analysis.read.packets.block import Ints, Mask, gather
+from analysis.read.packets.block import Data, Ints, Mask, gather
 from analysis.read.packets.segments import Segments
 from analysis.read.packets.sequence import SYN
 from analysis.read.packets.tls import APPLICATION_DATA
@@ -51,7 +51,7 @@ class RecordTimes:
         self._longest = np.zeros(0, np.int64)
         self._gaps = np.zeros((0, _BUCKETS), np.uint32)
 
-    def feed(self, data: bytes, segments: Segments, connection: Ints, from_client: Mask) -> None:
+    def feed(self, data: Data, segments: Segments, connection: Ints, from_client: Mask) -> None:
         """Take the segments of a block; `connection` is each one's number, -1 for none."""
         index, length = _records(data, segments, connection)
         if not len(index):
@@ -119,7 +119,7 @@ class RecordTimes:
         self._seq[here], self._ns[here], self._length[here] = seq[last], ns[last], length[last]
 
 
-def _records(data: bytes, segments: Segments, connection: Ints) -> tuple[Ints, Ints]:
+def _records(data: Data, segments: Segments, connection: Ints) -> tuple[Ints, Ints]:
     """The segments that begin with an application-data record, and its length."""
     whole = (segments.captured >= _HEADER.itemsize) & (segments.length >= _HEADER.itemsize)
     may = np.flatnonzero(whole & (segments.flags & SYN == 0) & (connection >= 0))

@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.read.packets.acks import Acks
 from analysis.read.packets.address import Endpoints, sender_and_receiver
-from analysis.read.packets.block import Block, Ints, Mask, Words
+from analysis.read.packets.block import Block, Ints, Mask, Words, taken
 from analysis.read.packets.ip import Datagrams
 from analysis.read.packets.quiet import Lane, Run, Timeline, quiet_runs
 from analysis.read.packets.reassembly import Origin
@@ -147,7 +147,7 @@ class Streams:
             stream.last_frame = frame
             stream.last_ns = ns
             if flags & _CONTROL:
-                options = found.data[start - header + 20 : start]
+                options = taken(found.data, start - header + 20, start)
                 packet = Origin(frame, ns, ttl, ip_id)
                 stream.control(sender, segment, options, packet)
             else:
@@ -178,7 +178,7 @@ class Streams:
                 sender.payload_ns = stream.last_payload_ns = ns
                 direction = sender.direction
                 if direction is not None:
-                    octets = found.data[start : start + captured] if captured > 0 else b""
+                    octets = taken(found.data, start, start + captured) if captured > 0 else b""
                     packet = Origin(frame, ns, ttl, ip_id)
                     direction.add(seq + 1 if flags & SYN else seq, octets, length, packet)
                     if stream.talk.tunnelled and not stream.tunnelled:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.read.packets.address import Endpoints, sender_and_receiver
-from analysis.read.packets.block import Block, Ints, Mask, Words, gather, u16
+from analysis.read.packets.block import Block, Ints, Mask, Words, gather, taken, u16
 from analysis.read.packets.conversations import MAX_CONVERSATIONS, Conversations
 from analysis.read.packets.dns import HEADER
 from analysis.read.packets.dns_rows import DnsPackets, DnsRows, Peers
@@ -165,7 +165,7 @@ class Udp:
         row = int(headers.row[index])
         source, target = sender_and_receiver(found, row)
         peers = Peers(source, int(headers.sport[index]), target, int(headers.dport[index]))
-        payload = found.data[int(headers.start[index]) : int(headers.stop[index])]
+        payload = taken(found.data, int(headers.start[index]), int(headers.stop[index]))
         return _origin(block, found, row, row), peers, payload
 
     def _take_dns(self, block: Block, found: Datagrams, headers: UdpHeaders) -> Mask:
@@ -178,9 +178,9 @@ class Udp:
         if not len(index):
             return mine
         rows, start, stop = (headers.row[index], headers.start[index], headers.stop[index])
-        data, number = found.data, self._dns.number
+        view, number = memoryview(found.data), self._dns.number
         messages = [
-            number(data[begin:end])
+            number(bytes(view[begin:end]))
             for begin, end in zip((start + 2).tolist(), stop.tolist(), strict=True)
         ]
         self._dns.add_packets(
@@ -199,8 +199,8 @@ class Udp:
                 found.ttl[rows],
                 found.ip_id[rows],
                 np.array(messages, np.int64),
-                u16(data, start),
-                u16(data, start + 2),
+                u16(found.data, start),
+                u16(found.data, start + 2),
             )
         )
         return mine
@@ -235,7 +235,9 @@ class Udp:
         for index in np.sort(firsts).tolist():
             row = int(rows[index])
             at = int(found.transport[row])
-            name = carrier(int(found.protocol[row]), found.data[at : int(found.captured[row])])
+            name = carrier(
+                int(found.protocol[row]), taken(found.data, at, int(found.captured[row]))
+            )
             if name is not None:
                 src, dst = sender_and_receiver(found, row)
                 self._recognised.carry(
