@@ -1,16 +1,20 @@
 """From whatever a user has to tables: one reader per kind of input.
 
 A reader is imported when an input asks for it: what mitmproxy's flows need
-takes longer to import than most packet files take to read.
+takes longer to import than most packet files take to read. pandas comes with
+the first of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analysis.model.errors import InputError
-from analysis.model.frames import Tables, concat
+
+if TYPE_CHECKING:
+    from analysis.model.frames import Tables
 
 _ZIP = b"PK\x03\x04"
 
@@ -34,6 +38,8 @@ def read_sources(paths: Sequence[Path]) -> Tables:
     Raises InputError, one sentence with the next step, for the first that
     cannot be read.
     """
+    from analysis.model.frames import concat
+
     return concat([read_source(path, shared=len(paths) > 1) for path in paths])
 
 

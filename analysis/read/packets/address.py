@@ -5,11 +5,21 @@ from __future__ import annotations
 import secrets
 from functools import lru_cache
 from socket import AF_INET6, inet_ntoa, inet_ntop
+from typing import NamedTuple
 
 import numpy as np
 
 from analysis.read.packets.block import Ints, Words, taken
 from analysis.read.packets.ip import Datagrams
+
+
+class Peers(NamedTuple):
+    """Sender and receiver."""
+
+    src: str
+    src_port: int
+    dst: str
+    dst_port: int
 
 
 @lru_cache(maxsize=16_384)
@@ -28,6 +38,14 @@ def sender_and_receiver(found: Datagrams, row: int) -> tuple[str, str]:
     return address_text(both[:size]), address_text(both[size:])
 
 
+type Factors = tuple[int, ...]
+
+
+def drawn() -> Factors:
+    """Multipliers for endpoints that nobody who makes a capture can know."""
+    return tuple(secrets.randbits(64) | 1 for _ in range(4))
+
+
 class Endpoints:
     """Numbers for (address, port), such that nobody can choose two that collide.
 
@@ -35,8 +53,8 @@ class Endpoints:
     not to be expected in any file that fits on a disk.
     """
 
-    def __init__(self) -> None:
-        self._factors = [np.uint64(secrets.randbits(64) | 1) for _ in range(4)]
+    def __init__(self, factors: Factors | None = None) -> None:
+        self._factors = [np.uint64(factor) for factor in factors or drawn()]
 
     def number(self, high: Words, low: Words, port: Ints) -> Words:
         """One number per endpoint, for whole columns."""

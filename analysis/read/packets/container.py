@@ -38,14 +38,20 @@ def looks_like_packets(first_bytes: bytes) -> bool:
             return False
         if not first_bytes:
             return True  # only the gzip header was given
+    return plain_container(first_bytes)
+
+
+def plain_container(first_bytes: bytes) -> bool:
+    """Whether a file that begins so is pcap or pcapng, not gzipped."""
     return first_bytes[:4] in MAGICS or first_bytes[:4] == SECTION_HEADER
 
 
 class Feed:
     """Fills a window until the end, and keeps what went wrong as a sentence."""
 
-    def __init__(self, stream: Readable, problems: list[str]) -> None:
+    def __init__(self, stream: Readable, problems: list[str], limit: int | None = None) -> None:
         self._stream = stream
+        self._left = limit
         self._total = 0
         self._ended = False
         self.problems = problems
@@ -55,10 +61,12 @@ class Feed:
         if self._ended:
             return 0
         try:
-            got = self._stream.readinto(room)
+            got = self._stream.readinto(room if self._left is None else room[: self._left])
         except OSError as error:
             self._stop(f"Reading stopped early: {error.strerror or error}.")
             return 0
+        if self._left is not None:
+            self._left -= got
         if isinstance(self._stream, Gunzip):
             self._total += got
             if self._stream.damaged:
@@ -104,13 +112,17 @@ def is_packed(stream: BufferedReader) -> bool:
     return stream.peek(len(GZIP))[: len(GZIP)] == GZIP
 
 
-def blocks(stream: Readable, name: str, problems: list[str], *, packed: bool) -> Iterator[Block]:
+def blocks(
+    stream: Readable, name: str, problems: list[str], *, packed: bool, limit: int | None = None
+) -> Iterator[Block]:
     """The packets of an opened file, in blocks; each is good until the next is asked for.
+
+    With `limit` the file ends after so many octets, though it may have grown since.
 
     Damage ends the iteration and adds a sentence to `problems`. Raises
     InputError when the file is no capture.
     """
-    feed = Feed(Gunzip(stream) if packed else stream, problems)
+    feed = Feed(Gunzip(stream) if packed else stream, problems, limit)
     window = Window(feed.fill, CHUNK)
     magic = bytes(window.data[: min(4, window.end)])
     if magic in MAGICS:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis.read.packets.address import Peers
 from analysis.read.packets.block import Ints, Mask, Words
-from analysis.read.packets.dns_rows import Peers
 from analysis.read.packets.reassembly import Origin
 
 MAX_CONVERSATIONS = 100_000

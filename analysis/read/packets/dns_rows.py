@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from analysis.model.frames import frame_of_columns
+from analysis.read.packets.address import Peers
 from analysis.read.packets.address_columns import address_column
 from analysis.read.packets.block import Ints, Words
 from analysis.read.packets.dns import HEADER, Message, parse
@@ -31,15 +32,6 @@ _MAX_REMEMBERED = 16_384
 _WORDS = ("src_high", "src_low", "dst_high", "dst_low")
 _LOW = (1 << 64) - 1
 _QR, _AA, _TC, _RA = 0x8000, 0x0400, 0x0200, 0x0080
-
-
-class Peers(NamedTuple):
-    """Sender and receiver."""
-
-    src: str
-    src_port: int
-    dst: str
-    dst_port: int
 
 
 @dataclass(slots=True)

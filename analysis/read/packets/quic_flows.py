@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.model.frames import frame_of_columns
+from analysis.read.packets.address import Peers
 from analysis.read.packets.clock import seconds
 from analysis.read.packets.conversations import Conversation, Conversations
-from analysis.read.packets.dns_rows import Peers
 from analysis.read.packets.hello import ClientHello, client_hello, printable
 from analysis.read.packets.ja4 import ja4
 from analysis.read.packets.quic import (

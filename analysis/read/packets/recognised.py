@@ -6,9 +6,9 @@ import pandas as pd
 
 from analysis.knowledge.tunnels import tunnel_protocols
 from analysis.model.frames import frame_of_rows
+from analysis.read.packets.address import Peers
 from analysis.read.packets.clock import seconds
 from analysis.read.packets.conversations import Conversation, Conversations
-from analysis.read.packets.dns_rows import Peers
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.signatures import Carried, Role, Sign
 

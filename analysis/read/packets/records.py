@@ -7,7 +7,7 @@ block on arrays, and what is kept grows with the number of connections only.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,17 +27,10 @@ _PER_OCTAVE = 3
 _BUCKETS = 64
 """Gaps are counted in steps of 26 %, from 0.1 ms on up to 200 s."""
 
+_TOGETHER = 4096
+"""Connections whose gaps are summed up at once."""
 
-class Spoken(NamedTuple):
-    """Records of one connection; gaps in ns, None where there are too few records."""
-
-    client: int
-    server: int
-    client_last: int
-    server_last: int
-    gap_p50: int | None
-    gap_p95: int | None
-    gap_max: int | None
+_MIDDLES = (_SHORTEST_NS * 2 ** ((np.arange(_BUCKETS) + 0.5) / _PER_OCTAVE)).astype(np.int64)
 
 
 class RecordTimes:
@@ -65,23 +58,27 @@ class RecordTimes:
         if len(index):
             self._take(lane, segments.seq[index], segments.ns[index], length)
 
-    def of(self, connection: int) -> Spoken | None:
-        """What is known of a connection; None without a record."""
-        client, server = 2 * connection, 2 * connection + 1
-        if server >= len(self._count) or not self._count[client : server + 1].any():
-            return None
-        longest = int(self._longest[server])
-        gaps = np.cumsum(self._gaps[connection])
-        total = int(gaps[-1])
-        return Spoken(
-            int(self._count[client]),
-            int(self._count[server]),
-            int(self._length[client]),
-            int(self._length[server]),
-            min(_quantile(gaps, 0.5), longest) if total else None,
-            min(_quantile(gaps, 0.95), longest) if total else None,
-            longest if total else None,
-        )
+    def columns(self, spoken: list[bool]) -> dict[str, list[object]]:
+        """Columns of the connections 0, 1, ...; None for those that have not `spoken` TLS."""
+        self._make_room(len(spoken))
+        wanted = np.array(spoken, np.bool_)
+        lanes = 2 * np.arange(len(spoken))
+        longest = self._longest[lanes + 1]
+        middle, late, timed = np.zeros_like(lanes), np.zeros_like(lanes), np.zeros_like(wanted)
+        for begin in range(0, len(spoken), _TOGETHER):
+            part = slice(begin, min(begin + _TOGETHER, len(spoken)))
+            gaps = np.cumsum(self._gaps[part], axis=1, dtype=np.int64)
+            middle[part], late[part] = _quantile(gaps, 0.5), _quantile(gaps, 0.95)
+            timed[part] = wanted[part] & (gaps[:, -1] > 0)
+        return {
+            "client_records": _listed(self._count[lanes], wanted),
+            "server_records": _listed(self._count[lanes + 1], wanted),
+            "server_record_gap_p50_ms": _spans(np.minimum(middle, longest), timed),
+            "server_record_gap_p95_ms": _spans(np.minimum(late, longest), timed),
+            "server_record_gap_max_ms": _spans(longest, timed),
+            "client_last_record": _listed(self._length[lanes], wanted),
+            "server_last_record": _listed(self._length[lanes + 1], wanted),
+        }
 
     def _make_room(self, connections: int) -> None:
         have = len(self._gaps)
@@ -141,7 +138,24 @@ def _bucket(gap: Ints) -> Ints:
     return np.minimum((octaves * _PER_OCTAVE).astype(np.int64), _BUCKETS - 1)
 
 
-def _quantile(gaps: npt.NDArray[Any], share: float) -> int:
-    """The middle of the bucket that holds the gap which `share` of all do not exceed."""
-    bucket = int(np.searchsorted(gaps, max(1, share * int(gaps[-1]))))
-    return int(_SHORTEST_NS * 2 ** ((bucket + 0.5) / _PER_OCTAVE))
+def _quantile(gaps: npt.NDArray[Any], share: float) -> Ints:
+    """The middle of the bucket that holds the gap which `share` of all do not exceed.
+
+    `gaps` are running sums over the buckets, a row for each connection.
+    """
+    wanted = np.maximum(1, share * gaps[:, -1])
+    bucket = np.minimum((gaps < wanted[:, None]).sum(axis=1), _BUCKETS - 1)
+    return _MIDDLES[bucket]
+
+
+def _listed(numbers: Ints, which: Mask) -> list[object]:
+    """Numbers, None for 0 and outside of `which`."""
+    return [number or None for number in np.where(which, numbers, 0).tolist()]
+
+
+def _spans(ns: Ints, which: Mask) -> list[object]:
+    """Milliseconds, None outside of `which`."""
+    return [
+        value if there else None
+        for value, there in zip((ns / 1e6).tolist(), which.tolist(), strict=True)
+    ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from analysis.read.packets.address import Endpoints
+from analysis.read.packets.address import Endpoints, Factors
 from analysis.read.packets.block import Block, Ints, Mask, Words, gather
 from analysis.read.packets.ip import TCP, Datagrams
 
@@ -55,8 +56,33 @@ class Segments:
     ip_id: Ints
 
 
-def segments_of(block: Block, found: Datagrams, endpoints: Endpoints) -> Segments | None:
-    """The TCP segments of a block; None when there are none."""
+class Share(NamedTuple):
+    """Some of all connections: those whose number, by `factors`, lies in a part of all numbers.
+
+    The part is [`low`, `high`), of 256.
+    """
+
+    factors: Factors
+    low: int = 0
+    high: int = 256
+
+    def others(self) -> Share:
+        """The connections above this share."""
+        return Share(self.factors, self.high, 256)
+
+    def among(self, flow: Words) -> Mask | None:
+        """Which connections are of the share; None for all."""
+        if (self.low, self.high) == (0, 256):
+            return None
+        part = flow >> np.uint64(56)
+        mine: Mask = (part >= np.uint64(self.low)) & (part < np.uint64(self.high))
+        return mine
+
+
+def segments_of(
+    block: Block, found: Datagrams, endpoints: Endpoints, share: Share
+) -> Segments | None:
+    """The TCP segments of a block that are of the share; None when there are none."""
     rows = found.of(TCP, _HEADER.itemsize)
     if not len(rows):
         return None
@@ -68,7 +94,14 @@ def segments_of(block: Block, found: Datagrams, endpoints: Endpoints) -> Segment
         found.dst_high[rows], found.dst_low[rows], header["dport"].astype(np.int64)
     )
     flow = source + target
-    order = np.argsort(flow, kind="stable")
+    mine = share.among(flow)
+    if mine is None:
+        order = np.argsort(flow, kind="stable")
+    else:
+        order = np.flatnonzero(mine)
+        if not len(order):
+            return None
+        order = order[np.argsort(flow[order], kind="stable")]
     rows, header = rows[order], header[order]
     length = (header["offset"].astype(np.int64) >> 4) * 4
     start = found.transport[rows] + length

@@ -118,7 +118,7 @@ class Party:
 
 
 class Stream:
-    """A connection; `number` is Wireshark's ``tcp.stream``, once all are known. Times in ns."""
+    """A connection. Times in ns."""
 
     __slots__ = (
         "client",
@@ -135,7 +135,6 @@ class Stream:
         "last_ns",
         "last_payload_ns",
         "lost_segments",
-        "number",
         "octets",
         "out_of_order",
         "packets",
@@ -156,7 +155,6 @@ class Stream:
     )
 
     def __init__(self, talk: Talk, client: Party, server: Party) -> None:
-        self.number = -1
         self.talk = talk
         self.client = client
         self.server = server

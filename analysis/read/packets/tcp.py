@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 import numpy as np
 
 from analysis.read.packets.acks import Acks
-from analysis.read.packets.address import Endpoints, sender_and_receiver
+from analysis.read.packets.address import Endpoints, Peers, sender_and_receiver
 from analysis.read.packets.block import Block, Ints, Mask, Words, taken
 from analysis.read.packets.ip import Datagrams
 from analysis.read.packets.quiet import Lane, Run, Timeline, quiet_runs
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.records import RecordTimes
-from analysis.read.packets.segments import Segments, segments_of
+from analysis.read.packets.segments import Segments, Share, segments_of
 from analysis.read.packets.sequence import (
     ACK,
     FIN,
@@ -32,30 +32,37 @@ from analysis.read.packets.sequence import (
     analyse,
 )
 from analysis.read.packets.stream import Party, Stream
-from analysis.read.packets.talk import Direction, OnDns, Talk
+from analysis.read.packets.talk import Direction, Talk
 
 _CONTROL = SYN | FIN | RST
 _UNTIMED = OUT_OF_ORDER | KEEP_ALIVE | WINDOW_PROBE
+
+type OnMessage = Callable[[bytes, Origin, Peers], None]
+"""Called with each DNS message, its packet, and who sent it to whom."""
 
 type _Row = tuple[int, ...]
 """One segment, in the order of `_rows`."""
 
 
 class Streams:
-    """All connections of a file; `end` numbers them as Wireshark does."""
+    """The connections of a file that are of one share.
 
-    def __init__(self, dns_ports: frozenset[int], on_dns: OnDns) -> None:
+    `tunnels` are the frames in which something began to pass a SOCKS proxy.
+    """
+
+    def __init__(self, dns_ports: frozenset[int], on_message: OnMessage, share: Share) -> None:
         self.all: list[Stream] = []
+        self.tunnels: list[int] = []
         self._current: dict[int, Stream] = {}
-        self._endpoints = Endpoints()
+        self._share = share
+        self._endpoints = Endpoints(share.factors)
         self._dns_ports = dns_ports
-        self._on_dns = on_dns
-        self._tunnels: list[int] = []
+        self._on_message = on_message
         self.records = RecordTimes()
 
     def feed(self, block: Block, found: Datagrams) -> None:
         """Take the TCP segments of a block: quiet runs as a whole, all others one by one."""
-        segments = segments_of(block, found, self._endpoints)
+        segments = segments_of(block, found, self._endpoints, self._share)
         if segments is None:
             return
         runs, timeline = quiet_runs(segments, self._followed)
@@ -91,16 +98,14 @@ class Streams:
                 if party.direction is not None:
                     party.direction.end()
                     party.direction = None
-        # Wireshark opens one more conversation for what a SOCKS proxy carries
-        self.all.sort(key=lambda stream: stream.first_frame)
-        tunnels = sorted(self._tunnels, reverse=True)
-        number = 0
-        for stream in self.all:
-            while tunnels and tunnels[-1] < stream.first_frame:
-                tunnels.pop()
-                number += 1
-            stream.number = number
-            number += 1
+
+    def _on_dns(self, index: int, octets: bytes, packet: Origin, from_client: bool) -> None:
+        stream = self.all[index]
+        sender, receiver = stream.client, stream.server
+        if not from_client:
+            sender, receiver = receiver, sender
+        peers = Peers(sender.address, sender.port, receiver.address, receiver.port)
+        self._on_message(octets, packet, peers)
 
     def _followed(self, flows: Words) -> Mask:
         """Which connections are new, or read for what is spoken on them."""
@@ -183,7 +188,7 @@ class Streams:
                     direction.add(seq + 1 if flags & SYN else seq, octets, length, packet)
                     if stream.talk.tunnelled and not stream.tunnelled:
                         stream.tunnelled = True
-                        self._tunnels.append(frame)
+                        self.tunnels.append(frame)
                     if direction.done:
                         sender.direction = None
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.read.packets.address import Endpoints, sender_and_receiver
+from analysis.read.packets.address import Endpoints, Peers, sender_and_receiver
 from analysis.read.packets.block import Block, Ints, Mask, Words, gather, taken, u16
 from analysis.read.packets.conversations import MAX_CONVERSATIONS, Conversations
 from analysis.read.packets.dns import HEADER
-from analysis.read.packets.dns_rows import DnsPackets, DnsRows, Peers
+from analysis.read.packets.dns_rows import DnsPackets, DnsRows
 from analysis.read.packets.ip import UDP, Datagrams
 from analysis.read.packets.quic import VERSIONS
 from analysis.read.packets.quic_flows import QuicFlows

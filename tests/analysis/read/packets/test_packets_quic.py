@@ -12,8 +12,8 @@ from packets_build import ethernet, pcap, udp, written
 from packets_corpus import ROOT, captures, each
 
 from analysis.read.packets import read_packets
+from analysis.read.packets.address import Peers
 from analysis.read.packets.conversations import Conversations
-from analysis.read.packets.dns_rows import Peers
 from analysis.read.packets.quic import client_keys, crypto_frames, initial_payloads, long_header
 from analysis.read.packets.quic_flows import QuicFlows
 from analysis.read.packets.reassembly import Origin

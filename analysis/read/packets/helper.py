@@ -1,0 +1,153 @@
+"""A second process that reads part of a large file's connections.
+
+Connections are independent of each other, so each process walks the file and
+follows those of its own share. The helper is a fresh interpreter: that works
+alike on every system, needs no guard in the caller's program, and forks none
+of its threads. It sends plain values back through a pipe. Where it cannot be
+started, or dies, its share is read in this process, with the same result.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from analysis.read.packets.address import Peers, drawn
+from analysis.read.packets.container import blocks, opened, plain_container
+from analysis.read.packets.fragments import Fragments
+from analysis.read.packets.ip import datagrams
+from analysis.read.packets.reassembly import Origin
+from analysis.read.packets.segments import Share
+from analysis.read.packets.tcp import Streams
+from analysis.read.packets.tcp_tables import Connections, connections
+
+WORTH = 64 << 20
+"""Octets of a file from where on a second process saves more than its start costs."""
+
+SHARE = 150
+"""Of 256 connections, those that the helper takes; the first process has more to do beside."""
+
+_START = (
+    "import sys, pickle; job = pickle.load(sys.stdin.buffer); sys.path[:] = job[0]; "
+    "from analysis.read.packets.helper import serve; serve(*job[1:])"
+)
+
+
+@dataclass(slots=True)
+class Helper:
+    """A process at work on `share`, on the first `limit` octets of the file."""
+
+    share: Share
+    limit: int
+    process: subprocess.Popen[bytes]
+
+    def connections(self) -> Connections | None:
+        """What it found; None when it failed. Waits for it to end."""
+        assert self.process.stdout is not None
+        octets = self.process.stdout.read()
+        if self.process.wait():
+            return None
+        found = pickle.loads(octets)  # noqa: S301 - our own process wrote it
+        return found if isinstance(found, Connections) else None
+
+
+class _Job(NamedTuple):
+    """What `_START` hands on."""
+
+    path: list[str]
+    file: str
+    dns_ports: frozenset[int]
+    share: Share
+    limit: int
+
+
+@contextmanager
+def helped(path: Path, dns_ports: frozenset[int]) -> Iterator[Helper | None]:
+    """A helper for a file that is worth it, else None; it is gone when the context ends."""
+    limit = _worth(path)
+    helper = None if limit is None else _started(path, dns_ports, limit)
+    try:
+        yield helper
+    finally:
+        if helper is not None:
+            with helper.process as process:
+                process.kill()
+
+
+def read_share(
+    path: Path, dns_ports: frozenset[int], share: Share, limit: int | None
+) -> Connections:
+    """The connections of a share, in a walk of its own over the file."""
+    messages: list[tuple[bytes, Origin, Peers]] = []
+
+    def keep(octets: bytes, packet: Origin, peers: Peers) -> None:
+        messages.append((octets, packet, peers))
+
+    streams = Streams(dns_ports, keep, share)
+    fragments = Fragments()
+    with opened(path) as stream:
+        for block in blocks(stream, path.name, [], packed=False, limit=limit):
+            streams.feed(block, datagrams(block, fragments))
+    streams.end()
+    found = connections(streams)
+    found.messages = messages
+    return found
+
+
+def serve(file: str, dns_ports: frozenset[int], share: Share, limit: int) -> None:
+    """The helper's own main function: its result goes to standard output."""
+    gc.disable()
+    pickle.dump(read_share(Path(file), dns_ports, share, limit), sys.stdout.buffer, protocol=5)
+
+
+def _worth(path: Path) -> int | None:
+    """The size of a file that two processes should read; None for any other."""
+    try:
+        if not path.is_file() or path.stat().st_size < WORTH or _processors() < 2:
+            return None
+        with path.open("rb") as stream:
+            # unpacking twice what is packed would cost more than it saves
+            return os.fstat(stream.fileno()).st_size if plain_container(stream.read(4)) else None
+    except OSError:
+        return None
+
+
+def _processors() -> int:
+    """Processors that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _started(path: Path, dns_ports: frozenset[int], limit: int) -> Helper | None:
+    """A helper at work; None where none can be had."""
+    if not sys.executable or getattr(sys, "frozen", False):
+        return None
+    share = Share(drawn(), 0, SHARE)
+    job = _Job(sys.path, str(path.absolute()), dns_ports, share, limit)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _START],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except OSError:
+        return None
+    helper = Helper(share, limit, process)
+    assert process.stdin is not None
+    try:
+        with process.stdin as pipe:
+            pipe.write(pickle.dumps(tuple(job)))
+    except OSError:
+        pass  # it is gone already, which its result will show
+    return helper

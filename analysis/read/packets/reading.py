@@ -1,0 +1,106 @@
+"""One walk over a capture file, and what it gives as tables."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from analysis.model.diagnosis import Source, SourceKind
+from analysis.model.frames import Tables
+from analysis.read.packets.activity import Activity
+from analysis.read.packets.address import drawn
+from analysis.read.packets.block import Block
+from analysis.read.packets.clock import seconds
+from analysis.read.packets.container import blocks, is_packed, opened
+from analysis.read.packets.digest import Digest
+from analysis.read.packets.dns_rows import DnsRows
+from analysis.read.packets.fragments import Fragments
+from analysis.read.packets.helper import Helper, read_share
+from analysis.read.packets.icmp import IcmpRows
+from analysis.read.packets.ip import datagrams
+from analysis.read.packets.segments import Share
+from analysis.read.packets.tables import connection_frames
+from analysis.read.packets.tcp import Streams
+from analysis.read.packets.tcp_tables import connections
+from analysis.read.packets.udp import Udp
+
+
+def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | None) -> Tables:
+    """All tables of a file; the connections that are not of the helper's share are read here.
+
+    Raises InputError when the file cannot be read, is empty or is no capture.
+    """
+    problems: list[str] = []
+    dns = DnsRows()
+    share = Share(drawn()) if helper is None else helper.share.others()
+    limit = None if helper is None else helper.limit
+    streams = Streams(dns_ports, dns.add, share)
+    udp, icmp, activity = Udp(dns_ports, dns), IcmpRows(), Activity()
+    fragments = Fragments()
+    span = _Span()
+    with opened(path) as stream, Digest(stream) as digest, _no_collection():
+        packed = is_packed(stream)
+        for block in blocks(digest, path.name, problems, packed=packed, limit=limit):
+            span.add(block)
+            found = datagrams(block, fragments)
+            streams.feed(block, found)
+            udp.feed(block, found)
+            icmp.feed(block, found)
+            activity.feed(block, found)
+        streams.end()
+        parts = [connections(streams)]
+        if helper is not None:
+            parts.append(helper.connections() or read_share(path, dns_ports, helper.share, limit))
+        for part in parts:
+            for message in part.messages:
+                dns.add(*message)
+        sha256 = digest.hexdigest()
+    problems += [*udp.problems, *icmp.problems]
+    source = Source(
+        label,
+        SourceKind.PCAP,
+        sha256,
+        complete=not problems,
+        problems=tuple(problems),
+        first_seen=seconds(span.first),
+        last_seen=seconds(span.last),
+    )
+    return Tables.of(
+        {
+            "dns": dns.frame(label),
+            **connection_frames(parts, label),
+            **udp.frames(label),
+            "icmp": icmp.frame(label),
+            "activity": activity.frame(label),
+        },
+        [source],
+    )
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the search for cycles: nearly all that is made here is kept for the tables."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class _Span:
+    """First and last time of all packets, in nanoseconds; those without time left out."""
+
+    def __init__(self) -> None:
+        self.first: int | None = None
+        self.last: int | None = None
+
+    def add(self, block: Block) -> None:
+        stamps = block.ns[block.ns != 0]
+        if len(stamps):
+            low, high = int(stamps.min()), int(stamps.max())
+            self.first = low if self.first is None else min(self.first, low)
+            self.last = high if self.last is None else max(self.last, high)

@@ -1,0 +1,139 @@
+"""Large files are read by two processes, and nothing in the tables shows it."""
+
+import random
+import struct
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import dns.message
+import pytest
+from packets_build import ETHERNET, ethernet, handshake, pcap, udp, written
+
+from analysis.model.errors import InputError
+from analysis.model.frames import Tables
+from analysis.read.packets import helper, read_packets, reading
+from analysis.read.packets.container import blocks
+from analysis.read.packets.helper import Helper
+
+_FEW = 1 << 60
+
+
+def _capture() -> bytes:
+    """Connections of every kind that the processes share, mixed with lookups."""
+    chance = random.Random(4)
+    query = dns.message.make_query("chatgpt.com", "A", id=7).to_wire()
+    frames = [ethernet(udp(query))]
+    for number in range(40):
+        ports = (40_000 + number, (443, 53, 1080, 80)[number % 4])
+        payloads = {
+            443: [(True, b"\x16\x03\x01\x00\x05hello"), (False, bytes(900))],
+            53: [(True, struct.pack("!H", len(query)) + query)],
+            1080: [(True, b"\5\1\0"), (False, b"\5\0"), (True, b"\5\1\0\3\7abc.net\1\xbb")],
+            80: [(True, b"GET / HTTP/1.1\r\n")],
+        }[ports[1]]
+        more = [(True, b"\x16\x03\x01")] if ports[1] == 1080 else []
+        frames += handshake(
+            payloads=[*payloads, (False, b"\5\0\0\1\1\2\3\4\0\x50"), *more], ports=ports
+        )
+    chance.shuffle(frames)
+    return pcap(frames, link=ETHERNET)
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(tmp_path_factory.mktemp("helper") / "some.pcap", _capture())
+
+
+@pytest.fixture(autouse=True)
+def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helper, "_processors", lambda: 2)
+    monkeypatch.setattr(helper, "WORTH", 1)
+
+
+@pytest.fixture
+def results(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What helpers have sent."""
+    found: list[object] = []
+    received = Helper.connections
+
+    def noted(self: Helper) -> Any:
+        found.append(received(self))
+        return found[-1]
+
+    monkeypatch.setattr(Helper, "connections", noted)
+    return found
+
+
+def _alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> Tables:
+    with monkeypatch.context() as patch:
+        patch.setattr(helper, "WORTH", _FEW)
+        return read_packets(path)
+
+
+def _equal(some: Tables, other: Tables) -> bool:
+    return all(some[name].equals(other[name]) for name in some.frames)
+
+
+def test_two_processes_give_the_same_tables(
+    capture: Path, results: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = read_packets(capture)
+    assert isinstance(results[0], helper.Connections)
+    assert 0 < len(results[0].tcp["client"]) < len(together["tcp"])
+    alone = _alone(capture, monkeypatch)
+    assert len(alone["dns"]) > 1
+    assert alone["tcp"]["stream"].max() >= len(alone["tcp"])  # what SOCKS carries counts
+    assert _equal(together, alone)
+    assert together.sources == alone.sources
+
+
+def test_a_helper_that_dies_is_made_up_for(
+    capture: Path, results: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helper, "_START", "raise SystemExit(3)")
+    assert _equal(read_packets(capture), _alone(capture, monkeypatch))
+    assert results == [None]
+
+
+def test_without_processes_one_does_all(
+    capture: Path, results: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(subprocess, "Popen", refused)
+    assert _equal(read_packets(capture), _alone(capture, monkeypatch))
+    assert results == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, InputError])
+def test_no_helper_stays_behind(
+    capture: Path, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    start = subprocess.Popen
+
+    def noted(*args: Any, **more: Any) -> subprocess.Popen[bytes]:
+        started.append(start(*args, **more))
+        return started[-1]
+
+    def stopped(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(subprocess, "Popen", noted)
+    monkeypatch.setattr(reading, "datagrams", stopped)
+    with pytest.raises(error):
+        read_packets(capture)
+    assert [process.returncode is not None for process in started] == [True]
+
+
+def test_both_stop_where_the_file_ended_at_first(tmp_path: Path) -> None:
+    path = written(tmp_path / "growing.pcap", _capture())
+    limit = path.stat().st_size
+    with path.open("ab") as stream:
+        stream.write(_capture()[24:])
+    with path.open("rb") as stream:
+        found = list(blocks(stream, path.name, [], packed=False, limit=limit))
+    assert sum(map(len, found)) == found[-1].frame[-1]
+    assert found[-1].offset[-1] + found[-1].caplen[-1] == limit
