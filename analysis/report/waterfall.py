@@ -66,8 +66,11 @@ def draw_waterfall(tables: Tables, language: Language, *, title_id: str) -> Wate
     if resources.empty or http.empty:
         return None
     bad = resources[resources["outcome"].notna() & ~resources["outcome"].isin(_ARRIVED)]
-    lacking = bad["page"].value_counts(sort=True)
-    flow = lacking.index[0] if len(lacking) else resources["page"].dropna().head(1).squeeze()
+    # the page that lacks most comes first; then, without any lack, the first one
+    pages = [*bad["page"].value_counts().index, *resources["page"].dropna().head(1)]
+    if not pages:
+        return None
+    flow = pages[0]
     page = http[http["flow"] == flow]
     if page.empty or pd.isna(page["started"].iloc[0]):
         return None
