@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from statistics import median
 
+from analysis.detect.pings import PING, PONG, unanswered_pings
 from analysis.detect.requirements import requirements
 from analysis.detect.sockets import sockets
 from analysis.detect.support import percentile, records, where
 from analysis.diagnose.delay_legs import delay_legs, exit_facts
+from analysis.diagnose.surroundings import captures, machine, markers
 from analysis.knowledge import hosts
 from analysis.model.frames import Tables
 from analysis.model.message import say
@@ -25,6 +27,9 @@ def measurements(tables: Tables) -> dict[str, object]:
     found = {
         "delay_budget": delay_legs(tables),
         "exit": exit_facts(tables),
+        "machine": machine(tables),
+        "captures": captures(tables),
+        "markers": markers(tables),
         "requirements": _requirements(tables),
         "dns": _dns(tables),
         "websockets": _websockets(tables),
@@ -87,9 +92,17 @@ def _websockets(tables: Tables) -> dict[str, object]:
         "close_codes": codes,
         "client_frames": sum(row["client_frames"] or 0 for row in rows),
         "server_frames": sum(row["server_frames"] or 0 for row in rows),
+        "longest_gap_s": max((row["longest_gap_s"] or 0.0 for row in rows), default=0.0),
+        "pings_unanswered": _unanswered(tables, {row["flow"] for row in rows if row["flow"]}),
         "turns_subscribed": sum(row["subscribed"] or 0 for row in rows),
         "turns_completed": sum(row["completed"] or 0 for row in rows),
     }
+
+
+def _unanswered(tables: Tables, flows: set[str]) -> int:
+    frames = tables["ws_frames"]
+    control = frames[frames["opcode"].isin([PING, PONG]) & frames["flow"].isin(flows)]
+    return sum(len(unanswered_pings(own)) for _, own in control.groupby("flow", sort=False))
 
 
 def _streams(tables: Tables) -> dict[str, object]:
@@ -104,4 +117,7 @@ def _streams(tables: Tables) -> dict[str, object]:
     if first:
         # coarse on purpose: exact times of an answer tell what was said
         out["first_octet_median_ms"] = round(median(first), -1)
+    gaps = [row["gap_max_ms"] for row in rows if row["gap_max_ms"] is not None]
+    if gaps:
+        out["gap_max_ms"] = round(max(gaps), -1)
     return out

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from analysis.detect.pings import PING, PONG, unanswered_pings
 from analysis.model.frames import Tables
 from analysis.model.message import Message, say
 from analysis.report.cells import Record, number, word
@@ -24,7 +25,6 @@ from analysis.report.safe import plain
 from analysis.report.session import Session
 from analysis.report.strokes import Stroke, series_colour, strokes
 
-PING, PONG = 9, 10
 _WIDTH = 900
 _BINS = 300
 _MOST_SOCKETS = 8
@@ -153,23 +153,6 @@ def _lacking(row: Record) -> int:
     return max(up, 0) + max(down, 0)
 
 
-def unanswered_pings(frames: pd.DataFrame) -> list[float]:
-    """Times of the pings of one websocket that no pong from the other side followed.
-
-    A pong answers the most recent ping before it and all earlier ones (RFC 6455
-    section 5.5.3).
-    """
-    control = frames[frames["opcode"].isin([PING, PONG])].sort_values("time", kind="stable")
-    open_pings: dict[bool, list[float]] = {True: [], False: []}
-    for row in control[["time", "opcode", "from_client"]].to_dict("records"):
-        from_client = row["from_client"] is True
-        if row["opcode"] == PING:
-            open_pings[from_client].append(row["time"])
-        else:
-            open_pings[not from_client].clear()
-    return sorted(open_pings[True] + open_pings[False])
-
-
 def _stream(row: Record) -> StreamHealth:
     return StreamHealth(
         _name(row),
@@ -273,7 +256,7 @@ def _gaps(chunks: pd.DataFrame, sse: pd.DataFrame, canvas: _Canvas) -> Markup:
     ordered = chunks.sort_values(["flow", "time"], kind="stable")
     gap = ordered.groupby("flow")["time"].diff().to_numpy(dtype="float64", na_value=np.nan)
     at = (ordered["time"] - canvas.begin).clip(0, canvas.length)
-    bad = ordered["flow"].isin(set(sse.loc[sse["failed"], "flow"])).to_numpy(dtype=bool)
+    bad = ordered["flow"].isin(set(sse.loc[sse["failed"], "flow"].dropna())).to_numpy(dtype=bool)
     times = at.to_numpy(dtype="float64", na_value=np.nan)
     found = pd.DataFrame({"at": times, "gap": gap, "bad": bad}).dropna()
     found = found[found["gap"] >= 0]

@@ -13,6 +13,7 @@ from analysis.report.language import Language
 from analysis.report.page import show
 from analysis.report.path import BOX_HEIGHT, BOX_WIDTH, path_of
 from analysis.report.proof import Proof
+from analysis.report.recording import recordings_of
 from analysis.report.requirements import entries_of
 from analysis.report.seen import seen_tables
 from analysis.report.session import Session, session_of
@@ -56,7 +57,7 @@ def render_html(diagnosis: Diagnosis, tables: Tables, language: Language = Langu
         used_parts={part for stack in stacks for part, _ in stack.parts},
         budget=draw_stacks(stacks, language, title_id="delay-text") if stacks else None,
         seen=seen_tables(tables, proof, session.first),
-        captures=tables.captures,
+        recordings=recordings_of(diagnosis),
         exhibits=Exhibits(tables, pieces, session.first),
         requirements=entries_of(diagnosis),
         words=words,

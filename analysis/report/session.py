@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from analysis.diagnose.surroundings import machine
 from analysis.model.diagnosis import Diagnosis
 from analysis.model.frames import Tables
-from analysis.report.safe import plain
 
 _TIMES = {
     "http": ("started", "ended"),
@@ -21,7 +21,6 @@ _TIMES = {
     "chunks": ("time",),
     "markers": ("time",),
 }
-_NOT_THE_MACHINE = ("python", "timezone")
 _LATEST = 253_402_300_799.0  # end of the year 9999: a time beyond is not one
 
 
@@ -54,11 +53,4 @@ def session_of(diagnosis: Diagnosis, tables: Tables) -> Session:
         spans = [tables[name][list(columns)] for name, columns in _TIMES.items()]
         seen = sane(value for frame in spans for value in (frame.min().min(), frame.max().max()))
         firsts, lasts = firsts or seen, lasts or seen
-    return Session(min(firsts, default=None), max(lasts, default=None), _machine(tables))
-
-
-def _machine(tables: Tables) -> str | None:
-    host = tables["host"]
-    facts = host[(host["section"] == "os") & ~host["name"].isin(_NOT_THE_MACHINE)]
-    values = [plain(str(value), 60) for value in facts["value"].dropna()[:4]]
-    return ", ".join(dict.fromkeys(values)) or None
+    return Session(min(firsts, default=None), max(lasts, default=None), machine(tables) or None)

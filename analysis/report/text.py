@@ -8,6 +8,7 @@ from analysis.report.language import Language
 from analysis.report.page import Claim, ShownFinding, show
 from analysis.report.safe import CELL, plain
 from analysis.report.terminal import TerminalPage
+from analysis.report.text_figures import write_figures, write_recordings, write_when_and_where
 
 _MOST_STEPS = 10
 _NOTE = 300
@@ -37,7 +38,7 @@ def render_text(
     diagnosis = language.said(diagnosis)
     page = TerminalPage(width, color=color)
     findings = show(diagnosis)
-    _verdict(page, diagnosis, findings.primary)
+    _verdict(page, diagnosis, findings.primary, language)
     _what_to_do(page, findings.primary)
     groups = (
         ("Findings", findings.causes),
@@ -51,18 +52,23 @@ def render_text(
                 _finding(page, item)
     if findings.left_out:
         page.line(words.count(findings.left_out, "further finding") + " not shown here.", indent=2)
+    write_figures(page, diagnosis, language)
     _coverage(page, diagnosis)
+    write_recordings(page, diagnosis, language)
     _sources(page, diagnosis)
     return page.done()
 
 
-def _verdict(page: TerminalPage, diagnosis: Diagnosis, primary: ShownFinding | None) -> None:
+def _verdict(
+    page: TerminalPage, diagnosis: Diagnosis, primary: ShownFinding | None, language: Language
+) -> None:
     verdict = diagnosis.verdict
     label = words.STATUS[verdict.status][0].upper()
     page.line((label, _STATUS_STYLE[verdict.status]), "  ", (plain(verdict.headline), "bold"))
     place = "" if verdict.status is Status.OK else f"Where: {words.LOCUS[verdict.locus]}.  "
     actor = words.who(primary.finding if primary else None, verdict.status)
     page.line(f"Who must act: {actor}.  {place}How sure: {words.sure(verdict)}.")
+    write_when_and_where(page, diagnosis, language)
     if primary and primary.finding.summary != verdict.headline:
         page.line(plain(primary.finding.summary))
 
@@ -96,6 +102,10 @@ def _finding(page: TerminalPage, item: ShownFinding) -> None:
         names = ", ".join(plain(subject, CELL) for subject in finding.subjects[:5])
         more = f" and {len(finding.subjects) - 5} more" if len(finding.subjects) > 5 else ""
         page.line(f"About: {names}{more}", indent=5, hang=7)
+    when = words.span(finding.first_seen, finding.last_seen)
+    times = words.count(finding.count, "time") if finding.count > 1 else ""
+    if when or times:
+        page.line(f"Seen: {', '.join(filter(None, (times, when)))}", indent=5, hang=6)
     if finding.explained_by:
         by = f"#{item.explained_by.number} " if item.explained_by else ""
         page.line(f"Explained by: {by}{plain(finding.explained_by)}", indent=5)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from analysis.diagnose.surroundings import captures, machine, markers
 from analysis.model.diagnosis import (
     Coverage,
     Diagnosis,
@@ -32,8 +33,19 @@ EDGE = "104.18.32.47"
 
 @dataclass(frozen=True)
 class Sample:
+    """A diagnosis and its tables; what the tables say of the recording is measured as ever."""
+
     diagnosis: Diagnosis
     tables: Tables
+
+    def __post_init__(self) -> None:
+        figures = {
+            **self.diagnosis.measurements,
+            "machine": machine(self.tables),
+            "captures": captures(self.tables),
+            "markers": markers(self.tables),
+        }
+        object.__setattr__(self, "diagnosis", replace(self.diagnosis, measurements=figures))
 
 
 SOURCES = (

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from report_samples import BEGIN, dropped_websocket, healthy, insufficient
 
+from analysis.detect.pings import PING, PONG, unanswered_pings
 from analysis.model.frames import Row, Tables, frame_of_rows
-from analysis.report.health import PING, PONG, Health, health_of, unanswered_pings
+from analysis.report.health import Health, health_of
 from analysis.report.language import Language
 from analysis.report.session import Session
 from analysis.report.waterfall import Waterfall, draw_waterfall
