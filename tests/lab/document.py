@@ -70,7 +70,7 @@ def render(matrix: Mapping[str, Any], scenes: Sequence[Scene]) -> str:
         outcome = row["outcome"]
         if row["reasons"]:
             outcome += ": " + "; ".join(row["reasons"])
-        parts = ", ".join(dict.fromkeys(row["parts"])) or "-"
+        parts = ", ".join(dict.fromkeys(row["parts"].values())) or "-"
         title = titles[name].title if name in titles else ""
         lines.append(f"| `{name}`: {title} | {cause} | {_cell(outcome)} | {named} | {parts} |")
     lines += ["", "### What it took", "", "| part | version |", "|---|---|"]

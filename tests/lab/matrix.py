@@ -127,7 +127,7 @@ def _row(scene: Scene, result: Result) -> dict[str, Any]:
         "primary": result.primary,
         "status": result.status,
         "reasons": result.reasons,
-        "parts": [part.use for part in scene.parts],
+        "parts": {part.use: result.took.get(part.use, "ours") for part in scene.parts},
     }
 
 
