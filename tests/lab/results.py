@@ -15,9 +15,23 @@ from tests.lab.scene import Scene
 
 STORE = ROOT / ".lab"
 _RECORDING = (
-    "agent",
     "addons",
-    "analysis/knowledge",
+    "agent/browser.py",
+    "agent/capture",
+    "agent/cli/capture.py",
+    "agent/demo",
+    "analysis/model",
+    *(
+        f"analysis/knowledge/{name}"
+        for name in (
+            "agents.py",
+            "agents.tsv",
+            "hosts.py",
+            "hosts.tsv",
+            "secret_names.tsv",
+            "secrets.py",
+        )
+    ),
     *(
         f"tests/lab/{name}.py"
         for name in (
