@@ -8,6 +8,7 @@ from analysis.report import words
 from analysis.report.budget import PARTS, draw_stacks, legs_of, stacks_of
 from analysis.report.cells import offset, word
 from analysis.report.exhibits import Exhibits
+from analysis.report.glossary import findings_used, terms_used
 from analysis.report.health import health_of
 from analysis.report.language import Language
 from analysis.report.page import show
@@ -60,6 +61,8 @@ def render_html(diagnosis: Diagnosis, tables: Tables, language: Language = Langu
         recordings=recordings_of(diagnosis),
         exhibits=Exhibits(tables, pieces, session.first),
         requirements=entries_of(diagnosis),
+        terms_used=terms_used,
+        claims=findings_used(item.finding for item in findings.all),
         words=words,
         schema=SCHEMA,
         css=page_css(),

@@ -87,6 +87,11 @@ class ShownFinding:
         return self.distinct_evidence[: self._most_evidence]
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The files that show it: the more of them, the surer."""
+        return tuple(dict.fromkeys(piece.source for piece in self.distinct_evidence))
+
+    @property
     def claims(self) -> tuple[Claim, ...]:
         """The pieces shown; those that show the same thing in the same file are one claim."""
         grouped: dict[tuple[str, str], list[Evidence]] = {}

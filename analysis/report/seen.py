@@ -86,7 +86,7 @@ _TITLES: tuple[tuple[str, str, str | None, tuple[SeenColumn, ...]], ...] = (
         "Connections",
         "started",
         _columns(
-            ("Name", words("host")),
+            ("Name", words("host"), "long"),
             ("Address", words("address")),
             ("TCP", delay("tcp_ms"), "figures"),
             ("TLS", delay("tls_ms"), "figures"),
