@@ -16,6 +16,7 @@ from tests.lab.scene import Scene
 STORE = ROOT / ".lab"
 _RECORDING = (
     "addons",
+    "tests/lab/parts",
     "agent/browser.py",
     "agent/capture",
     "agent/cli/capture.py",
