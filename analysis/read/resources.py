@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from math import inf
@@ -29,25 +29,35 @@ def resource_rows(exchanges: Sequence[Exchange]) -> Iterator[Row]:
     service.  A request answers a page when it was made after the page was asked
     for; of several, the best outcome counts, as a retry heals.
     """
-    return islice(_rows(_Asked(exchanges), exchanges), MAX_ROWS)
+    named = {resource.url for _, listed in _pages(exchanges) for resource in listed}
+    asked = _Asked(exchanges, {shown_url(url) for url in named})
+    rows = (
+        _row(page, resource, asked.best(page, resource))
+        for page, listed in _pages(exchanges)
+        for resource in listed
+    )
+    return islice(rows, MAX_ROWS)
 
 
-def _rows(asked: _Asked, exchanges: Sequence[Exchange]) -> Iterator[Row]:
+def _pages(exchanges: Iterable[Exchange]) -> Iterator[tuple[Exchange, Sequence[PageResource]]]:
+    """The pages that count, and what each names."""
     for page in exchanges:
         if page.page is None or not page.is_html or (page.status or 999) >= 400:
             continue
         if hosts().is_chatgpt(page.host):
-            for resource in page.page.resources:
-                yield _row(page, resource, asked.best(page, resource))
+            yield page, page.page.resources
 
 
 class _Asked:
-    """Which requests were made for an address, and the best outcome from a moment on."""
+    """Which requests were made for each address `wanted`, the best outcome from a moment on."""
 
-    def __init__(self, exchanges: Iterable[Exchange]) -> None:
+    def __init__(self, exchanges: Iterable[Exchange], wanted: Collection[str]) -> None:
         self._by_url: dict[str, list[Exchange]] = {}
-        for exchange in exchanges:
-            self._by_url.setdefault(shown_url(exchange.url), []).append(exchange)
+        if wanted:
+            for exchange in exchanges:
+                address = shown_url(exchange.url)
+                if address in wanted:
+                    self._by_url.setdefault(address, []).append(exchange)
         for listed in self._by_url.values():
             # a request of unknown time may have answered any page
             listed.sort(key=_start)

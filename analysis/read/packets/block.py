@@ -63,6 +63,5 @@ def octets(data: Data) -> npt.NDArray[np.uint8]:
 
 def u16(data: Data, offsets: Ints) -> Ints:
     """Big-endian 16-bit numbers at `offsets`."""
-    view = octets(data)
-    high = view[offsets].astype(np.int64)
-    return (high << 8) | view[offsets + 1]
+    words = np.ndarray(shape=(len(data) - 1,), dtype=">u2", buffer=data, strides=(1,))
+    return words[offsets].astype(np.int64)

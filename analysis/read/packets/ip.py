@@ -56,6 +56,10 @@ _HEADER6 = np.dtype(
 _FRAGMENT6, _AUTHENTICATION = 44, 51
 _EXTENSIONS = (0, 43, 60, 135, 139, 140, _FRAGMENT6, _AUTHENTICATION)
 _MAX_EXTENSIONS = 16
+# by protocol number; the -1 of what has none finds the last entry, which is false
+_UNWRAPPED, _EXTENDING = np.zeros((2, 257), np.bool_)
+_UNWRAPPED[list(TUNNELS)] = True
+_EXTENDING[list(_EXTENSIONS)] = True
 _COLUMNS = (
     *("ip", "version", "transport", "end", "captured", "protocol", "ttl", "ip_id"),
     *("src_high", "src_low", "dst_high", "dst_low", "fragment"),
@@ -107,7 +111,7 @@ def datagrams(block: Block, fragments: Fragments) -> Datagrams:
     pieces = np.flatnonzero(found.fragment)
     if len(pieces):
         _reassembled(found, pieces, fragments)
-    tunnelled = np.flatnonzero(np.isin(found.protocol, TUNNELS))
+    tunnelled = np.flatnonzero(_UNWRAPPED[found.protocol])
     outer = np.concatenate([tunnelled, _vxlan(found)])
     if len(outer):
         _unwrapped(found, outer)
@@ -186,7 +190,7 @@ def _step_over_extensions(out: Datagrams, rows: Ints) -> None:
     """IPv6 extension headers (RFC 8200 section 4); a fragment header marks a fragment."""
     view = octets(out.data)
     for _ in range(_MAX_EXTENSIONS):
-        rows = rows[np.isin(out.protocol[rows], _EXTENSIONS)]
+        rows = rows[_EXTENDING[out.protocol[rows]]]
         rows = rows[out.transport[rows] + 8 <= out.captured[rows]]
         if not len(rows):
             return

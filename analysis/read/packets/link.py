@@ -16,6 +16,8 @@ _VLAN = (0x8100, 0x88A8, 0x9100, 0x9200)
 _PPPOE_SESSION, _MPLS = 0x8864, 0x8847
 _LLC_SNAP, _SNAP_LENGTH = 0xAAAA, 8
 _MAX_TAGS = 8
+_TAGGED = np.zeros(1 << 16, np.bool_)
+_TAGGED[[*_VLAN, _PPPOE_SESSION, _MPLS]] = True
 
 type Located = tuple[Ints, Ints]
 """Offset of the network header and its EtherType, per packet; type 0 when it is not IP."""
@@ -57,7 +59,7 @@ def _past_tags(data: Data, start: Ints, kind: Ints) -> Located:
     """Step over VLAN tags, MPLS labels and PPPoE session headers."""
     limit = len(data) - 16
     for _ in range(_MAX_TAGS):
-        tagged = np.flatnonzero(np.isin(kind, (*_VLAN, _PPPOE_SESSION, _MPLS)) & (start < limit))
+        tagged = np.flatnonzero(_TAGGED[kind] & (start < limit))
         if not len(tagged):
             return start, kind
         at, was = start[tagged], kind[tagged]

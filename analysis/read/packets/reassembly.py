@@ -6,7 +6,6 @@ few kilobytes, bulk data never comes here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 _MAX_QUEUED = 16
@@ -22,8 +21,7 @@ class Origin(NamedTuple):
     ip_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Contiguous payload of one packet.
 
     `gap` when octets before it are missing, `cut` when the snap length cut octets
@@ -38,6 +36,12 @@ class Piece:
 
 class Reassembler:
     """Sorts segments by sequence number, drops what repeats, and gives up on gaps in time."""
+
+    __slots__ = (
+        "_next",
+        "_queue",
+        "_queued",
+    )
 
     def __init__(self) -> None:
         self._next: int | None = None

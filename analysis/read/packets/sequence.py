@@ -6,10 +6,9 @@ Numbers are raw 32-bit sequence numbers; 0 in `next_seq`, `last_ack` and
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 _ENDS = SYN | FIN | RST
+_HALF, _WHOLE = 0x80000000, 0xFFFFFFFF
 
 RETRANSMISSION, OUT_OF_ORDER, LOST_SEGMENT = 1, 2, 4
 DUPLICATE_ACK, ZERO_WINDOW, KEEP_ALIVE, WINDOW_PROBE = 8, 16, 32, 64
@@ -63,101 +62,78 @@ class Side:
         return known and not after(self.max_acked, self.next_seq)
 
 
-class Segment(NamedTuple):
-    """A TCP header: `window` unscaled, `length` of the payload, `ns` the time."""
-
-    seq: int
-    ack: int
-    flags: int
-    window: int
-    length: int
-    ns: int
-
-
-def analyse(fwd: Side, rev: Side, segment: Segment, initial_rtt: int) -> int:
+def analyse(
+    fwd: Side,
+    rev: Side,
+    *,
+    seq: int,
+    ack: int,
+    flags: int,
+    window: int,
+    length: int,
+    ns: int,
+    initial_rtt: int,
+) -> int:
     """Marks of one segment sent by `fwd`; both sides are brought up to date.
 
-    `initial_rtt` is in nanoseconds, 0 while unknown.
+    `window` is unscaled, `length` that of the payload, `ns` the time, `initial_rtt`
+    is in nanoseconds, 0 while unknown. All in one function: this runs for every
+    segment that is not part of a quiet run, and calls cost as much as the tests.
     """
-    seq, ack, flags, _, length, _ = segment
     if fwd.base_seq is None:
-        fwd.base_seq = seq if flags & SYN else seq - 1 & 0xFFFFFFFF
+        fwd.base_seq = seq if flags & SYN else seq - 1 & _WHOLE
     if rev.base_seq is None and flags & ACK:
-        rev.base_seq = ack - 1 & 0xFFFFFFFF
-    if length == 1 and seq == fwd.next_seq and rev.window == 0:
-        marks = WINDOW_PROBE
-    else:
-        marks = _control(fwd, rev, segment)
-    if ack != fwd.last_ack:
-        fwd.dup_acks = 0
-    if rev.max_acked and flags & ACK and after(ack, rev.max_acked):
-        _acked_unseen(rev)
-    if (length or flags & (SYN | FIN)) and not marks & KEEP_ALIVE:
-        marks |= _repeated(fwd, rev, segment, initial_rtt or _REORDER_NS)
-    _remember(fwd, segment, marks)
-    return marks
-
-
-def _control(fwd: Side, rev: Side, segment: Segment) -> int:
-    """Marks that do not concern repeated data."""
-    seq, ack, flags, window, length, _ = segment
+        rev.base_seq = ack - 1 & _WHOLE
+    expected = fwd.next_seq
     ends = flags & _ENDS
     marks = 0
-    if not window and not ends:
-        marks = ZERO_WINDOW
-    if fwd.next_seq and not ends & RST and after(seq, fwd.next_seq):
-        marks |= LOST_SEGMENT
-    if length and not ends and rev.scale is not None:
-        # a window is scaled only where both SYNs carried the option (RFC 7323 section 2.2)
-        shift = 0 if -1 in (fwd.scale, rev.scale) else rev.scale
-        edge = rev.last_ack + (rev.window << shift)
-        if (seq + length - edge) & 0xFFFFFFFF == 0:
-            marks |= WINDOW_FULL
-    if ends or length > 1:
-        return marks
-    if seq == (fwd.next_seq - 1 & 0xFFFFFFFF):
-        marks |= KEEP_ALIVE
-    repeats = seq == fwd.next_seq and ack == fwd.last_ack and window == fwd.window
-    if not length and window and repeats and not rev.last_marks & KEEP_ALIVE:
-        fwd.dup_acks = 1 if fwd.dup_acks < 0 else fwd.dup_acks + 1
-        marks |= DUPLICATE_ACK
-    return marks
-
-
-def _acked_unseen(rev: Side) -> None:
-    """The ACK covers data the capture never showed."""
-    if after(rev.max_acked, rev.next_seq):
-        rev.max_acked = rev.next_seq
+    if length == 1 and seq == expected and rev.window == 0:
+        marks = WINDOW_PROBE
     else:
-        rev.dup_acks = -1
-
-
-def _repeated(fwd: Side, rev: Side, segment: Segment, reorder_ns: int) -> int:
-    """Whether a segment with data, SYN or FIN repeats or fills a gap."""
-    seq, _, flags, _, length, ns = segment
-    end = seq + length & 0xFFFFFFFF
-    behind = fwd.next_seq != 0 and after(fwd.next_seq, seq)
-    if length > 1 and seq == (fwd.next_seq - 1 & 0xFFFFFFFF):
-        behind = False  # new data after what may have been a window probe
-    if length and rev.last_ack and not after(end, rev.last_ack):
-        return RETRANSMISSION | SPURIOUS
-    if not behind:
-        return 0
-    if rev.dup_acks >= 2 and rev.last_ack == seq and ns - rev.last_ack_ns < _FAST_NS:
-        return RETRANSMISSION | FAST
-    finish = end + (1 if flags & (SYN | FIN) else 0) & 0xFFFFFFFF
-    if ns - fwd.next_seq_ns < reorder_ns and fwd.next_seq != finish:
-        return OUT_OF_ORDER
-    return RETRANSMISSION
-
-
-def _remember(fwd: Side, segment: Segment, marks: int) -> None:
-    seq, ack, flags, window, length, ns = segment
-    finish = seq + length & 0xFFFFFFFF
-    if flags & (SYN | FIN):
-        finish = finish + 1 & 0xFFFFFFFF
+        if not window and not ends:
+            marks = ZERO_WINDOW
+        if expected and not flags & RST and 0 < (seq - expected & _WHOLE) < _HALF:
+            marks |= LOST_SEGMENT
+        if length and not ends and rev.scale is not None:
+            # a window is scaled only where both SYNs carried the option (RFC 7323 section 2.2)
+            shift = 0 if -1 in (fwd.scale, rev.scale) else rev.scale
+            if seq + length - rev.last_ack - (rev.window << shift) & _WHOLE == 0:
+                marks |= WINDOW_FULL
+        if length <= 1 and not ends:
+            if seq == (expected - 1 & _WHOLE):
+                marks |= KEEP_ALIVE
+            repeats = seq == expected and ack == fwd.last_ack and window == fwd.window
+            if repeats and not length and window and not rev.last_marks & KEEP_ALIVE:
+                fwd.dup_acks = 1 if fwd.dup_acks < 0 else fwd.dup_acks + 1
+                marks |= DUPLICATE_ACK
+    if ack != fwd.last_ack:
+        fwd.dup_acks = 0
+    if rev.max_acked and flags & ACK and 0 < (ack - rev.max_acked & _WHOLE) < _HALF:
+        # the ACK covers data the capture never showed
+        if 0 < (rev.max_acked - rev.next_seq & _WHOLE) < _HALF:
+            rev.max_acked = rev.next_seq
+        else:
+            rev.dup_acks = -1
+    takes = flags & (SYN | FIN)
+    end = seq + length & _WHOLE
+    finish = end + 1 & _WHOLE if takes else end
+    if (length or takes) and not marks & KEEP_ALIVE:
+        if length and rev.last_ack and not 0 < (end - rev.last_ack & _WHOLE) < _HALF:
+            marks |= RETRANSMISSION | SPURIOUS
+        # new data after what may have been a window probe is not behind
+        elif (
+            expected
+            and 0 < (expected - seq & _WHOLE) < _HALF
+            and (length <= 1 or seq != (expected - 1 & _WHOLE))
+        ):
+            if rev.dup_acks >= 2 and rev.last_ack == seq and ns - rev.last_ack_ns < _FAST_NS:
+                marks |= RETRANSMISSION | FAST
+            elif ns - fwd.next_seq_ns < (initial_rtt or _REORDER_NS) and expected != finish:
+                marks |= OUT_OF_ORDER
+            else:
+                marks |= RETRANSMISSION
     if not marks & WINDOW_PROBE:
-        if not fwd.next_seq or after(finish, fwd.next_seq):
+        if not expected or 0 < (finish - expected & _WHOLE) < _HALF:
             fwd.next_seq = finish
             fwd.next_seq_ns = ns
         if not fwd.max_acked or seq == fwd.max_acked:
@@ -166,3 +142,4 @@ def _remember(fwd: Side, segment: Segment, marks: int) -> None:
     fwd.last_ack = ack
     fwd.last_ack_ns = ns
     fwd.last_marks = marks
+    return marks

@@ -19,7 +19,6 @@ from analysis.read.packets.sequence import (
     SYN,
     WINDOW_FULL,
     ZERO_WINDOW,
-    Segment,
     Side,
 )
 from analysis.read.packets.talk import Direction, Talk
@@ -75,7 +74,8 @@ class Party:
         self.zero_window = 0
         self.shut_ns = 0
         self.shut_since: int | None = None
-        self.ip_id: int | None = None
+        self.ip_id = -1
+        """The IPv4 identification of its last packet; -1 without one."""
         self.timestamps = False
 
     @property
@@ -196,35 +196,52 @@ class Stream:
         base = sender.side.base_seq
         return base is not None and base != seq
 
-    def control(self, sender: Party, segment: Segment, options: bytes, packet: Origin) -> None:
+    def control(
+        self,
+        sender: Party,
+        flags: int,
+        packet: Origin,
+        *,
+        seq: int,
+        window: int,
+        options: bytes,
+    ) -> None:
         """Note a packet with SYN, FIN or RST."""
-        flags = segment.flags
         if flags & SYN:
-            self._syn(sender, segment, options, packet)
+            self._syn(sender, flags, packet, seq=seq, options=options)
         if flags & FIN:
             sender.fins += 1
             if self.fin_by is None:
                 self.fin_ns = packet.ns
                 self.fin_by = "client" if sender is self.client else "server"
         if flags & RST:
-            self._reset(sender, segment, options, packet)
+            self._reset(sender, flags, packet, seq=seq, window=window, options=options)
 
-    def _reset(self, sender: Party, segment: Segment, options: bytes, packet: Origin) -> None:
+    def _reset(
+        self,
+        sender: Party,
+        flags: int,
+        packet: Origin,
+        *,
+        seq: int,
+        window: int,
+        options: bytes,
+    ) -> None:
         sender.resets += 1
         by = "client" if sender is self.client else "server"
         if self.resets is None:
             self.resets = Resets(
                 by,
                 packet,
-                bool(segment.flags & ACK),
-                segment.window,
-                option(options, _TIMESTAMPS) is not None,
-                sender.ip_id,
+                bool(flags & ACK),
+                window,
+                _TIMESTAMPS in offered(options),
+                sender.ip_id if sender.ip_id >= 0 else None,
                 self.client.payload,
                 self.server.payload,
             )
         if self.resets.by == by:
-            self.resets.add(packet, segment.flags, segment.seq)
+            self.resets.add(packet, flags, seq)
 
     def awaits(self, sender: Party) -> bool:
         """Whether the next segment of `sender` is the first after its reset."""
@@ -233,10 +250,10 @@ class Stream:
             return False
         return sender is (self.client if resets.by == "client" else self.server)
 
-    def _syn(self, sender: Party, segment: Segment, options: bytes, packet: Origin) -> None:
+    def _syn(self, sender: Party, flags: int, packet: Origin, *, seq: int, options: bytes) -> None:
         if sender.direction is not None:
-            sender.direction.begin(segment.seq + 1)
-        if segment.flags & ACK:
+            sender.direction.begin(seq + 1)
+        if flags & ACK:
             if self.synack_frame is None and sender is self.server:
                 self.synack_frame, self.synack_ttl = packet.frame, packet.ttl
                 if self.syns == 1:
@@ -248,10 +265,11 @@ class Stream:
                 if self.syn_frame is None:
                     self.syn_frame, self.syn_ns = packet.frame, packet.ns
         sender.synchronised = True
+        told = offered(options)
         if sender.mss is None:
-            sender.mss = maximum_segment_size(options)
-        sender.timestamps |= option(options, _TIMESTAMPS) is not None
-        scale = option(options, _WINDOW_SCALE)
+            sender.mss = maximum_segment_size(told)
+        sender.timestamps |= _TIMESTAMPS in told
+        scale = told.get(_WINDOW_SCALE)
         sender.side.scale = min(scale[0], _MAX_SCALE) if scale else -1
 
     def count(self, sender: Party, marks: int) -> None:
@@ -274,25 +292,25 @@ class Stream:
             sender.zero_window += 1
 
 
-def maximum_segment_size(options: bytes) -> int | None:
+def maximum_segment_size(told: dict[int, bytes]) -> int | None:
     """The MSS option (RFC 9293 section 3.2)."""
-    body = option(options, _MSS)
+    body = told.get(_MSS)
     return int.from_bytes(body) if body is not None and len(body) == 2 else None
 
 
-def option(options: bytes, wanted: int) -> bytes | None:
-    """The body of the first TCP option of kind `wanted`; None when it is not there in full."""
-    at = 0
-    while at + 1 < len(options):
-        kind, length = options[at], options[at + 1]
-        if kind == 0:
-            return None
+def offered(options: bytes) -> dict[int, bytes]:
+    """The bodies of TCP options by kind, the first of each that is there in full."""
+    found: dict[int, bytes] = {}
+    at, end = 0, len(options)
+    while at + 1 < end:
+        kind = options[at]
         if kind == 1:
             at += 1
             continue
-        if length < 2:
-            return None
-        if kind == wanted and at + length <= len(options):
-            return options[at + 2 : at + length]
+        length = options[at + 1]
+        if kind == 0 or length < 2:
+            break
+        if at + length <= end:
+            found.setdefault(kind, options[at + 2 : at + length])
         at += length
-    return None
+    return found

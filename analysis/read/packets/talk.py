@@ -26,6 +26,17 @@ type OnDns = Callable[[int, bytes, Origin, bool], None]
 class Talk:
     """Both directions of one connection; `tunnelled` once data passes a SOCKS proxy."""
 
+    __slots__ = (
+        "app",
+        "connect_host",
+        "connect_status",
+        "dns",
+        "index",
+        "on_dns",
+        "session",
+        "tunnelled",
+    )
+
     def __init__(self, *, dns: bool, on_dns: OnDns) -> None:
         self.app: str | None = None
         self.connect_host: str | None = None
@@ -39,6 +50,21 @@ class Talk:
 
 class Direction:
     """Follows one direction until nothing more can be learnt from it (`done`)."""
+
+    __slots__ = (
+        "_buffer",
+        "_from_client",
+        "_from_start",
+        "_origin",
+        "_pieces",
+        "_records",
+        "_stage",
+        "_talk",
+        "_tries",
+        "_tunnel",
+        "done",
+        "reassembler",
+    )
 
     def __init__(self, talk: Talk, *, from_client: bool) -> None:
         self.done = False

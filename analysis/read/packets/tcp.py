@@ -27,13 +27,13 @@ from analysis.read.packets.sequence import (
     SYN,
     WINDOW_PROBE,
     ZERO_WINDOW,
-    Segment,
     after,
     analyse,
 )
 from analysis.read.packets.stream import Party, Stream
 from analysis.read.packets.talk import Direction, Talk
 
+_WORD = (1 << 64) - 1
 _CONTROL = SYN | FIN | RST
 _UNTIMED = OUT_OF_ORDER | KEEP_ALIVE | WINDOW_PROBE
 
@@ -54,6 +54,8 @@ class Streams:
         self.all: list[Stream] = []
         self.tunnels: list[int] = []
         self._current: dict[int, Stream] = {}
+        self._replaced: list[tuple[Stream, int]] = []
+        """Connections of this block whose port was reused, and in which frame."""
         self._share = share
         self._endpoints = Endpoints(share.factors)
         self._dns_ports = dns_ports
@@ -78,18 +80,27 @@ class Streams:
         self._take_records(found, segments)
 
     def _take_records(self, found: Datagrams, segments: Segments) -> None:
-        """Take the TLS records of a block, once its connections are known.
-
-        Where a port was reused within the block, those of the earlier connection are left out.
-        """
+        """Take the TLS records of a block, once its connections are known."""
         first = np.r_[True, segments.flow[1:] != segments.flow[:-1]]
         group = np.cumsum(first) - 1
         streams = [self._current[flow] for flow in segments.flow[first].tolist()]
         index = np.array([stream.talk.index for stream in streams], np.int64)
-        begin = np.array([stream.first_frame for stream in streams], np.int64)
         client = np.array([stream.client.number for stream in streams], np.uint64)
-        connection = np.where(segments.frame >= begin[group], index[group], -1)
-        self.records.feed(found.data, segments, connection, segments.source == client[group])
+        connection, from_client = index[group], segments.source == client[group]
+        reached: dict[int, int] = {}
+        for earlier, frame in self._replaced:
+            flow = earlier.client.number + earlier.server.number & _WORD
+            begin = int(np.searchsorted(segments.flow, np.uint64(flow)))
+            stop = int(np.searchsorted(segments.flow, np.uint64(flow), side="right"))
+            begin = reached.get(flow, begin)
+            until = begin + int(np.searchsorted(segments.frame[begin:stop], frame))
+            connection[begin:until] = earlier.talk.index
+            from_client[begin:until] = segments.source[begin:until] == np.uint64(
+                earlier.client.number
+            )
+            reached[flow] = until
+        self._replaced.clear()
+        self.records.feed(found.data, segments, connection, from_client)
 
     def end(self) -> None:
         """No more packets: what waits for missing segments is used as it is."""
@@ -138,6 +149,8 @@ class Streams:
             if stream is None or (opening and stream.begins_anew(source, seq)):
                 by_client = flags & (SYN | ACK) != SYN | ACK
                 reused = stream is not None
+                if stream is not None:
+                    self._replaced.append((stream, frame))
                 stream = self._opened(found, row, flow, source, by_client=by_client)
                 stream.port_reused = reused
                 stream.interface = _interface(block, row)
@@ -146,7 +159,6 @@ class Streams:
                 sender, receiver = stream.client, stream.server
             else:
                 sender, receiver = stream.server, stream.client
-            segment = Segment(seq, ack, flags, window, length, ns)
             stream.packets += 1
             stream.octets += wire
             stream.last_frame = frame
@@ -154,22 +166,33 @@ class Streams:
             if flags & _CONTROL:
                 options = taken(found.data, start - header + 20, start)
                 packet = Origin(frame, ns, ttl, ip_id)
-                stream.control(sender, segment, options, packet)
+                stream.control(sender, flags, packet, seq=seq, window=window, options=options)
             else:
                 sender.ttls[ttl] = sender.ttls.get(ttl, 0) + 1
             resets = stream.resets
             if resets is not None and stream.awaits(sender):
                 resets.follow(Origin(frame, ns, ttl, ip_id), flags, length)
-            sender.ip_id = _identification(ip_id)
+            sender.ip_id = ip_id
             if header < 20 or length < 0:
                 continue
-            marks = analyse(sender.side, receiver.side, segment, stream.initial_rtt)
+            marks = analyse(
+                sender.side,
+                receiver.side,
+                seq=seq,
+                ack=ack,
+                flags=flags,
+                window=window,
+                length=length,
+                ns=ns,
+                initial_rtt=stream.initial_rtt,
+            )
             if marks:
                 stream.count(sender, marks)
             if not window or sender.shut_since is not None:
                 sender.opened_window(window, ns, shut=bool(marks & ZERO_WINDOW))
-            if flags & ACK and not flags & RST:
-                receiver.acks.acknowledged(ack, ns)
+            acks = receiver.acks
+            if ack != acks.highest and flags & (ACK | RST) == ACK:
+                acks.acknowledged(ack, ns)
             if not stream.initial_rtt and flags & (SYN | ACK) == ACK and stream.recent_syn_ns:
                 stream.initial_rtt = ns - stream.recent_syn_ns
             if length:
@@ -178,7 +201,7 @@ class Streams:
                 sender.max_payload = max(sender.max_payload, length)
                 if marks & RETRANSMISSION:
                     sender.acks.resent(seq + length & 0xFFFFFFFF, length)
-                elif not marks & _UNTIMED:
+                elif sender.acks.pending is None and not marks & _UNTIMED:
                     sender.acks.sent(seq + length & 0xFFFFFFFF, ns)
                 sender.payload_ns = stream.last_payload_ns = ns
                 direction = sender.direction
@@ -200,7 +223,7 @@ class Streams:
         sport, dport = struct.unpack_from(">HH", found.data, int(found.transport[row]))
         talk = Talk(dns=sport in self._dns_ports or dport in self._dns_ports, on_dns=self._on_dns)
         talk.index = len(self.all)
-        target = flow - source & 0xFFFFFFFFFFFFFFFF
+        target = flow - source & _WORD
         sender = Party(source, here, sport, Direction(talk, from_client=by_client))
         receiver = Party(target, there, dport, Direction(talk, from_client=not by_client))
         client, server = (sender, receiver) if by_client else (receiver, sender)
@@ -208,10 +231,6 @@ class Streams:
         self.all.append(stream)
         self._current[flow] = stream
         return stream
-
-
-def _identification(ip_id: int) -> int | None:
-    return ip_id if ip_id >= 0 else None
 
 
 def _one_by_one(segments: Segments, runs: list[Run]) -> Iterator[_Row]:
@@ -321,7 +340,7 @@ def _follow(party: Party, other: Party, lane: Lane) -> None:
     if not lane.sent:
         return
     party.payload += lane.octets
-    party.ip_id = _identification(lane.ip_id)
+    party.ip_id = lane.ip_id
     side.next_seq = lane.finish
     if not gap:
         side.max_acked = side.next_seq

@@ -74,6 +74,14 @@ def is_ssl2_hello(octets: bytes | bytearray) -> bool:
 class Records:
     """Reads one direction's records, from a buffer that its owner fills."""
 
+    __slots__ = (
+        "_ciphered",
+        "_from_client",
+        "_message",
+        "_segments",
+        "_session",
+    )
+
     def __init__(self, session: Session, segments: Callable[[], int], *, from_client: bool) -> None:
         self._session = session
         self._segments = segments
