@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import flows, reading, sampling, startup, streaming
+from bench import flows, logs, reading, sampling, startup, streaming
 
 PARTS: dict[str, Callable[[], list[str]]] = {
     "sampling": sampling.measure,
@@ -13,6 +13,7 @@ PARTS: dict[str, Callable[[], list[str]]] = {
     "startup": startup.measure,
     "reading": reading.measure,
     "flows": flows.measure,
+    "logs": logs.measure,
 }
 
 

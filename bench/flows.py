@@ -1,12 +1,12 @@
 """A flow file to tables beside mitmproxy's own FlowReader, in alternating runs on one file.
 
 A quarter each of the flows are pages, scripts, answers of the API and streamed answers.
+FLOWS and ROUNDS in the environment make it smaller or larger.
 """
 
 from __future__ import annotations
 
-import statistics
-import subprocess
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -16,17 +16,18 @@ from mitmproxy import certs, http
 from mitmproxy.io import tnetstring
 from mitmproxy.test import tflow
 
-FLOWS = 20_000
-ROUNDS = 3
+from bench.runs import Run, median_cpu, peak, run
+
+FLOWS = int(os.environ.get("FLOWS", "20000"))
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
 START = 1_700_000_000.0
-_PEAK = "; import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 _THEIRS = (
     "import sys; from mitmproxy import io; "
-    "count = sum(1 for _ in io.FlowReader(open(sys.argv[1], 'rb')).stream())" + _PEAK
+    "count = sum(1 for _ in io.FlowReader(open(sys.argv[1], 'rb')).stream())"
 )
 _OURS = (
     "import sys, pathlib; from analysis.read.flows import read_flows; "
-    "tables = read_flows(pathlib.Path(sys.argv[1]))" + _PEAK
+    "tables = read_flows(pathlib.Path(sys.argv[1]))"
 )
 _SCRIPTS = "".join(f'<script src="/cdn/assets/{n:08x}-a{n:015x}.js"></script>' for n in range(75))
 _PAGE = f'<html data-build="prod-{"a" * 40}"><head>{_SCRIPTS}</head><body>{"<p>words</p>" * 400}'
@@ -41,33 +42,22 @@ BODIES: tuple[tuple[str, str, str], ...] = (
 
 
 def measure() -> list[str]:
-    count = int(sys.argv[2]) if sys.argv[2:] else FLOWS
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bench.mitm"
-        write_flow_file(path, count)
-        ours: list[tuple[float, float]] = []
-        theirs: list[tuple[float, float]] = []
+        write_flow_file(path, FLOWS)
+        ours: list[Run] = []
+        theirs: list[Run] = []
         for _ in range(ROUNDS):
-            theirs.append(_run(_THEIRS, path))
-            ours.append(_run(_OURS, path))
+            theirs.append(run([sys.executable, "-c", _THEIRS, str(path)]))
+            ours.append(run([sys.executable, "-c", _OURS, str(path)]))
         size = path.stat().st_size / 1e6
-    seconds = statistics.median(time for time, _ in ours)
-    bare = statistics.median(time for time, _ in theirs)
-    ratio = statistics.median(o[0] / t[0] for o, t in zip(ours, theirs, strict=True))
+    seconds, bare = median_cpu(ours), median_cpu(theirs)
     return [
-        f"{count:,} flows, {size:.0f} MB: {seconds:.2f} s, {count / seconds:,.0f} flows/s, "
-        f"peak {ours[0][1]:.0f} MB",
-        f"mitmproxy's FlowReader alone: {bare:.2f} s, peak {theirs[0][1]:.0f} MB; "
-        f"ours takes {ratio:.2f} times as long",
+        f"{FLOWS:,} flows, {size:.0f} MB: {seconds:.2f} s of processors, "
+        f"{FLOWS / seconds:,.0f} flows/s, peak {peak(ours):.0f} MB",
+        f"mitmproxy's FlowReader alone: {bare:.2f} s, peak {peak(theirs):.0f} MB; "
+        f"ratio of medians {seconds / bare:.2f}",
     ]
-
-
-def _run(code: str, path: Path) -> tuple[float, float]:
-    """Seconds of processor time and peak memory in MB of a run of its own."""
-    timed = "import time; " + code + "; print(time.process_time())"
-    command = [sys.executable, "-c", timed, str(path)]
-    found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    return float(found[1]), int(found[0]) / 1024
 
 
 def write_flow_file(path: Path, count: int) -> None:

@@ -8,15 +8,13 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from bench import traffic
+from bench.runs import Run, median, median_cpu, peak, run
 
 PACKETS = int(os.environ.get("PACKETS", "1500000"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
@@ -35,14 +33,6 @@ _READ = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Wall time in seconds and peak resident memory in MB of one process."""
-
-    seconds: float
-    memory: float
-
-
 def measure() -> list[str]:
     """Lines with the figures."""
     with tempfile.TemporaryDirectory() as name:
@@ -58,26 +48,32 @@ def _compared(folder: Path) -> list[str]:
     _write(path, units)
     _write(twice, 2 * units)
     tshark = shutil.which("tshark")
-    mine, peer, double = [], [], []
+    mine: list[Run] = []
+    peer: list[Run] = []
+    double: list[Run] = []
     for _ in range(ROUNDS):
         mine.append(_ours(path))
         if tshark is not None:
             fields = [word for field in FIELDS for word in ("-e", field)]
-            peer.append(_run([tshark, "-n", "-r", str(path), "-T", "fields", *fields]))
+            peer.append(run([tshark, "-n", "-r", str(path), "-T", "fields", *fields]))
         double.append(_ours(twice))
-    seconds = _median(mine)
-    growth = statistics.median(b.seconds / a.seconds for a, b in zip(mine, double, strict=True))
+    seconds = median(mine)
     lines = [
-        f"{packets:,} packets, {path.stat().st_size / packets:.0f} octets each: {seconds:.2f} s, "
-        f"{packets / seconds:,.0f} packets/s, peak {_peak(mine):.0f} MB",
-        f"twice the file: {growth:.2f} times as long, peak {_peak(double):.0f} MB",
+        f"{packets:,} packets, {path.stat().st_size / packets:.0f} octets each: {seconds:.2f} s "
+        f"({median_cpu(mine):.2f} s of processors), {packets / seconds:,.0f} packets/s, "
+        f"peak {peak(mine):.0f} MB",
+        f"twice the file: {median(double) / seconds:.2f} times as long, peak {peak(double):.0f} MB",
     ]
     twice.unlink()
     if not peer:
         return [*lines, "tshark: skipped, not installed"]
-    ratio = statistics.median(b.seconds / a.seconds for a, b in zip(mine, peer, strict=True))
-    theirs = f"tshark -T fields, {len(FIELDS)} fields: {_median(peer):.2f} s"
-    return [*lines, f"{theirs}, peak {_peak(peer):.0f} MB; ratio {ratio:.1f}"]
+    return [
+        *lines,
+        f"tshark -T fields, {len(FIELDS)} fields: {median(peer):.2f} s "
+        f"({median_cpu(peer):.2f} s of processors), peak {peak(peer):.0f} MB; "
+        f"ratio of medians {median(peer) / seconds:.1f} "
+        f"({median_cpu(peer) / median_cpu(mine):.1f} by processor time)",
+    ]
 
 
 def _containers(folder: Path) -> list[str]:
@@ -92,10 +88,10 @@ def _containers(folder: Path) -> list[str]:
     for _ in range(ROUNDS):
         for path, done in runs.items():
             done.append(_ours(path))
-    base = _median(runs[plain])
+    base = median(runs[plain])
     return [
-        f"{path.suffixes[-1][1:]}: {_median(runs[path]) / base:.2f} times the time of pcap, "
-        f"peak {_peak(runs[path]):.0f} MB"
+        f"{path.suffixes[-1][1:]}: {median(runs[path]) / base:.2f} times the time of pcap, "
+        f"peak {peak(runs[path]):.0f} MB"
         for path in (ng, packed)
     ]
 
@@ -112,23 +108,4 @@ def _units(packets: int) -> int:
 
 
 def _ours(path: Path) -> Run:
-    return _run([sys.executable, "-c", _READ, str(path)])
-
-
-def _run(command: list[str]) -> Run:
-    """Run a process to its end. Raises CalledProcessError when it fails."""
-    started = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise subprocess.CalledProcessError(child.returncode, command)
-    return Run(time.perf_counter() - started, usage.ru_maxrss / 1024)
-
-
-def _median(runs: list[Run]) -> float:
-    return statistics.median(run.seconds for run in runs)
-
-
-def _peak(runs: list[Run]) -> float:
-    return max(run.memory for run in runs)
+    return run([sys.executable, "-c", _READ, str(path)])
