@@ -100,10 +100,9 @@ def _by_trace(tables: Tables) -> dict[str, Tunnel]:
         facts = trace_facts(row)
         for name, product in (("warp", "Cloudflare WARP"), ("gateway", "Cloudflare Gateway")):
             if facts.get(name) in ("on", "plus"):
-                for piece in flow_evidence(
-                    [row],
-                    say("the trace page says {fact}", fact=f"{name}={facts[name]}"),
-                ):
+                fact = f"{name}={facts[name]}"
+                note = say("the trace page says {fact}", fact=fact)
+                for piece in flow_evidence([row], note):
                     found.setdefault(product, Tunnel(product, piece))
     return found
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from analysis.knowledge import table
+from analysis.model.message import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def hosts() -> Hosts:
                 pattern=row["pattern"],
                 path=row["path"],
                 port=row["port"],
-                purpose=row["purpose"],
+                purpose=say(row["purpose"]),
                 essential=table.flag(row, "essential"),
                 harmless=table.flag(row, "harmless"),
                 surface=table.listed(row["surface"]),

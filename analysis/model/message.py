@@ -114,6 +114,11 @@ def say(template: str, /, **values: Argument) -> Message:
     return Message(template, values)
 
 
+def figure(value: Figure) -> Message:
+    """A figure alone, as each language writes it."""
+    return Message("{figure}", {"figure": value})
+
+
 def inside(text: str) -> str:
     """What stands alone elsewhere, as part of a sentence: ``the machine's clock``."""
     return Message("{text}", {"text": text}, first="small")
@@ -134,6 +139,8 @@ def joined(parts: Iterable[str], between: str = " ") -> str:
     kept = [part for part in parts if part]
     if len(kept) <= 1:
         return kept[0] if kept else ""
+    if not any(isinstance(part, Message) for part in kept):
+        return between.join(kept)
     values = {f"p{index}": part for index, part in enumerate(kept)}
     return Message(between.join(f"{{{name}}}" for name in values), values)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from analysis.model.diagnosis import Diagnosis
-from analysis.model.message import Message, say
+from analysis.model.message import Message, joined, say
 from analysis.report.chart import draw
 from analysis.report.language import Language
 from analysis.report.safe import plain
@@ -63,7 +63,7 @@ def _number(value: object) -> float | None:
     return float(value) if math.isfinite(value) and value >= 0 else None
 
 
-def legs_of(diagnosis: Diagnosis) -> tuple[Leg, ...]:
+def legs_of(diagnosis: Diagnosis, language: Language = Language.EN) -> tuple[Leg, ...]:
     """The legs in ``measurements["delay_budget"]``; entries without a median are left out.
 
     Where the session went several ways (direct and through a proxy), each leg's
@@ -79,12 +79,17 @@ def legs_of(diagnosis: Diagnosis) -> tuple[Leg, ...]:
             name = plain(str(entry.get("leg") or entry.get("name") or ""), 40)
             way = plain(str(entry.get("way") or ""), 40)
             if several_ways:
-                name = f"{name}, {way}"
+                name = language.text(joined([name, way_named(way)], ", "))
             n = None if count is None else int(count)
             p95, part = _number(entry.get("p95_ms")), str(entry.get("part") or "")
             note = plain(str(entry.get("note") or ""), 80)
             legs.append(Leg(name, median, p95, n, part, way, note))
     return tuple(legs[:_MOST_LEGS])
+
+
+def way_named(way: str) -> str:
+    """A way in words: a proxy by its address, which is a name already."""
+    return {"direct": say("direct"), "all": say("all ways")}.get(way, way)
 
 
 def stacks_of(legs: tuple[Leg, ...], language: Language) -> tuple[Stack, ...]:
@@ -110,7 +115,7 @@ def stacks_of(legs: tuple[Leg, ...], language: Language) -> tuple[Stack, ...]:
             (say("Request, open connection"), later),
         ):
             if parts:
-                what = name if len(ways) == 1 else say("{what}, {way}", what=name, way=way)
+                what = name if len(ways) == 1 else joined([name, way_named(way)], ", ")
                 stacks.append(Stack(language.text(what), parts))
     return tuple(stacks)
 
@@ -123,7 +128,7 @@ def draw_stacks(stacks: tuple[Stack, ...], language: Language, *, title_id: str)
         for part, ms in stack.parts:
             rows.append({"name": stack.name, "part": part, "a": at, "b": at + ms})
             at += ms
-        ends.append({"name": stack.name, "a": at, "text": milliseconds(at)})
+        ends.append({"name": stack.name, "a": at, "text": language.text(milliseconds(at))})
     longest = max(stack.total for stack in stacks)
     x = {"type": "quantitative", "scale": {"domain": [0, longest * 1.1 or 1]}}
     title = language.text(say("milliseconds, medians on top of each other"))
@@ -167,4 +172,4 @@ def draw_stacks(stacks: tuple[Stack, ...], language: Language, *, title_id: str)
             },
         ],
     }
-    return draw(spec, title_id=title_id)
+    return draw(spec, language, title_id=title_id)

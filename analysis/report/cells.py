@@ -9,7 +9,8 @@ from typing import Any
 import dns.rcode
 import numpy as np
 
-from analysis.report.words import milliseconds, octets
+from analysis.model.message import joined, say
+from analysis.report.words import milliseconds, octets, since
 
 type Record = Mapping[Any, Any]
 type CellText = Callable[[Record], str]
@@ -33,18 +34,20 @@ def word(row: Record, name: str) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return say("yes") if value else say("no")
     if isinstance(value, (list, tuple, np.ndarray)):
         parts = [str(part) for part in value]
-        more = f" (+{len(parts) - _MOST_PARTS} more)" if len(parts) > _MOST_PARTS else ""
-        return ", ".join(parts[:_MOST_PARTS]) + more
+        shown = ", ".join(parts[:_MOST_PARTS])
+        if len(parts) <= _MOST_PARTS:
+            return shown
+        return joined([shown, say("(+{n} more)", n=len(parts) - _MOST_PARTS)])
     figure = number(row, name)
     return "" if figure is None else f"{figure:.0f}"
 
 
 def words(*names: str, between: str = " ") -> CellText:
     """The values of several columns, those that were seen."""
-    return lambda row: between.join(filter(None, (word(row, name) for name in names)))
+    return lambda row: joined((word(row, name) for name in names), between)
 
 
 def address(host: str, path: str) -> CellText:
@@ -69,7 +72,7 @@ def offset(name: str, begin: float | None) -> CellText:
         at = number(row, name)
         if at is None or begin is None or abs(at - begin) > _LONGEST:
             return ""
-        return f"{at - begin:+,.3f} s"
+        return since(at - begin)
 
     return cell
 
@@ -83,7 +86,7 @@ def rcode(row: Record) -> str:
     """A DNS response code by name, as in RFC 6895; unknown ones by number."""
     code = number(row, "rcode")
     if code is None:
-        return "no answer seen" if row.get("response") is False else ""
+        return say("no answer seen") if row.get("response") is False else ""
     try:
         return dns.rcode.to_text(dns.rcode.Rcode.make(int(code)))
     except ValueError:

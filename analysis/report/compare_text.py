@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from analysis.model.comparison import Comparison, Difference, Outcome, Pair
 from analysis.model.diagnosis import Evidence
+from analysis.model.message import plural, say
 from analysis.report import compare_words, words
 from analysis.report.language import Language
 from analysis.report.safe import CELL, plain
@@ -32,13 +33,13 @@ def render_comparison_text(
     `width` in columns, None for 80. Without `color` the result has no escape sequence.
     """
     comparison = language.said(comparison)
-    page = TerminalPage(width, color=color)
+    page = TerminalPage(width, language, color=color)
     for number, pair in enumerate(comparison.pairs):
         if number:
             page.line("")
-        _verdict(page, pair)
-        _differences(page, "What the user notices", pair.outcomes)
-        _differences(page, "What else differs", pair.factors)
+        _verdict(page, language, pair)
+        _differences(page, say("What the user notices"), pair.outcomes)
+        _differences(page, say("What else differs"), pair.factors)
         _delays(page, pair)
         _findings(page, pair)
         _equal(page, pair)
@@ -46,16 +47,27 @@ def render_comparison_text(
     return page.done()
 
 
-def _verdict(page: TerminalPage, pair: Pair) -> None:
+def _verdict(page: TerminalPage, language: Language, pair: Pair) -> None:
     label, _ = compare_words.OUTCOME[pair.outcome]
-    page.line((label.upper(), _STYLE[pair.outcome]), "  ", (plain(pair.headline), "bold"))
-    page.line(f"Baseline: {plain(pair.baseline, CELL)}.  Suspect: {plain(pair.suspect, CELL)}.")
+    page.line(
+        (language.text(label).upper(), _STYLE[pair.outcome]), "  ", (plain(pair.headline), "bold")
+    )
+    sides = (
+        say("Baseline: {run}.", run=plain(pair.baseline, CELL)),
+        say("Suspect: {run}.", run=plain(pair.suspect, CELL)),
+    )
+    page.line("  ".join(language.text(side) for side in sides))
     chosen = pair.candidate
     if chosen:
         page.line(plain(chosen.sentence))
-        where = compare_words.area(chosen.difference.area)
-        told = f"  The diagnosis says the same: {chosen.finding}." if chosen.finding else ""
-        page.line(f"Where: {where}.  How sure: {words.percent(chosen.confidence)}.{plain(told)}")
+        facts = [
+            say("Where: {place}.", place=compare_words.area(chosen.difference.area)),
+            say("How sure: {sure}.", sure=words.percent(chosen.confidence)),
+        ]
+        if chosen.finding:
+            told = plain(chosen.finding, CELL)
+            facts.append(say("The diagnosis says the same: {finding}.", finding=told))
+        page.line("  ".join(language.text(fact) for fact in facts))
         page.line(plain(pair.certainty.sentence))
 
 
@@ -66,21 +78,37 @@ def _differences(page: TerminalPage, title: str, items: Sequence[Difference]) ->
     for item in items[:_MOST]:
         page.line((plain(compare_words.subject(item), 2 * CELL), "bold"), indent=2, hang=2)
         page.line(
-            f"baseline: {plain(compare_words.values(item.baseline), _VALUE)}", indent=4, hang=2
+            say("baseline: {values}", values=compare_words.values(_bounded(item.baseline))),
+            indent=4,
+            hang=2,
         )
         page.line(
-            f"suspect:  {plain(compare_words.values(item.suspect), _VALUE)}", indent=4, hang=2
+            say("suspect: {values}", values=compare_words.values(_bounded(item.suspect))),
+            indent=4,
+            hang=2,
         )
         if item.explained_by:
-            page.line(f"explained by: {plain(item.explained_by, CELL)}", indent=4, hang=2)
-        for side, evidence in (
-            ("baseline", item.baseline_evidence),
-            ("suspect", item.suspect_evidence),
-        ):
-            for piece in evidence[:1]:
-                page.whole((f"proof in {side}: {_place(piece)}", "dim"), indent=4)
+            by = plain(item.explained_by, CELL)
+            page.line(say("explained by: {factor}", factor=by), indent=4, hang=2)
+        for piece in item.baseline_evidence[:1]:
+            proof = say("proof in the baseline: {place}", place=_place(piece))
+            page.whole((proof, "dim"), indent=4)
+        for piece in item.suspect_evidence[:1]:
+            proof = say("proof in the suspect: {place}", place=_place(piece))
+            page.whole((proof, "dim"), indent=4)
     if len(items) > _MOST:
-        page.line(words.count(len(items) - _MOST, "further difference") + " not shown.", indent=2)
+        page.line(
+            plural(
+                "{n} further difference not shown.",
+                "{n} further differences not shown.",
+                len(items) - _MOST,
+            ),
+            indent=2,
+        )
+
+
+def _bounded(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(plain(value, _VALUE) for value in values)
 
 
 def _place(piece: Evidence) -> str:
@@ -95,12 +123,16 @@ def _place(piece: Evidence) -> str:
 def _delays(page: TerminalPage, pair: Pair) -> None:
     if not pair.delays:
         return
-    page.title("Delay: median, quartiles, how often measured")
+    page.title(say("Delay: median, quartiles, how often measured"))
     for item in pair.delays:
         page.line((plain(item.name, _VALUE), "bold"), indent=2)
         page.line(
-            f"baseline {compare_words.spread(item.baseline)}; "
-            f"suspect {compare_words.spread(item.suspect)}: {plain(item.note, _VALUE)}",
+            say(
+                "baseline {baseline}; suspect {suspect}: {note}",
+                baseline=compare_words.spread(item.baseline),
+                suspect=compare_words.spread(item.suspect),
+                note=plain(item.note, _VALUE),
+            ),
             indent=4,
             hang=2,
         )
@@ -109,31 +141,34 @@ def _delays(page: TerminalPage, pair: Pair) -> None:
 def _findings(page: TerminalPage, pair: Pair) -> None:
     if not pair.findings:
         return
-    page.title("What only the comparison shows")
+    page.title(say("What only the comparison shows"))
     for item in pair.findings:
         page.line(
-            (plain(item.id, CELL), "bold"), f"  {words.percent(item.confidence)} sure", indent=2
+            (plain(item.id, CELL), "bold"),
+            "  ",
+            say("{share} sure", share=words.percent(item.confidence)),
+            indent=2,
         )
         page.line(plain(item.summary), indent=4)
 
 
 def _equal(page: TerminalPage, pair: Pair) -> None:
     if pair.equal:
-        page.title("Equal on both sides")
+        page.title(say("Equal on both sides"))
         for same in pair.equal:
             page.line(plain(f"{same.what}: {same.value}", _VALUE), indent=2, hang=2)
     if pair.not_compared:
-        page.title("Not compared, so not excluded")
+        page.title(say("Not compared, so not excluded"))
         for gap in pair.not_compared:
             page.line(plain(f"{gap.what}: {gap.reason}", _VALUE), indent=2, hang=2)
 
 
 def _runs(page: TerminalPage, comparison: Comparison) -> None:
-    page.title("Runs")
+    page.title(say("Runs"))
     for run in comparison.runs:
         verdict = run.diagnosis.verdict
         state = words.STATUS[verdict.status][0]
-        page.line((plain(run.label, CELL), "bold"), f"  {state}", indent=2)
+        page.line((plain(run.label, CELL), "bold"), "  ", state, indent=2)
         page.line(plain(verdict.headline), indent=4)
         for source in run.diagnosis.sources:
             page.line(f"{plain(source.path, 2 * CELL)} ({source.kind.value})", indent=4, hang=2)

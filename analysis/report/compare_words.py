@@ -5,33 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.model.comparison import Candidate, Comparison, DelayPair, Difference, Outcome, Spread
+from analysis.model.message import Message, joined, plural, say
 from analysis.report import words
 
-OUTCOME: dict[Outcome, tuple[str, str]] = {
-    Outcome.SAME: ("No difference", "ok"),
-    Outcome.DIFFERENT: ("Different", "impaired"),
-    Outcome.INSUFFICIENT: ("No verdict", "insufficient"),
+OUTCOME: dict[Outcome, tuple[Message, str]] = {
+    Outcome.SAME: (say("No difference"), "ok"),
+    Outcome.DIFFERENT: (say("Different"), "impaired"),
+    Outcome.INSUFFICIENT: (say("No verdict"), "insufficient"),
 }
 """The outcome in words, and the status whose colour it has."""
 
 AREA: dict[str, str] = {
-    "device": "This device",
-    "vpn-proxy": "VPN or proxy",
-    "dns": "Name resolution (DNS)",
+    "device": say("This device"),
+    "vpn-proxy": say("VPN or proxy"),
+    "dns": say("Name resolution (DNS)"),
     "tcp": "TCP",
     "tls": "TLS",
-    "quic": "HTTP/3 (QUIC)",
-    "exit": "Exit to the internet",
-    "http": "Requests",
-    "browser": "Browser",
-    "scripts": "Scripts",
-    "stream": "Streamed answers",
-    "websocket": "Websocket",
-    "latency": "Delay",
-    "network": "Network path",
-    "service": "ChatGPT service",
-    "account": "Account",
-    "capture": "The capture itself",
+    "quic": say("HTTP/3 (QUIC)"),
+    "exit": say("Exit to the internet"),
+    "http": say("Requests"),
+    "browser": say("Browser"),
+    "scripts": say("Scripts"),
+    "stream": say("Streamed answers"),
+    "websocket": say("Websocket"),
+    "latency": say("Delay"),
+    "network": say("Network path"),
+    "service": say("ChatGPT service"),
+    "account": say("Account"),
+    "capture": say("The capture itself"),
 }
 
 
@@ -43,21 +44,28 @@ def area(name: str) -> str:
 def subject(item: Difference | Candidate) -> str:
     """What a difference is about: its host or step, or the factor alone."""
     found = item.difference if isinstance(item, Candidate) else item
-    return f"{found.what}: {found.subject}" if found.subject else found.what
+    return joined([found.what, found.subject], ": ")
 
 
 def values(items: Sequence[str]) -> str:
     """The values of one side, at most three; repeats may have several."""
-    shown = "; ".join(items[:3])
-    return f"{shown}; and {len(items) - 3} more" if len(items) > 3 else shown
+    shown = joined(items[:3], "; ")
+    more = len(items) - 3
+    return say("{values}; and {n} more", values=shown, n=more) if more > 0 else shown
 
 
 def spread(of: Spread | None) -> str:
     """``18 ms (17 ms to 20 ms, 12 times)``: median, quartiles, number."""
     if of is None:
-        return "not measured"
-    low, high = words.milliseconds(of.low_ms), words.milliseconds(of.high_ms)
-    return f"{words.milliseconds(of.median_ms)} ({low} to {high}, {words.count(of.n, 'time')})"
+        return say("not measured")
+    return plural(
+        "{median} ({low} to {high}, {n} time)",
+        "{median} ({low} to {high}, {n} times)",
+        of.n,
+        median=words.milliseconds(of.median_ms),
+        low=words.milliseconds(of.low_ms),
+        high=words.milliseconds(of.high_ms),
+    )
 
 
 def claimed(delays: Sequence[DelayPair]) -> list[DelayPair]:

@@ -6,16 +6,17 @@ import numpy as np
 import pandas as pd
 
 from analysis.model.frames import Tables
+from analysis.model.message import say
 from analysis.report.proof import Proof, ended_in_error, lookups
 
 LANES = (
-    "DNS",
-    "Connections",
-    "TLS handshakes",
-    "Requests",
-    "Websocket frames",
-    "Stream chunks",
-    "Markers",
+    say("DNS"),
+    say("Connections"),
+    say("TLS handshakes"),
+    say("Requests"),
+    say("Websocket frames"),
+    say("Stream chunks"),
+    say("Markers"),
 )
 STATES = ("background", "normal", "proof", "error", "error-proof")
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from analysis.knowledge.alerts import alert
 from analysis.model.diagnosis import Evidence
 from analysis.model.frames import Tables
+from analysis.model.message import say
 from analysis.report.cells import Record, number, offset, rcode, word
 from analysis.report.flow_filter import flow_filter
 
@@ -104,10 +105,15 @@ def _said(text: str) -> Callable[[Record], str]:
 def _dns(row: Record) -> str:
     asked = f"{word(row, 'qtype')} {word(row, 'qname')}".strip()
     if row.get("response") is not True:
-        return f"DNS query {asked}"
+        return say("DNS query {question}", question=asked)
     answers = [str(answer) for answer in row["answers"]] if row.get("answers") is not None else []
     shown = ", ".join(answers[:_MOST_ANSWERS]) + (" …" if len(answers) > _MOST_ANSWERS else "")
-    return f"DNS response {asked}: {rcode(row)} {shown}".rstrip()
+    return say(
+        "DNS response {question}: {rcode} {answers}",
+        question=asked,
+        rcode=rcode(row),
+        answers=shown,
+    )
 
 
 def _alert(row: Record) -> str:
@@ -120,15 +126,19 @@ def _hello(kind: str) -> Callable[[Record], str]:
 
 
 def _icmp(row: Record) -> str:
-    return f"ICMP type {word(row, 'type')} code {word(row, 'code')}"
+    return say("ICMP type {type} code {code}", type=word(row, "type"), code=word(row, "code"))
 
 
-def _stream(place: str) -> Callable[[Record], str]:
-    return lambda row: f"TCP stream {word(row, 'stream')}: {place} packet"
+def _first(row: Record) -> str:
+    return say("TCP stream {stream}: first packet", stream=word(row, "stream"))
+
+
+def _last(row: Record) -> str:
+    return say("TCP stream {stream}: last packet", stream=word(row, "stream"))
 
 
 def _after_reset(row: Record) -> str:
-    return f"TCP {word(row, 'after_reset_kind').upper()} after RST"
+    return say("TCP {what} after RST", what=word(row, "after_reset_kind").upper())
 
 
 _SYNACK_TIME = _after("first_time", "syn_rtt_ms")
@@ -146,8 +156,8 @@ _EVENTS = (
     _Event("udp", "frame", _at("time"), lambda row: word(row, "protocol").upper(), _client),
     _Event("icmp", "frame", _at("time"), _icmp, _client),
     _Event("tcp", "after_reset_frame", _unknown, _after_reset, _by("reset_by")),
-    _Event("tcp", "first_frame", _at("first_time"), _stream("first"), _client),
-    _Event("tcp", "last_frame", _at("last_time"), _stream("last"), _client),
+    _Event("tcp", "first_frame", _at("first_time"), _first, _client),
+    _Event("tcp", "last_frame", _at("last_time"), _last, _client),
 )
 _PLACES = {"dns": ("src", "dst"), "icmp": ("src", "dst")}
 

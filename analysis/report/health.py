@@ -175,7 +175,11 @@ class _Canvas:
     title_id: str
 
     def draw(self, layer: list[Spec], height: float) -> Markup:
-        return draw({"width": _WIDTH, "height": height, "layer": layer}, title_id=self.title_id)
+        return draw(
+            {"width": _WIDTH, "height": height, "layer": layer},
+            self.language,
+            title_id=self.title_id,
+        )
 
     def encoding(self, y: Spec) -> Spec:
         title = (

@@ -36,7 +36,7 @@ def render_html(diagnosis: Diagnosis, tables: Tables, language: Language = Langu
     findings = show(diagnosis)
     proof = Proof.of_trouble(diagnosis)
     numbered = tuple((item.number, item.finding) for item in findings.causes + findings.followers)
-    legs = legs_of(diagnosis)
+    legs = legs_of(diagnosis, language)
     stacks = stacks_of(legs, language)
     script, script_hash = page_script()
     pieces = [piece for item in findings.all for piece in item.evidence]
@@ -46,9 +46,11 @@ def render_html(diagnosis: Diagnosis, tables: Tables, language: Language = Langu
         session=session,
         when=words.span(session.first, session.last),
         findings=findings,
-        paths=path_of(diagnosis, tables),
+        paths=path_of(diagnosis, tables, language),
         box=(BOX_WIDTH, BOX_HEIGHT),
-        timeline=draw_timeline(tables, proof, session, numbered, title_id="timeline-text"),
+        timeline=draw_timeline(
+            tables, proof, session, numbered, language, title_id="timeline-text"
+        ),
         markers=_markers(tables, session),
         legs=legs,
         waterfall=draw_waterfall(tables, language, title_id="page-load-text"),

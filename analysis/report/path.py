@@ -15,6 +15,8 @@ import pandas as pd
 from analysis.knowledge import hosts
 from analysis.model.diagnosis import Diagnosis, Locus, Status
 from analysis.model.frames import Tables
+from analysis.model.message import Message, say
+from analysis.report.language import Language
 from analysis.report.safe import plain
 from analysis.report.words import BROKEN_PLACE
 
@@ -86,14 +88,16 @@ class PathDrawing:
 BOX_WIDTH, BOX_HEIGHT = 150, 64
 
 
-def path_of(diagnosis: Diagnosis, tables: Tables) -> tuple[PathDrawing, PathDrawing]:
+def path_of(
+    diagnosis: Diagnosis, tables: Tables, language: Language = Language.EN
+) -> tuple[PathDrawing, PathDrawing]:
     """The lying and the standing drawing."""
     verdict = diagnosis.verdict
-    mark = BROKEN_PLACE.get(verdict.status, "")
+    mark = language.text(BROKEN_PLACE.get(verdict.status, ""))
     node = _NODE_OF.get(verdict.locus) if mark else None
     link = _LINK_OF.get(verdict.locus) if mark else None
-    details = _details(diagnosis, tables)
-    text = _in_words(details, node, link, mark, verdict.status)
+    details = _details(diagnosis, tables, language)
+    text = language.text(_in_words(details, node, link, verdict.status))
     judged = [_judged(diagnosis, areas) for areas in _AREAS]
 
     def lay(layout: str, size: Point, start: Point, step: Point, *ports: Point) -> PathDrawing:
@@ -128,7 +132,9 @@ def _most_frequent(values: pd.Series[str]) -> str | None:
     return None if counts.empty else plain(str(counts.index[0]), 80)
 
 
-def _details(diagnosis: Diagnosis, tables: Tables) -> tuple[tuple[str, str], ...]:
+def _details(
+    diagnosis: Diagnosis, tables: Tables, language: Language
+) -> tuple[tuple[str, str], ...]:
     """Name of each station and what was seen of it."""
     listed = hosts().is_chatgpt
     dns, tls = tables["dns"], _about(tables["tls"], "sni", listed)
@@ -142,13 +148,15 @@ def _details(diagnosis: Diagnosis, tables: Tables) -> tuple[tuple[str, str], ...
     facts = tables["host"]
     machine = _most_frequent(facts[facts["section"] == "os"]["value"].head(1))
     via = _most_frequent(made["via"]) or _named_on_the_way(diagnosis)
-    return (
-        ("Device", _short(machine or "browser")),
-        ("Resolver", _short(resolver or "not seen")),
-        ("VPN or proxy", _short(via or ("none seen in use" if len(made) else "not seen"))),
-        ("Edge", _short(edge or "not seen")),
-        ("ChatGPT", _short(host or "not seen")),
+    unseen = say("not seen")
+    stations: tuple[tuple[str, str], ...] = (
+        (say("Device"), machine or say("browser")),
+        (say("Resolver"), resolver or unseen),
+        (say("VPN or proxy"), via or (say("none seen in use") if len(made) else unseen)),
+        (say("Edge"), edge or unseen),
+        ("ChatGPT", host or unseen),
     )
+    return tuple((language.text(name), _short(language.text(what))) for name, what in stations)
 
 
 def _about(frame: pd.DataFrame, column: str, wanted: Callable[[str], bool]) -> pd.DataFrame:
@@ -174,15 +182,20 @@ def _in_words(
     details: tuple[tuple[str, str], ...],
     node: int | None,
     link: int | None,
-    mark: str,
     status: Status,
-) -> str:
-    way = ", then ".join(f"{name} ({detail})" for name, detail in details)
+) -> Message:
+    way = ", ".join(f"{name} ({detail})" for name, detail in details)
     if node is not None:
-        return f"The path: {way}. It is {mark.replace(' here', '')} at: {details[node][0]}."
+        return say(
+            "The path: {way}. Its trouble is at: {station}.", way=way, station=details[node][0]
+        )
     if link is not None:
-        ends = f"{details[link][0]} and {details[link + 1][0]}"
-        return f"The path: {way}. It is {mark.replace(' here', '')} between {ends}."
+        return say(
+            "The path: {way}. Its trouble is between {one} and {other}.",
+            way=way,
+            one=details[link][0],
+            other=details[link + 1][0],
+        )
     if status is Status.OK:
-        return f"The path: {way}. No broken place was found."
-    return f"The path: {way}. The place of the trouble is not known."
+        return say("The path: {way}. No broken place was found.", way=way)
+    return say("The path: {way}. The place of the trouble is not known.", way=way)

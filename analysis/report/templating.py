@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.model.figures import Number
-from analysis.model.message import plural, say
+from analysis.model.message import joined, plural, say
 from analysis.report import words
 from analysis.report.language import Language
 from analysis.report.safe import CELL, plain, visible
@@ -84,7 +84,7 @@ def environment(language: Language) -> Environment:
         "attr": said(plain, limit=200),
         "percent": words.percent,
         "moment": words.moment,
-        "count": words.count,
+        "joined": joined,
     }
     return environment
 

@@ -7,6 +7,8 @@ import io
 from rich.console import Console
 from rich.text import Text
 
+from analysis.report.language import Language
+
 _PLAIN_WIDTH = 80
 _WIDEST = 110  # longer lines of prose are hard to read
 _NARROWEST = 40
@@ -19,9 +21,10 @@ class TerminalPage:
     characters are written out.
     """
 
-    def __init__(self, width: int | None, *, color: bool) -> None:
+    def __init__(self, width: int | None, language: Language, *, color: bool) -> None:
         width = min(max(width or _PLAIN_WIDTH, _NARROWEST), _WIDEST)
         self._width = width
+        self._language = language
         self._out = io.StringIO()
         self._console = Console(
             file=self._out,
@@ -33,9 +36,15 @@ class TerminalPage:
             legacy_windows=False,
         )
 
+    def _assembled(self, parts: tuple[str | tuple[str, str], ...]) -> Text:
+        """The parts with every message said in the page's language."""
+        text = self._language.text
+        said = (text(part) if isinstance(part, str) else (text(part[0]), part[1]) for part in parts)
+        return Text.assemble(*said)
+
     def line(self, *parts: str | tuple[str, str], indent: int = 0, hang: int = 0) -> None:
         """One paragraph; `indent` before all of it, `hang` more before its further lines."""
-        text = Text.assemble(*parts)
+        text = self._assembled(parts)
         rows = list(text.wrap(self._console, max(self._width - indent, 20)))
         if hang and len(rows) > 1:
             # the further lines are shorter by the hanging indent, so they break elsewhere
@@ -50,7 +59,7 @@ class TerminalPage:
 
     def whole(self, *parts: str | tuple[str, str], indent: int = 0) -> None:
         """One line that is never wrapped, because it is to be copied."""
-        self._console.print(Text(" " * indent) + Text.assemble(*parts), soft_wrap=True)
+        self._console.print(Text(" " * indent) + self._assembled(parts), soft_wrap=True)
 
     def title(self, text: str) -> None:
         self._console.print()

@@ -42,7 +42,7 @@ def write_figures(page: TerminalPage, diagnosis: Diagnosis, language: Language) 
 
 
 def _delay(page: TerminalPage, diagnosis: Diagnosis, language: Language) -> None:
-    legs = legs_of(diagnosis)
+    legs = legs_of(diagnosis, language)
     if not legs:
         return
     page.title(language.text(say("Where the time goes")))

@@ -7,6 +7,7 @@ drawn by itself, as far as it can be told apart.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -16,9 +17,11 @@ from markupsafe import Markup
 
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
+from analysis.model.message import say
 from analysis.report.chart import FONT, Spec, draw
 from analysis.report.clock_axis import LONG, clock_axis, clock_scale
 from analysis.report.events import LANES, STATES, events_of
+from analysis.report.language import Language
 from analysis.report.proof import Proof
 from analysis.report.session import Session
 from analysis.report.strokes import series_colour, strokes
@@ -60,6 +63,7 @@ def draw_timeline(
     proof: Proof,
     session: Session,
     numbered: tuple[tuple[int, Finding], ...],
+    language: Language = Language.EN,
     *,
     title_id: str,
 ) -> Timeline | None:
@@ -91,14 +95,16 @@ def draw_timeline(
         instants.append(failing.head(_MOST_FAILING))
         spans.append(_steps(rows, length))
     moments = _moments(numbered, begin, length)
-    spec = _spec(pd.concat(instants), pd.concat(spans), moments, length)
+    spec = _spec(pd.concat(instants), pd.concat(spans), moments, length, language)
     real = events[events["state"] > 0]
     counts = tuple(
         (lane, int((real["lane"] == lane).sum()),
          int(((real["lane"] == lane) & (real["state"] > 1)).sum()))
         for lane in LANES
     )  # fmt: skip
-    return Timeline(draw(spec, title_id=title_id), length, counts, tuple(stepped), moments)
+    return Timeline(
+        draw(spec, language, title_id=title_id), length, counts, tuple(stepped), moments
+    )
 
 
 def _steps(rows: pd.DataFrame, length: float) -> pd.DataFrame:
@@ -135,15 +141,24 @@ def _moments(
 
 
 def _spec(
-    instants: pd.DataFrame, spans: pd.DataFrame, moments: tuple[Moment, ...], length: float
+    instants: pd.DataFrame,
+    spans: pd.DataFrame,
+    moments: tuple[Moment, ...],
+    length: float,
+    language: Language,
 ) -> Spec:
     middle = {lane: place + 0.5 for place, lane in enumerate(LANES)}
-    title = "hours:minutes:seconds since the start" if length >= LONG else "seconds since the start"
+    title = (
+        say("hours:minutes:seconds since the start")
+        if length >= LONG
+        else say("seconds since the start")
+    )
+    names = json.dumps([language.text(lane) for lane in LANES])
     x = {
         "field": "x",
         "type": "quantitative",
         "scale": clock_scale(length),
-        "axis": clock_axis(length, title),
+        "axis": clock_axis(length, language.text(title)),
     }
     y = {
         "field": "y",
@@ -155,7 +170,7 @@ def _spec(
             "ticks": False,
             "grid": False,
             "values": list(middle.values()),
-            "labelExpr": f"{list(LANES)}[floor(datum.value)]",
+            "labelExpr": f"{names}[floor(datum.value)]",
             "labelLimit": 200,
             "labelColor": "var(--ink)",
             "labelPadding": 10,

@@ -184,5 +184,6 @@ def _svg(rows: tuple[WaterfallRow, ...], language: Language, title_id: str) -> M
                 },
             ],
         },
+        language,
         title_id=title_id,
     )  # fmt: skip

@@ -21,8 +21,9 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
     const done = await copy(document.getElementById(button.dataset.copy));
-    button.textContent = done ? "Copied" : "Selected";
-    announce.textContent = done ? "Copied to the clipboard" : "Selected; copy it with the keyboard";
+    const words = announce.dataset; // in the language of the page
+    button.textContent = done ? words.copied : words.selected;
+    announce.textContent = done ? words.onCopied : words.onSelected;
     setTimeout(() => { button.textContent = label; }, 2000);
   });
 }
