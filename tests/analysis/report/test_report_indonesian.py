@@ -85,10 +85,11 @@ def _read(html: str) -> list[str]:
 def test_templates_hold_no_words_outside_of_translation(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     source = re.sub(r"\{% trans.*?%\}.*?\{% endtrans %\}", " ", source, flags=re.S)
-    source = re.sub(r"\{\{.*?\}\}", "x", source, flags=re.S)
+    source = re.sub(r"(</?)\{\{.*?\}\}", r"\1div", source)  # a tag whose level varies
+    source = re.sub(r"\{\{.*?\}\}", "·", source, flags=re.S)
     source = re.sub(r"\{%.*?%\}|\{#.*?#\}", " ", source, flags=re.S)
     words = [text for text in _read(source) if re.search(r"[A-Za-z]{2}", text)]
-    assert [text for text in words if text not in ("chatpath", "SHA-256")] == []
+    assert [text for text in words if text != "SHA-256 ·"] == []
     literals = [
         text
         for expression in re.findall(r"\{\{(.*?)\}\}", path.read_text(encoding="utf-8"), re.S)
