@@ -14,9 +14,9 @@ from analysis.detect.clock import clock_skew
 from analysis.detect.dns_answers import SERVFAIL, Answer, answers, good_by_host
 from analysis.detect.dns_sinkhole import dns_evidence
 from analysis.detect.reach import reach_of
-from analysis.detect.support import earned, finding, ranked, rule_of
+from analysis.detect.support import earned, effect, finding, ranked
 from analysis.knowledge.codes import ede
-from analysis.model.diagnosis import Finding, Severity
+from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
 from analysis.model.message import joined, say, some, times_over
 
@@ -42,7 +42,6 @@ def find_dns_dnssec_failure(tables: Tables) -> Iterator[Finding]:
     resolvers = tuple(dict.fromkeys(answer.resolver for answer in failing))
     codes = sorted({code for answer in failing for code in answer.row["ede"] or ()})
     skewed = any(code in _TIMES for code in codes) and clock_skew(tables) is not None
-    needed = any(rule is not None and rule.essential for rule in map(rule_of, hosts))
     invalid = say(
         "{resolver} cannot validate {hosts}, {times}: {codes}.",
         resolver=some(resolvers),
@@ -55,7 +54,7 @@ def find_dns_dnssec_failure(tables: Tables) -> Iterator[Finding]:
         joined([invalid, say("This machine's clock is wrong too.") if skewed else ""]),
         confidence=earned(0.85, (len(failing) > 1, 0.4), (skewed, 0.3)),
         subjects=hosts,
-        severity=Severity.WARNING if needed else Severity.INFO,
+        severity=effect(hosts[0]),
         count=len(failing),
         times=[answer.row["time"] for answer in failing],
         evidence=dns_evidence(failing, say("validation failures")),

@@ -1,6 +1,7 @@
 """dns.hosts_file: a name was reached without a lookup, at an address that is not the service's.
 
-The capture shows lookups of other names of ChatGPT, but none for this one, and
+The capture shows lookups of ChatGPT's names, but none for this one or only ones
+that gave it other, good addresses (the recorder itself asks after a failure), and
 the connection goes to a private or null address, or to a public one outside the
 service's published ranges, and fails there.  An address that works is split DNS
 or a local service; one looked up before the capture began is possible and said.
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from analysis.detect.dns_answers import is_bogus, working_addresses
+from analysis.detect.dns_answers import answers, good_by_host, is_bogus, working_addresses
 from analysis.detect.once import once
 from analysis.detect.path_answers import fronted
 from analysis.detect.support import (
@@ -55,6 +56,11 @@ def _looked_up(tables: Tables) -> tuple[set[str], set[str]]:
     return names, given
 
 
+def _well_answered(tables: Tables) -> frozenset[str]:
+    """Names that a lookup in the capture gave a good address: no filter led astray from there."""
+    return frozenset(good_by_host(answers(tables)))
+
+
 @once
 def misled(tables: Tables) -> list[Misled]:
     """Failed connections that only a hosts file, or an older lookup, explains."""
@@ -65,7 +71,8 @@ def misled(tables: Tables) -> list[Misled]:
     names, given = _looked_up(tables) if found else (set(), set())
     if not names:
         return []  # the capture shows no lookups at all: nothing follows from a missing one
-    return [item for item in found if item.host not in names and str(item.place) not in given]
+    led = names - _well_answered(tables)
+    return [item for item in found if item.host not in led and str(item.place) not in given]
 
 
 def _foreign(item: Misled) -> bool:
@@ -127,10 +134,10 @@ def find_dns_hosts_file(tables: Tables) -> Iterator[Finding]:
     yield finding(
         "dns.hosts_file",
         plural(
-            "{n} connection to {hosts} went to {places}, {what}, and failed. Other names were "
-            "looked up, this one was not: a hosts file most likely names it.",
-            "{n} connections to {hosts} went to {places}, {what}, and failed. Other names were "
-            "looked up, this one was not: a hosts file most likely names it.",
+            "{n} connection to {hosts} went to {places}, {what}, and failed. No lookup in the "
+            "capture gave that address: a hosts file most likely does.",
+            "{n} connections to {hosts} went to {places}, {what}, and failed. No lookup in the "
+            "capture gave that address: a hosts file most likely does.",
             len(found),
             hosts=some(hosts),
             places=some(places),

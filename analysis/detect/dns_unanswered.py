@@ -80,7 +80,7 @@ def find_dns_resolver_failing(tables: Tables) -> Iterator[Finding]:
         ),
         confidence=earned(0.7, (len(failing) > 2, 0.4), (bool(codes), 0.3)),
         subjects=hosts,
-        severity=Severity.WARNING if len(failing) > 1 else Severity.INFO,
+        severity=effect(hosts[0]) if len(failing) > 1 else Severity.INFO,
         count=len(failing),
         times=[answer.row["time"] for answer in failing],
         evidence=dns_evidence(failing, say("failures")),

@@ -279,7 +279,10 @@ def _why_no_part(part: Part) -> str | None:
 
 def _part(part: Part, network: Network) -> contextlib.AbstractContextManager[Any]:
     place = network if part.at == "network" else getattr(network, part.at)
-    made: contextlib.AbstractContextManager[Any] = _factory(part)(place, **part.settings)
+    try:
+        made: contextlib.AbstractContextManager[Any] = _factory(part)(place, **part.settings)
+    except TypeError as error:
+        raise SceneError(f"part {part.use}: {error}") from error
     return made
 
 

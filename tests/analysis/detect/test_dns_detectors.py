@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from handmade import GOOD, answer, connection, found, handshakes, query, serious, tables
+from handmade import GOOD, Row, answer, connection, found, handshakes, query, serious, tables
 
 from analysis.detect import detect
 from analysis.model.diagnosis import Severity
@@ -227,7 +227,8 @@ def test_refused_is_a_filter_only_where_the_resolver_answers_others() -> None:
     refused = [answer("chatgpt.com", rcode=5, frame=n) for n in (2, 3)]
     alone = found(tables(dns=refused))
     assert "dns.nxdomain_filter" not in alone
-    assert alone["dns.resolver_failing"].severity is Severity.WARNING
+    # nobody gets to ChatGPT with it, so it is as bad as a filter
+    assert alone["dns.resolver_failing"].severity is Severity.CRITICAL
     selective = found(tables(dns=[*refused, answer("example.com", "93.184.216.34", frame=5)]))
     assert "dns.resolver_failing" not in selective
     assert "dns.nxdomain_filter" in selective
@@ -293,6 +294,36 @@ def test_unanswered_queries_that_mean_nothing() -> None:
     assert "dns.timeout" not in found(tables(dns=cut_off))  # the capture ended too soon
     healed = [*asked, answer("chatgpt.com", GOOD, frame=9, at=120.0)]
     assert "dns.timeout" not in found(tables(dns=healed))
+
+
+NAMES = ("chatgpt.com", "ws.chatgpt.com", "ab.chatgpt.com")
+
+
+def lookups(wait: float, *, first_answers: bool = False) -> list[Row]:
+    """Each name is asked of 8.8.8.8, and `wait` seconds later of the second resolver."""
+    rows = []
+    for number, name in enumerate(NAMES):
+        at = 100.0 + 20 * number
+        rows += [
+            query(name, frame=number * 9 + 1, at=at, dst="8.8.8.8"),
+            query(name, frame=number * 9 + 2, at=at + wait),
+            answer(name, GOOD, frame=number * 9 + 3, at=at + wait + 0.01),
+        ]
+    if first_answers:
+        rows.append(answer("example.org", "93.184.216.34", frame=90, at=101.0, src="8.8.8.8"))
+    return rows
+
+
+def test_a_dead_first_resolver_makes_every_lookup_wait() -> None:
+    finding = found(tables(dns=lookups(2.0)))["dns.slow"]
+    assert "8.8.8.8 never answers" in finding.summary
+    assert (finding.measurements["median_ms"], finding.measurements["n"]) == (2000.0, 3)
+
+
+def test_a_resolver_that_is_asked_beside_another_costs_nothing() -> None:
+    assert not serious(tables(dns=lookups(0.002)))
+    assert not serious(tables(dns=lookups(2.0, first_answers=True)))
+    assert not serious(tables(dns=lookups(2.0)[:6]))  # two lookups say nothing of a resolver
 
 
 def test_a_query_sent_again_unchanged_found_no_answer_even_if_none_is_in_the_capture() -> None:

@@ -80,6 +80,15 @@ def test_hosts_file_in_flows(place: str) -> None:
     assert diagnosis.verdict.primary == "dns.hosts_file"
 
 
+def test_a_later_lookup_of_the_name_clears_no_hosts_file() -> None:
+    # the recorder asks for itself once a connection has failed
+    rows = [*OTHERS, answer("chatgpt.com", GOOD, frame=9, at=101.0)]
+    finding = found(tables(dns=rows, connections=[astray("127.0.0.1")]))["dns.hosts_file"]
+    assert finding.subjects == ("chatgpt.com",)
+    denied = [*OTHERS, answer("chatgpt.com", rcode=3, frame=9, at=101.0)]
+    assert "dns.hosts_file" not in found(tables(dns=denied, connections=[astray("127.0.0.1")]))
+
+
 def test_hosts_file_in_packets() -> None:
     rows = handshakes(2, far=None, server="10.9.8.7")
     finding = found(tables(dns=OTHERS, **rows))["dns.hosts_file"]

@@ -59,7 +59,7 @@ class Impair:
     `up` False spares the client's packets, `down` False the servers'.
     """
 
-    seed: int
+    seed: int = 1
     delay_ms: float = 0.0
     jitter_ms: float = 0.0
     loss: float = 0.0

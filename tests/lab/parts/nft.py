@@ -21,7 +21,7 @@ class Nft:
     def __init__(
         self,
         host: Namespace,
-        rules: Sequence[str],
+        rules: Sequence[str] = (),
         *,
         output: Sequence[str] = (),
         nat: Sequence[str] = (),

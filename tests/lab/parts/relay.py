@@ -39,7 +39,7 @@ class Relay(Program):
     package = "python3"
     ready = r"^relay: ready"
 
-    def __init__(self, host: Namespace, behaviours: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, host: Namespace, *, behaviours: Sequence[Mapping[str, Any]]) -> None:
         super().__init__(host)
         self._behaviours = behaviours
         self._ruled: list[str] = []
@@ -120,7 +120,8 @@ def run(described: Sequence[Mapping[str, Any]]) -> None:
 
     queue = NetfilterQueue()
     queue.bind(_QUEUE, judge, max_len=4096, mode=COPY_PACKET)
-    print("relay: ready", flush=True)
+    sys.stdout.write("relay: ready\n")
+    sys.stdout.flush()
     while True:
         wait = max(0.0, held[0][0] - time.monotonic()) if held else None
         readable, _, _ = select.select([queue.get_fd()], [], [], wait)

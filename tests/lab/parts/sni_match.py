@@ -16,7 +16,7 @@ class SniMatch:
     passes. `relay.ForgedReset` reads the whole hello.
     """
 
-    def __init__(self, host: Namespace, name: str, *, reset: bool) -> None:
+    def __init__(self, host: Namespace, *, name: str, reset: bool = False) -> None:
         self.host = host
         target = ["REJECT", "--reject-with", "tcp-reset"] if reset else ["DROP"]
         self._rule = [
