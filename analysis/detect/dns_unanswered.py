@@ -6,6 +6,7 @@ No filter is claimed here.  One failure that a retry heals is nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from statistics import median
 
 from analysis.detect.dns_answers import (
@@ -24,6 +25,7 @@ from analysis.detect.support import (
     finding,
     last_moment,
     matters,
+    noted,
     packet_evidence,
     percentile,
     ranked,
@@ -167,19 +169,14 @@ def _sees_both_ways(tables: Tables) -> bool:
 
 
 def find_dns_slow(tables: Tables) -> Iterator[Finding]:
-    frame = tables["dns"]
-    if frame.empty:
-        return
-    timed = frame[frame["latency_ms"].notna() & frame["response"].fillna(False)]
-    rows = records(where(timed, "qname", matters))
-    by_resolver: dict[str, list[Record]] = {}
-    for row in rows:
-        by_resolver.setdefault(row["src"] or say("the system resolver"), []).append(row)
+    by_resolver: dict[str, list[_Lookup]] = {}
+    for lookup in (*_answered(tables), *_told_by_browser(tables)):
+        by_resolver.setdefault(lookup.resolver, []).append(lookup)
     for resolver, found in sorted(by_resolver.items()):
-        times = [row["latency_ms"] for row in found]
+        times = [lookup.took_ms for lookup in found]
         if len(times) < threshold("dns_slow_lookups") or median(times) < threshold("dns_slow_ms"):
             continue
-        hosts = ranked(row["qname"] for row in found)
+        hosts = ranked(lookup.host for lookup in found)
         middle, high = median(times), percentile(times, 0.95)
         fault = middle >= threshold("dns_fault_ms")
         yield finding(
@@ -195,8 +192,56 @@ def find_dns_slow(tables: Tables) -> Iterator[Finding]:
             confidence=earned(0.75, (len(times) >= 8, 0.4), (fault, 0.4)),
             subjects=hosts,
             count=len(times),
-            times=[row["time"] for row in found],
-            evidence=packet_evidence(found, say("slow answers")),
+            times=[lookup.time for lookup in found],
+            evidence=packet_evidence([lookup.row for lookup in found], say("slow answers"))
+            or [noted(lookup.row["source"] or "", say("slow answers")) for lookup in found[:1]],
             in_short=resolver,
             measurements={"median_ms": round(middle, 1), "p95_ms": round(high, 1), "n": len(times)},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Lookup:
+    """One lookup of a host that matters, and the row that shows it."""
+
+    resolver: str
+    host: str
+    took_ms: float
+    time: float | None
+    row: Record
+
+
+def _answered(tables: Tables) -> list[_Lookup]:
+    """Lookups whose query and answer are in the capture."""
+    frame = tables["dns"]
+    if frame.empty:
+        return []
+    timed = frame[frame["latency_ms"].notna() & frame["response"].fillna(False)]
+    return [
+        _Lookup(
+            row["src"] or say("the system resolver"),
+            row["qname"],
+            row["latency_ms"],
+            row["time"],
+            row,
+        )
+        for row in records(where(timed, "qname", matters))
+    ]
+
+
+def _told_by_browser(tables: Tables) -> list[_Lookup]:
+    """Lookups of which a HAR tells the time alone."""
+    frame = tables["connections"]
+    if frame.empty or len(tables["dns"]):
+        return []  # where answers were captured, these are the same lookups once more
+    timed = frame[frame["dns_ms"].notna() & frame["via"].isna()]
+    return [
+        _Lookup(
+            say("the system resolver"),
+            row["host"],
+            row["dns_ms"],
+            row["started"],
+            {**row, "frame": None},
+        )
+        for row in records(where(timed, "host", matters))
+    ]

@@ -28,7 +28,8 @@ from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import plural, say, some
 
-_EXTENSION = ("err_blocked_by_client",)
+# Chromium's code, and WebKit's sentence (WebKitErrorFrameLoadBlockedByContentBlocker)
+_EXTENSION = ("err_blocked_by_client", "blocked by a content blocker")
 _POLICY = (
     "err_blocked_by_administrator",
     "err_blocked_by_csp",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analysis.detect.certificates import inspector_of
 from analysis.detect.reach import cancelled
 from analysis.detect.sockets import ended_by_capture
 from analysis.detect.support import (
@@ -28,6 +29,8 @@ from analysis.model.diagnosis import Finding
 from analysis.model.figures import Number
 from analysis.model.frames import Tables
 from analysis.model.message import plural, say, some
+
+_OLD_HTTP = say("HTTP/1.1 came where HTTP/2 is usual")
 
 
 def _streams(tables: Tables) -> list[Record]:
@@ -71,7 +74,7 @@ def find_sse_cut(tables: Tables) -> Iterator[Finding]:
 def find_sse_buffered(tables: Tables) -> Iterator[Finding]:
     found = [(row, _marks(row)) for row in _streams(tables) if _at_once(row)]
     found = [(row, marks) for row, marks in found if marks]
-    if not found:
+    if not found or (len(found) == 1 and _untimed(*found[0])):
         return
     rows = [row for row, _ in found]
     names = ranked(row["host"] for row in rows)
@@ -90,12 +93,23 @@ def find_sse_buffered(tables: Tables) -> Iterator[Finding]:
         confidence=earned(0.6, *((True, 0.4) for _ in marks), (len(rows) > 1, 0.4)),
         subjects=names,
         severity=effect(names[0]),
+        vendor=next(filter(None, (_inspector(tables, name) for name in names)), None),
         count=len(rows),
         times=[row["first_chunk"] for row in rows],
         evidence=flow_evidence(rows, say("the stream that came at once")),
         in_short=say("nothing for {seconds} s, then everything", seconds=Number(waited / 1000, 1)),
         measurements={"marks": list(marks), "wait_ms": round(waited, 1)},
     )
+
+
+def _inspector(tables: Tables, host: str) -> str | None:
+    """The product that signs the host's certificate here, which then handles its streams too."""
+    connections = tables["connections"]
+    if connections.empty:
+        return None
+    own = connections[(connections["host"] == host).fillna(False) & connections["issuer"].notna()]
+    issuers = dict.fromkeys(own["issuer"].head(50))
+    return next(filter(None, map(inspector_of, issuers)), None)
 
 
 def _at_once(row: Record) -> bool:
@@ -112,6 +126,11 @@ def _at_once(row: Record) -> bool:
     )
 
 
+def _untimed(row: Record, marks: list[str]) -> bool:
+    """Without chunk times one stream over HTTP/1.1 says little: some recorders know no other."""
+    return row["chunks"] is None and marks == [_OLD_HTTP]
+
+
 def _marks(row: Record) -> list[str]:
     marks: list[str] = []
     if row["content_length"] is not None:
@@ -119,5 +138,5 @@ def _marks(row: Record) -> list[str]:
     if row["via"] and "cloudflare" not in row["via"].lower():
         marks.append(say("a proxy names itself in Via"))
     if (row["http_version"] or "").startswith("HTTP/1"):
-        marks.append(say("HTTP/1.1 came where HTTP/2 is usual"))
+        marks.append(_OLD_HTTP)
     return marks

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from analysis.knowledge import hosts
+from analysis.knowledge import hosts, threshold
 from analysis.model.diagnosis import Finding
 
 _NAME_FAILED = (
@@ -61,6 +61,8 @@ class Rule:
     causes: tuple[str, ...]
     same_hosts: bool = True
     in_short: str = ""
+    lesser: bool = False
+    """The cause may be the milder one, if the follower began while it lasted."""
 
 
 RULES: tuple[Rule, ...] = (
@@ -194,9 +196,10 @@ RULES: tuple[Rule, ...] = (
     Rule("ws.connect_failed", (*_NOT_OPENED, *_CUT)),
     Rule("ws.dropped", ("tcp.reset_injected",)),
     # sockets that fall with everything else on the machine
-    Rule("ws.dropped", ("net.offline_gap",)),
+    Rule("ws.dropped", ("net.offline_gap",), lesser=True),
+    Rule("sse.cut", ("net.offline_gap",), lesser=True),
     Rule("script.blocked_by_network", (*_NOT_OPENED, *_CUT)),
-    Rule("sse.cut", ("net.offline_gap", "tcp.reset_injected")),
+    Rule("sse.cut", ("tcp.reset_injected",)),
     Rule("ws.frames_lost", ("ws.dropped",)),
     Rule("ws.stalled", ("ws.dropped", "ws.frames_lost")),
 )
@@ -220,13 +223,26 @@ def _cause(found: Finding, findings: Sequence[Finding]) -> str | None:
                 for other in findings
                 if other.id == cause_id
                 and other.explained_by != found.id
-                and other.severity.rank <= found.severity.rank
+                and (
+                    other.severity.rank <= found.severity.rank
+                    or (rule.lesser and _during(other, found))
+                )
             ]
             if causes and (not rule.same_hosts or _covers(causes, found)):
                 return cause_id
     # a detector's own pointer stands only while the finding it names is there
     named = [other for other in findings if other.id == found.explained_by]
     return found.explained_by if _covers(named, found) else None
+
+
+def _during(cause: Finding, found: Finding) -> bool:
+    """True when all that was found fell into the time of the cause, give or take a moment."""
+    edges = (cause.first_seen, cause.last_seen, found.first_seen, found.last_seen)
+    if None in edges:
+        return False
+    first, last, begin, end = (edge or 0.0 for edge in edges)
+    about = threshold("offline_around_s")
+    return first - about <= begin and end <= last + about
 
 
 def _covers(causes: Sequence[Finding], found: Finding) -> bool:

@@ -589,6 +589,7 @@ CONNECTIONS = _schema(
     ("addresses", "list[str]", "", "addresses the name resolved to, where known"),
     ("local_port", "int", "", "port on this machine, which names the connection in the packets"),
     ("via", "str", "", "upstream proxy as host:port, where one was used"),
+    ("dns_ms", "float", "ms", "name lookup for it, as a browser's HAR tells it"),
     ("tcp_ms", "float", "ms", "TCP handshake"),
     ("tls_ms", "float", "ms", "TLS handshake"),
     ("tls_version", "str", "", "TLS version"),

@@ -207,6 +207,7 @@ def _connection(exchange: Exchange, times: Times, number: int) -> Row | None:
         "port": row["port"],
         "address": exchange.address,
         "addresses": (tries(error) if error else None) or None,
+        "dns_ms": times.dns_ms,
         "tcp_ms": times.tcp_ms,
         "tls_ms": times.tls_ms,
         "error": error,

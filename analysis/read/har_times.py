@@ -21,6 +21,7 @@ class Times:
     sent: float | None = None
     answered: float | None = None
     ended: float | None = None
+    dns_ms: float | None = None
     tcp_ms: float | None = None
     tls_ms: float | None = None
 
@@ -41,12 +42,13 @@ def read_times(record: Mapping[str, object]) -> Times:
     sent = connecting + ((connect or 0) + (parts["send"] or 0)) / 1000
     answered = sent + (parts["wait"] or 0) / 1000
     known = any(parts[name] for name in ("send", "wait", "receive"))
+    dns_ms = parts["dns"] or None  # 0 is a lookup that the browser did not make
     tcp_ms, tls_ms = _handshakes(timings, connect, ssl)
     if not known:
         ended = None if total is None else started + total / 1000
-        return Times(started, connecting, None, None, ended, tcp_ms, tls_ms)
+        return Times(started, connecting, None, None, ended, dns_ms, tcp_ms, tls_ms)
     ended = answered + (parts["receive"] or 0) / 1000
-    return Times(started, connecting, sent, answered, ended, tcp_ms, tls_ms)
+    return Times(started, connecting, sent, answered, ended, dns_ms, tcp_ms, tls_ms)
 
 
 def _apart(parts: Mapping[str, float | None], total: float | None) -> bool:

@@ -73,7 +73,27 @@ def stream_row(exchange: Exchange, facts: StreamFacts) -> Row:
     }
     if facts.times:
         row.update(_pace(exchange.started, facts.times, facts.sizes))
+    else:
+        row.update(_at_once(exchange))
     return row
+
+
+def _at_once(exchange: Exchange) -> Row:
+    """The pace of a body without chunk times, where head and end leave no room for any."""
+    first, last = exchange.response_start, exchange.ended
+    if first is None or last is None or not 0 <= last - first <= LAST_SPAN_S:
+        return {}
+    return {
+        "first_chunk": first,
+        "last_chunk": last,
+        "ttft_ms": None if exchange.started is None else _ms(first - exchange.started),
+        "span_ms": _ms(last - first),
+        "last_250ms_share": 1.0,
+    }
+
+
+def _ms(seconds: float) -> float:
+    return round(max(0.0, seconds) * 1000, 3)
 
 
 def _pace(started: float | None, times: Sequence[float], sizes: Sequence[int]) -> Row:
@@ -85,8 +105,8 @@ def _pace(started: float | None, times: Sequence[float], sizes: Sequence[int]) -
     pace: dict[str, object] = {
         "first_chunk": times[0],
         "last_chunk": times[-1],
-        "ttft_ms": None if started is None else round(max(0.0, times[0] - started) * 1000, 3),
-        "span_ms": round((times[-1] - times[0]) * 1000, 3),
+        "ttft_ms": None if started is None else _ms(times[0] - started),
+        "span_ms": _ms(times[-1] - times[0]),
         "last_250ms_share": round(late / total, 4) if total else None,
     }
     if len(gaps):

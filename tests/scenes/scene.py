@@ -16,6 +16,7 @@ type Draw[Kind] = Callable[[Kind], None]
 
 BAD = frozenset({"impaired", "blocked"})
 BLOCKED = frozenset({"blocked"})
+DOWN = frozenset({"down"})
 WELL = frozenset({"ok"})
 UNCLEAR = frozenset({"ok", "insufficient"})
 

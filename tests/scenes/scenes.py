@@ -15,6 +15,9 @@ import scenes_scripts
 import scenes_service
 import scenes_tcp
 import scenes_ws
+import sessions_browser
+import sessions_browser_healthy
+import sessions_recorded
 from scene import SCENES, Scene
 
 __all__ = [
@@ -33,4 +36,7 @@ __all__ = [
     "scenes_service",
     "scenes_tcp",
     "scenes_ws",
+    "sessions_browser",
+    "sessions_browser_healthy",
+    "sessions_recorded",
 ]

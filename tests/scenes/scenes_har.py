@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from scene import BAD, BLOCKED, UNCLEAR, WELL, in_har
+from scene import BAD, BLOCKED, DOWN, UNCLEAR, WELL, in_har
 from scene_har import BLOB, CHUNKS, EDGE, HTML, JS, STREAM, Har
 
-DOWN = frozenset({"down"})
 LIMITED = frozenset({"impaired"})
 NAME = "net::ERR_NAME_NOT_RESOLVED"
 CHUNK = f"https://chatgpt.com/cdn/assets/{CHUNKS[0]}"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-from scene import BAD, BLOCKED, WELL, in_flows
+from scene import BAD, BLOCKED, DOWN, WELL, in_flows
 from scene_flows import SCRIPTS, Flows
 
-DOWN = frozenset({"down"})
 SEND = "https://chatgpt.com/backend-api/f/conversation"
 API = "https://api.openai.com/v1"
 STORE = (

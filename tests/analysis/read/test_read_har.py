@@ -321,7 +321,20 @@ def test_a_streams_end_is_told_by_its_body(tmp_path: Path, made: object, end: st
     (row,) = rows(read(tmp_path, made)["sse"])
     assert row["end"] == end
     # a HAR holds no times of chunks
-    assert (row["chunks"], row["ttft_ms"], row["gap_p95_ms"]) == (None, None, None)
+    assert (row["chunks"], row["gap_p95_ms"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("receive", "share"),
+    [pytest.param(12, 1.0, id="at-once"), pytest.param(9000, None, id="paced")],
+)
+def test_a_body_that_came_at_once_leaves_no_room_for_pauses(
+    tmp_path: Path, receive: int, share: float | None
+) -> None:
+    made = stream(WHOLE, timings={"wait": 8000, "receive": receive})
+    (row,) = rows(read(tmp_path, made)["sse"])
+    assert row["last_250ms_share"] == share
+    assert (row["ttft_ms"] is None) == (share is None)
 
 
 def test_a_redirect_is_followed_to_what_it_led_to(tmp_path: Path) -> None:
