@@ -24,16 +24,30 @@ _TOO_BIG4, _TOO_BIG6 = (3, 4), 2
 _PROTOCOLS = {6: "tcp", 17: "udp", _ICMP: "icmp", _ICMP6: "icmp"}
 _EXTENSIONS6 = (0, 43, 60, 44)
 _MAX_EXTENSIONS = 8
+_TCP_SEEN = 16
+"""Octets of a TCP header that Wireshark needs to make a connection of it."""
+
+type Pair = frozenset[tuple[str, int]]
+"""Address and port of both ends of a connection."""
 
 
 class Quoted(NamedTuple):
-    """The packet in question, as far as the message quotes it."""
+    """The packet in question, as far as the message quotes it; `octets` are its transport's."""
 
     client: str
     server: str
     protocol: str | None
     client_port: int | None
     server_port: int | None
+    octets: int
+
+    def pair(self) -> Pair | None:
+        """The ends of the TCP connection it is of, if Wireshark would see one in it."""
+        if self.protocol != "tcp" or self.client_port is None or self.server_port is None:
+            return None
+        if self.octets < _TCP_SEEN:
+            return None
+        return frozenset(((self.client, self.client_port), (self.server, self.server_port)))
 
 
 class IcmpRows:
@@ -42,6 +56,8 @@ class IcmpRows:
     def __init__(self) -> None:
         self._rows: list[dict[str, object]] = []
         self._full = False
+        self.quoted: dict[Pair, int] = {}
+        """Connections of which TCP segments were quoted, and the frame of the first time."""
 
     @property
     def problems(self) -> list[str]:
@@ -71,6 +87,9 @@ class IcmpRows:
         elif not six and (kind, code) == _TOO_BIG4:
             mtu = int.from_bytes(message[6:8]) or None  # 0 from routers older than RFC 1191
         about = quoted(message[8:])
+        pair = about.pair() if about else None
+        if pair is not None:
+            self.quoted.setdefault(pair, int(block.frame[row]))
         return {
             "frame": int(block.frame[row]),
             "time": seconds(int(block.ns[row])),
@@ -79,7 +98,11 @@ class IcmpRows:
             "type": kind,
             "code": code,
             "mtu": mtu,
-            **(about._asdict() if about else {}),
+            "client": about.client if about else None,
+            "server": about.server if about else None,
+            "protocol": about.protocol if about else None,
+            "client_port": about.client_port if about else None,
+            "server_port": about.server_port if about else None,
         }
 
     def frame(self, source: str) -> pd.DataFrame:
@@ -103,7 +126,7 @@ def quoted(packet: bytes) -> Quoted | None:
     ports: tuple[int | None, int | None] = (None, None)
     if first and protocol in (6, 17) and len(packet) >= at + 4 and at >= 20:
         ports = (int.from_bytes(packet[at : at + 2]), int.from_bytes(packet[at + 2 : at + 4]))
-    return Quoted(client, server, _PROTOCOLS.get(protocol), *ports)
+    return Quoted(client, server, _PROTOCOLS.get(protocol), *ports, max(0, len(packet) - at))
 
 
 def _past_extensions(packet: bytes) -> tuple[int, int, bool]:

@@ -70,7 +70,7 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
     return Tables.of(
         {
             "dns": dns.frame(label),
-            **connection_frames(parts, label),
+            **connection_frames(parts, icmp.quoted, label),
             **udp.frames(label),
             "icmp": icmp.frame(label),
             "activity": activity.frame(label),

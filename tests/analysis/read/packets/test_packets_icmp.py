@@ -102,3 +102,28 @@ def test_seconds_out_of_order_and_without_time(tmp_path: Path) -> None:
     assert rows["packets"].tolist() == [1, 1, 1]
     timeless = written(tmp_path / "b.pcap", pcap([ethernet(LOST)], start=0))
     assert len(read_packets(timeless)["activity"]) == 0
+
+
+def _about(port: int, octets: int = 40) -> bytes:
+    """An ICMP error about a connection from `port`, which quotes so many octets of its SYN."""
+    segment = tcp("S", ports=(port, 443))
+    return ethernet(ipv4(1, b"\x03\x01\0\0\0\0\0\0" + segment[:octets], to_server=False))
+
+
+def test_quoted_connections_take_numbers_as_in_wireshark(tmp_path: Path) -> None:
+    # the numbers are those that tshark 4.0 gives to these frames
+    frames = [
+        ethernet(tcp("S", ports=(1000, 443))),
+        _about(1000),
+        _about(2000),
+        _about(2500, octets=28),
+        ethernet(tcp("S", ports=(3000, 443))),
+        ethernet(tcp("S", ports=(2000, 443))),
+        ethernet(tcp("S", ports=(2500, 443))),
+        _about(5200, octets=36),
+        _about(5300, octets=35),
+        ethernet(tcp("S", ports=(6000, 443))),
+    ]
+    table = read_packets(written(tmp_path / "a.pcap", pcap(frames)))["tcp"]
+    numbers = dict(zip(table["client_port"], table["stream"], strict=True))
+    assert numbers == {1000: 0, 2000: 1, 3000: 2, 2500: 3, 6000: 5}
