@@ -35,13 +35,19 @@ _DOWNLOADS = ("/backend-api/estuary/content", "/interpreter/download", "/v1/file
 
 
 def _failed_puts(tables: Tables) -> list[Record]:
-    """PUTs to the storage that got no answer, and none later."""
+    """PUTs to the storage that got no answer, and none later.
+
+    A browser asks the storage for leave (OPTIONS) before it puts: where that
+    question dies on the way, no PUT is ever sent, and the question stands for it.
+    """
     http = service_exchanges(tables)
-    puts = records(where(http[(http["method"] == "PUT").fillna(False)], "host", storage))
+    asked = records(where(http[http["method"].isin(["PUT", "OPTIONS"])], "host", storage))
+    puts = [row for row in asked if row["method"] == "PUT"]
+    sent = {row["host"] for row in puts}
     well = {row["host"] for row in puts if 200 <= (row["status"] or 0) < 300}
     return [
         row
-        for row in puts
+        for row in puts + [row for row in asked if row["host"] not in sent]
         if row["status"] is None
         and row["error"]
         and not cancelled(row["error"])

@@ -34,6 +34,12 @@ def test_upload_host_blocked() -> None:
     assert "ERR_CONNECTION_RESET" in finding.summary
 
 
+def test_the_browsers_question_before_the_upload_stands_for_it() -> None:
+    question = put("o", method="OPTIONS", **LOST)
+    finding = found(tables(http=[api(), question]))["file.upload_host_blocked"]
+    assert {piece.flow_id for piece in finding.evidence} == {"o"}
+
+
 def test_a_blocked_storage_name_explains_the_upload() -> None:
     given = tables(http=[api(), put(**LOST)], dns=[answer(STORE, "0.0.0.0")])
     made = {finding.id: finding for finding in diagnose(given).findings}
@@ -46,6 +52,9 @@ def test_a_blocked_storage_name_explains_the_upload() -> None:
         pytest.param([api(), put(status=201)], id="it went through"),
         pytest.param([api(), put(**LOST), put("q", status=201)], id="a retry went through"),
         pytest.param([api(), put(status=None, error="Client disconnected.")], id="cancelled"),
+        pytest.param(
+            [api(), put("o", method="OPTIONS", **LOST), put(status=201)], id="asked again"
+        ),
         pytest.param([api(), put(status=403, headers=["x-ms-request-id: 1"])], id="the storage"),
     ],
 )
