@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import flows, logs, reading, sampling, startup, streaming
+from bench import flows, logs, reading, reports, sampling, startup, streaming
 
 PARTS: dict[str, Callable[[], list[str]]] = {
     "sampling": sampling.measure,
@@ -14,6 +14,7 @@ PARTS: dict[str, Callable[[], list[str]]] = {
     "reading": reading.measure,
     "flows": flows.measure,
     "logs": logs.measure,
+    "reports": reports.measure,
 }
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from hostile_files import write_hostile
 from playwright.sync_api import Browser, sync_playwright
-from report_samples import SAMPLES, hostile
+from report_samples import SAMPLES, dropped_websocket, hostile
 
 from analysis.report.html import render_html
+from analysis.report.language import Language
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ALL = {**SAMPLES, "hostile": hostile}
@@ -49,6 +54,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         sample = build()
         written[name] = folder / f"{name}.html"
         written[name].write_text(render_html(sample.diagnosis, sample.tables), encoding="utf-8")
+    sample = dropped_websocket()
+    written["indonesian"] = folder / "indonesian.html"
+    page = render_html(sample.diagnosis, sample.tables, Language.ID)
+    written["indonesian"].write_text(page, encoding="utf-8")
     return written
 
 
@@ -193,6 +202,47 @@ def test_it_prints_on_few_pages(browser: Browser, files: dict[str, Path], name: 
     pdf = page.pdf(format="A4", print_background=True)
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 4
     page.context.close()
+
+
+@pytest.mark.parametrize("name", ["dropped-websocket", "indonesian"])
+@pytest.mark.parametrize("look", ["light", "dark", "narrow"])
+def test_axe_finds_no_violation(
+    browser: Browser, files: dict[str, Path], name: str, look: str
+) -> None:
+    width = 390 if look == "narrow" else 1440
+    page = _open(
+        browser,
+        files[name],
+        bypass_csp=True,  # axe is put into the page, which its policy would refuse
+        color_scheme="dark" if look == "dark" else "light",
+        viewport={"width": width, "height": 900},
+    ).page
+    page.evaluate("for (const folded of document.querySelectorAll('details')) folded.open = true")
+    found = Axe().run(page, options={"resultTypes": ["violations"]})
+    assert found.generate_report() == "Found 0 accessibility violations:\n"
+    page.context.close()
+
+
+def test_hostile_files_go_the_whole_way_and_run_nothing(browser: Browser, tmp_path: Path) -> None:
+    sources = write_hostile(tmp_path)
+    out = tmp_path / "report.html"
+    command = Path(sys.executable).parent / "chatpath"
+    done = subprocess.run(
+        [command, "report", *sources, "-o", out], capture_output=True, text=True, check=False
+    )
+    assert done.returncode in {0, 1, 4}, done.stderr
+    assert "Traceback" not in done.stderr
+    assert out.stat().st_size < 1_500_000
+    for width in (1440, 390):
+        opened = _open(browser, out, viewport={"width": width, "height": 900})
+        page = opened.page
+        page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+        assert opened.complaints == []
+        assert [url for url in opened.requests if not url.startswith("data:")] == [out.as_uri()]
+        assert page.locator("img").count() == 0
+        assert page.locator("script").count() == 1
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.context.close()
 
 
 def test_a_hostile_capture_runs_nothing(browser: Browser, files: dict[str, Path]) -> None:
