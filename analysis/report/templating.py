@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -22,6 +23,7 @@ def _template_file(name: str) -> str:
     return resources.files("analysis.report").joinpath("templates", name).read_text("utf-8")
 
 
+@cache
 def environment(language: Language) -> Environment:
     """Templates of the package in a language, with escaping on and every text bounded.
 
