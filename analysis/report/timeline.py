@@ -1,8 +1,8 @@
 """The session as a picture: one lane per kind of event, the failing moments marked.
 
 A lane with more events than can be told apart is drawn as steps, so that the
-picture of a day stays as small as that of a minute; what failed is always
-drawn by itself, as far as it can be told apart.
+picture of a day stays as small as that of a minute; what failed is drawn over
+them by itself, once per step and state.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from analysis.report.session import Session
 from analysis.report.strokes import series_colour, strokes
 
 _MOST_MARKS = 1200  # per lane
-_MOST_FAILING = 300  # per lane, drawn by themselves in a lane of steps
-_STEPS = 450
+_STEPS = 450  # of a lane with more; as many of its events of each failing state
 _MOST_FAILURES = 12
 WIDTH = 900
 _LANE = 34  # px
@@ -90,9 +89,7 @@ def draw_timeline(
             spans.append(rows[rows["last"] > rows["first"]])
             continue
         stepped.append(lane)
-        failing = rows[rows["state"] > STATES.index("normal")]
-        failing = failing.sort_values("state", kind="stable", ascending=False)
-        instants.append(failing.head(_MOST_FAILING))
+        instants.append(_failing(rows, length))
         spans.append(_steps(rows, length))
     moments = _moments(numbered, begin, length)
     spec = _spec(pd.concat(instants), pd.concat(spans), moments, length, language)
@@ -105,6 +102,13 @@ def draw_timeline(
     return Timeline(
         draw(spec, language, title_id=title_id), length, counts, tuple(stepped), moments
     )
+
+
+def _failing(rows: pd.DataFrame, length: float) -> pd.DataFrame:
+    """Of what is marked the first event of each state in each step: all over the session."""
+    marked = rows[rows["state"] > STATES.index("normal")]
+    place = (marked["first"] / length * _STEPS).astype(int)
+    return marked[~marked.assign(place=place).duplicated(["place", "state"])]
 
 
 def _steps(rows: pd.DataFrame, length: float) -> pd.DataFrame:

