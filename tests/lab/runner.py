@@ -152,13 +152,15 @@ def _run(
         started.append(_start(network.resolver, ["tests.lab.resolver", *version]))
     run.took = dict(versions())
     environment = dict(scene.capture.environment)
+    roots = [certificates.ca_file] if scene.capture.trust else []
     for part in scene.parts:
         made = stack.enter_context(_part(part, network))
         environment |= getattr(made, "environment", {})
+        roots += getattr(made, "trusted", [])
         version = getattr(made, "version", None)
         if version is not None:
             run.took[part.use] = str(version() if callable(version) else version)
-    _capture(scene, run, folder, network, certificates, environment)
+    _capture(scene, run, folder, network, certificates, environment, roots)
     for process in started:
         if process.poll() is not None:
             raise SceneError(f"the lab's own {process.args} ended: {_last_words(process)}")
@@ -206,6 +208,7 @@ def _capture(
     network: Network,
     certificates: Certificates,
     environment: dict[str, str],
+    roots: list[Path],
 ) -> None:
     """`chatpath capture` around the user's browser, as root in the client's namespace."""
     interrupt = scene.capture.end == "interrupt"
@@ -222,7 +225,7 @@ def _capture(
     (folder / "steps.json").write_text(json.dumps(steps), encoding="utf-8")
     home = folder / "home"
     home.mkdir()
-    trust = ["--trust-ca", certificates.ca_file] if scene.capture.trust else []
+    trust = [word for root in roots for word in ("--trust-ca", root)]
     driver = network.client.python("tests.lab.driver", folder / "steps.json", seen)
     command = [
         # processes of other scenes and of this machine are not the client's

@@ -1,0 +1,68 @@
+"""Certificate authorities under the names that inspecting products give theirs."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+ISSUERS = {
+    # common name, organization: analysis/knowledge/issuers.tsv has where each was seen
+    "zscaler": ("Zscaler Intermediate Root CA (zscaler.net)", "Zscaler Inc."),
+    "fortinet": ("FortiGate CA", "Fortinet"),
+    "netskope": ("ca.kantor.goskope.com", "Netskope Inc."),
+    "company": ("Kantor Pusat Internal CA", "PT Kantor Pusat"),
+}
+
+
+def write_ca(folder: Path, issuer: str) -> tuple[Path, Path]:
+    """Make the authority `issuer` of ISSUERS: PEM files of its certificate, and of key with it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    common_name, organization = ISSUERS[issuer]
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=30))
+        .not_valid_after(now + dt.timedelta(days=300))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=True,
+                key_cert_sign=True,
+                crl_sign=True,
+                content_commitment=False,
+                key_encipherment=False,
+                data_encipherment=False,
+                key_agreement=False,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+            critical=True,
+        )
+        .sign(key, hashes.SHA256())
+    )
+    public = certificate.public_bytes(serialization.Encoding.PEM)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    ca_file, both_file = folder / "vendor-ca.pem", folder / "vendor-ca-with-key.pem"
+    ca_file.write_bytes(public)
+    both_file.write_bytes(secret + public)
+    return ca_file, both_file
