@@ -32,7 +32,7 @@ from analysis.read.packets.tcp_tables import Connections, connections
 WORTH = 64 << 20
 """Octets of a file from where on a second process saves more than its start costs."""
 
-SHARE = 150
+SHARE = 224
 """Of 256 connections, those that the helper takes; the first process has more to do beside."""
 
 _START = (

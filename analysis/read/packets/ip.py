@@ -213,7 +213,11 @@ def _reassembled(found: Datagrams, pieces: Ints, fragments: Fragments) -> None:
     at = len(found.data) - len(PADDING)
     for row in pieces.tolist():
         ip, end = int(found.ip[row]), int(found.end[row])
-        whole = fragments.add(taken(found.data, ip, end)) if found.captured[row] == end else None
+        if found.captured[row] < end:
+            # it cannot be put together, but its first piece has the transport's header
+            found.protocol[row] = _first_of_cut(found, row)
+            continue
+        whole = fragments.add(taken(found.data, ip, end))
         if whole is not None:
             rows.append(row)
             starts.append(at)
@@ -225,6 +229,16 @@ def _reassembled(found: Datagrams, pieces: Ints, fragments: Fragments) -> None:
         end_of = start + np.array([len(whole) for whole in wholes], np.int64)
         which = np.array(rows, np.int64)
         _decode_again(found, data, which, start=start, end=end_of, captured=end_of)
+
+
+def _first_of_cut(found: Datagrams, row: int) -> int:
+    """The protocol in the first fragment of a datagram; -1 in any other fragment."""
+    ip, transport, data = int(found.ip[row]), int(found.transport[row]), found.data
+    if found.version[row] == 4:
+        first = int.from_bytes(taken(data, ip + 6, ip + 8)) & 0x1FFF == 0
+        return data[ip + 9] if first else -1
+    first = int.from_bytes(taken(data, transport - 6, transport - 4)) & 0xFFF8 == 0
+    return data[transport - 8] if first else -1
 
 
 def _unwrapped(found: Datagrams, outer: Ints) -> None:

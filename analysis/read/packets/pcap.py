@@ -66,14 +66,15 @@ def _walk(window: Window, position: int, layout: _Layout) -> tuple[Ints, int, bo
     """Offsets of the whole records, where they end, and whether damage stopped the walk."""
     data, end, header = window.data, window.end, layout.header
     starts: list[int] = []
-    append, unpack = starts.append, struct.Struct(layout.order + "I").unpack_from
+    append, unpack = starts.append, struct.Struct(layout.order + "8xI").unpack_from
     # the one loop over every packet of a file: what it collects is checked behind it
     while position < end:
         append(position)
-        position += header + unpack(data, position + 8)[0]
+        (caplen,) = unpack(data, position)
+        position += header + caplen
     offsets = np.array(starts, np.int64)
-    caplen = gather(data, np.dtype([("caplen", layout.order + "u4")]), offsets + 8)["caplen"]
-    wrong = np.flatnonzero((caplen > MAX_PACKET) & (offsets + header <= end))
+    lengths = gather(data, np.dtype([("caplen", layout.order + "u4")]), offsets + 8)["caplen"]
+    wrong = np.flatnonzero((lengths > MAX_PACKET) & (offsets + header <= end))
     if len(wrong):
         return offsets[: wrong[0]], int(offsets[wrong[0]]), True
     if position > end:

@@ -14,6 +14,9 @@ from analysis.read.packets.window import Window
 
 SECTION_HEADER = b"\x0a\x0d\x0d\x0a"
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
+_NUMBERED = frozenset((9, 0x0BAD, 0x40000BAD, 0x204, 0x208, 0x216, 0x217, 0x221, 0x222))
+"""Blocks that are no packets and yet take a frame number in Wireshark: journal, custom, sysdig."""
+
 _MAX_BLOCK = 16 << 20
 _IF_TSRESOL, _IF_TSOFFSET = 9, 14
 _MAX_INTERFACES = 65_536
@@ -139,6 +142,9 @@ def _walk(
         elif kind in (_SIMPLE, _OLD_PACKET):
             found.uncommon[len(starts)] = _uncommon(buffer, position, total, kind, section)
             starts.append(position)
+        elif kind in _NUMBERED:
+            found.uncommon[len(starts)] = (-1, 0, position + 12, 0, 0)
+            starts.append(position)
         position = following
     return position, None
 
@@ -203,7 +209,7 @@ def _block(data: Data, found: _Found, section: _Section, first: int) -> Block:
     # a packet of an interface that was never described cannot be dissected: link type -1
     link = np.full(len(starts), -1, np.int64)
     for which in np.unique(number).tolist():
-        if which < len(section.interfaces):
+        if 0 <= which < len(section.interfaces):
             interface = section.interfaces[which]
             mine = number == which
             link[mine] = interface.link

@@ -218,3 +218,22 @@ def test_many_blocks_number_frames_through(tmp_path: Path) -> None:
     frames = [bulk] * 80 + [ethernet(PLAIN)] + [bulk] * 80 + [ethernet(PLAIN)]
     tables = read(tmp_path, pcap(frames))
     assert tables["dns"]["frame"].tolist() == [81, 162]
+
+
+@pytest.mark.parametrize("kind", [9, 0x0BAD, 0x40000BAD, 0x204])
+def test_blocks_that_are_no_packets_take_numbers_as_in_wireshark(tmp_path: Path, kind: int) -> None:
+    packet = ethernet(tcp("S"))
+    other = block(kind, struct.pack("<I", 32473) + b"content!")
+    ignored = block(0x77, bytes(16))
+    content = section() + interface() + enhanced(packet, 1) + other + ignored + enhanced(packet, 2)
+    (row,) = read_packets(written(tmp_path / "a.pcapng", content))["tcp"].to_dict("records")
+    assert (row["packets"], row["first_frame"], row["last_frame"]) == (2, 1, 3)
+
+
+@pytest.mark.parametrize(("offset", "packets"), [(0, 1), (185, 0)])
+def test_of_fragments_that_were_cut_the_first_is_read(
+    tmp_path: Path, offset: int, packets: int
+) -> None:
+    piece = ipv4(6, tcp("A")[20:] + bytes(1460), fragment=0x2000 | offset)
+    path = written(tmp_path / "a.pcap", pcap([ethernet(piece)], snap=96))
+    assert read_packets(path)["tcp"]["packets"].tolist() == [1] * packets
