@@ -1,5 +1,4 @@
-"""Packets as a client's network card sees them, with lookups, connections and "
-"what rides on them."""
+"""Packets as a client's network card sees them: lookups, connections and what rides on them."""
 
 from __future__ import annotations
 

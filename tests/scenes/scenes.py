@@ -18,6 +18,7 @@ import scenes_ws
 import sessions_browser
 import sessions_browser_healthy
 import sessions_recorded
+import sessions_wire
 from scene import SCENES, Scene
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "sessions_browser",
     "sessions_browser_healthy",
     "sessions_recorded",
+    "sessions_wire",
 ]
