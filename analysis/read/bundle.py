@@ -176,7 +176,9 @@ def _read(folder: Path, name: str, prefix: str, problems: list[str]) -> Tables:
     lookups = journal.lookups
     if packets is not None:
         lookups = list(_unseen(lookups, packets))
-        frames["quic"] = packets["quic"]
+        # not activity: the sampler leaves bulk out, so that its silence says nothing of the network
+        for table in ("quic", "udp", "icmp"):
+            frames[table] = packets[table]
         listen = captured.listen
         for table in ("tcp", "tls"):
             frames[table] = with_legs(packets[table], journal.connections.values(), listen)

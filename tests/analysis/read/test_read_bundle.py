@@ -20,6 +20,9 @@ from read_made import (
     response_line,
     rows,
 )
+from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.l2 import Ether
+from scapy.utils import wrpcap
 
 from analysis.model.errors import InputError
 from analysis.read import bundle as reader
@@ -316,3 +319,15 @@ def _har(recorded: str, blocked: str) -> str:
         entry(f"https://chatgpt.com{blocked}", 0, "net::ERR_BLOCKED_BY_CLIENT"),
     ]
     return json.dumps({"log": {"version": "1.2", "entries": entries}})
+
+
+def test_what_udp_and_icmp_packets_say_is_in_the_bundles_tables(whole: Path) -> None:
+    client = IP(src="192.168.77.20", dst="20.162.96.163")
+    asked = client / UDP(sport=50000, dport=3478) / bytes.fromhex("000100002112a442" + "00" * 12)
+    told = IP(src="192.168.77.1", dst="192.168.77.20") / ICMP(type=3, code=3) / asked
+    wrpcap(str(whole / "packets.pcapng"), [Ether() / asked, Ether() / told])
+    tables = read_source(whole)
+    [talk] = rows(tables["udp"])
+    assert (talk["protocol"], talk["server"], talk["requests"]) == ("stun", "20.162.96.163", 1)
+    [message] = rows(tables["icmp"])
+    assert (message["type"], message["code"]) == (3, 3)
