@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.model.errors import UsageError
+from analysis.model.message import say
 
 if TYPE_CHECKING:
     from analysis.detect import Detector
@@ -48,23 +49,33 @@ def _installed(warn: Warn) -> Iterator[tuple[str, Detector]]:
             yield f"{point.name} ({point.value})", point.load()
         except Exception as error:
             warn(
-                f"The installed rule {point.name} could not be loaded ({_said(error)}); update it."
+                say(
+                    "The installed rule {rule} could not be loaded ({error}); update it.",
+                    rule=point.name,
+                    error=_said(error),
+                )
             )
 
 
 def _of_file(path: Path) -> list[tuple[str, Detector]]:
     if not path.is_file():
-        raise UsageError(f"There is no file {path}; name a Python file with --rules.")
+        raise UsageError(
+            say("There is no file {path}; name a Python file with --rules.", path=str(path))
+        )
     spec = importlib.util.spec_from_file_location(f"chatpath_rules_{path.stem}", path)
     if spec is None or spec.loader is None:
-        raise UsageError(f"{path} is no Python file; name one that ends in .py with --rules.")
+        raise UsageError(
+            say("{path} is no Python file; name one that ends in .py with --rules.", path=str(path))
+        )
     module = importlib.util.module_from_spec(spec)
     # dataclasses and typing look their module up by name
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise UsageError(f"{path} could not be run ({_said(error)}); mend it.") from error
+        raise UsageError(
+            say("{path} could not be run ({error}); mend it.", path=str(path), error=_said(error))
+        ) from error
     found = [
         (f"{name} of {path.name}", value)
         for name, value in vars(module).items()
@@ -74,7 +85,11 @@ def _of_file(path: Path) -> list[tuple[str, Detector]]:
     ]
     if not found:
         raise UsageError(
-            f"{path} defines no function whose name starts with {PREFIX}; see docs/rules.md."
+            say(
+                "{path} defines no function whose name starts with {prefix}; see docs/rules.md.",
+                path=str(path),
+                prefix=PREFIX,
+            )
         )
     return found
 
@@ -94,15 +109,22 @@ class _Guarded:
             for finding in self._function(tables):
                 if not isinstance(finding, Finding) or not is_finding_id(finding.id):
                     self._warn(
-                        f"The rule {self._name} yielded something that is no finding with an id "
-                        "such as acme.pac_server; its other findings stand."
+                        say(
+                            "The rule {rule} yielded something that is no finding with an id such "
+                            "as acme.pac_server; its other findings stand.",
+                            rule=self._name,
+                        )
                     )
                     continue
                 yield finding
         except Exception as error:  # a foreign rule may raise anything
             self._warn(
-                f"The rule {self._name} failed ({_said(error)}) and was left out; mend it and "
-                "analyze the capture again."
+                say(
+                    "The rule {rule} failed ({error}) and was left out; mend it and analyze the "
+                    "capture again.",
+                    rule=self._name,
+                    error=_said(error),
+                )
             )
 
 

@@ -17,6 +17,7 @@ from agent.browser import Browser, launch_browser, stop_browser
 from agent.capture import trust
 from agent.capture.session import Client, Running
 from analysis.model.errors import UsageError
+from analysis.model.message import say
 
 POLL_SECONDS = 0.2
 _END_SECONDS = 5.0
@@ -74,8 +75,12 @@ def with_browser(
                     task.result()
                 if waits[0] in done and process.returncode:
                     raise UsageError(
-                        f"{browser.name} ended with status {process.returncode}; is there a "
-                        "display for it? Use --browser none and your own browser otherwise."
+                        say(
+                            "{browser} ended with status {returncode}; is there a display for "
+                            "it? Use --browser none and your own browser otherwise.",
+                            browser=str(browser.name),
+                            returncode=str(process.returncode),
+                        )
                     )
             finally:
                 running.finish()
@@ -116,7 +121,11 @@ def with_command(command: Sequence[str], duration: float | None, outcome: Outcom
             )
         except OSError as error:
             raise UsageError(
-                f"{command[0]} cannot be started ({error.strerror}); check the command after --."
+                say(
+                    "{command} cannot be started ({reason}); check the command after --.",
+                    command=str(command[0]),
+                    reason=str(error.strerror),
+                )
             ) from error
         try:
             outcome.status = await asyncio.wait_for(process.wait(), duration)

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from agent.capture.host import bare_proxy
 from analysis.model.errors import UsageError
+from analysis.model.message import say
 
 SERVICE = "chatgpt.com"
 
@@ -33,8 +34,11 @@ def network_proxy() -> NetworkProxy | None:
     url = bare_proxy(address)
     if not url.startswith(("http://", "https://")):
         raise UsageError(
-            f"The network's proxy {url or 'in the settings'} is no HTTP proxy, so the capture "
-            "cannot go through it; capture with --mode passive, or unset it for this run."
+            say(
+                "The network's proxy {settings} is no HTTP proxy, so the capture cannot go "
+                "through it; capture with --mode passive, or unset it for this run.",
+                settings=str(url or "in the settings"),
+            )
         )
     parts = urlsplit(address if "://" in address else f"http://{address}")
     login = None

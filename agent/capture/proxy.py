@@ -14,6 +14,7 @@ from mitmproxy.master import Master
 from addons.recorder import Recorder
 from agent.capture.network_proxy import NetworkProxy
 from analysis.model.errors import UsageError
+from analysis.model.message import say
 
 START_SECONDS = 15.0
 
@@ -98,8 +99,13 @@ class Proxy:
             await self.stop()
             reason = self._errors.lines[-1] if self._errors.lines else "no reason given"
             raise UsageError(
-                f"The proxy cannot listen on {host}:{port} ({reason}); choose another port with "
-                "--listen 127.0.0.1:PORT."
+                say(
+                    "The proxy cannot listen on {host}:{port} ({reason}); choose another port "
+                    "with --listen 127.0.0.1:PORT.",
+                    host=str(host),
+                    port=str(port),
+                    reason=str(reason),
+                )
             )
         host, port, *_ = addresses[0]
         return str(host), int(port)

@@ -25,6 +25,7 @@ from agent.capture.proxy import Proxy, ProxySettings
 from agent.capture.sampling import Sampling
 from analysis.knowledge.secrets import redact_text
 from analysis.model.errors import UsageError
+from analysis.model.message import say
 
 DNS_PORT = 53
 
@@ -110,10 +111,14 @@ def capture(settings: CaptureSettings, client: Client, progress: Progress | None
     try:
         folder = BundleFolder(settings.out)
     except FileExistsError as error:
-        raise UsageError(f"{error} Choose another --out.") from error
+        raise UsageError(say("{error} Choose another --out.", error=str(error))) from error
     except OSError as error:
         raise UsageError(
-            f"The bundle {settings.out} cannot be written ({error.strerror}); choose another --out."
+            say(
+                "The bundle {out} cannot be written ({reason}); choose another --out.",
+                out=str(settings.out),
+                reason=str(error.strerror),
+            )
         ) from error
     recorder = Recorder(folder, progress.take)
     sampling = Sampling(folder.path / PACKETS, progress)
@@ -208,8 +213,11 @@ async def _start(settings: CaptureSettings, parts: _Parts, scratch: Path) -> Run
     if settings.mode == "passive":
         if parts.sampling.reason:
             raise UsageError(
-                f"Passive capture needs packets, but {parts.sampling.reason}; run it as root "
-                "(sudo), or capture with --mode proxy."
+                say(
+                    "Passive capture needs packets, but {reason}; run it as root (sudo), or "
+                    "capture with --mode proxy.",
+                    reason=str(parts.sampling.reason),
+                )
             )
         parts.folder.update_session(facts)
         parts.recorder.start(parts.folder)

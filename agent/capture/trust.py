@@ -21,6 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from analysis.model.errors import UsageError
+from analysis.model.message import say
 
 
 def system_roots() -> str:
@@ -54,7 +55,11 @@ def write_upstream_roots(path: Path, extra: Iterable[Path]) -> Path:
             x509.load_pem_x509_certificates(text)
         except (OSError, ValueError) as error:
             raise UsageError(
-                f"{file} holds no PEM certificate ({error}); name the network's own CA file."
+                say(
+                    "{file} holds no PEM certificate ({error}); name the network's own CA file.",
+                    file=str(file),
+                    error=str(error),
+                )
             ) from error
         parts.append(text.decode("ascii", "replace"))
     path.write_text("\n".join(parts), encoding="ascii", errors="replace")

@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from agent.cli import analyze, capture, compare, demo, findings, report, tables
+from agent.cli.language import told
 from analysis.model.errors import ChatpathError
 
 app = typer.Typer(
@@ -71,7 +72,7 @@ def main() -> None:
     try:
         app()
     except ChatpathError as error:
-        typer.echo(f"chatpath: {error}", err=True)
+        typer.echo(f"chatpath: {told(error.sentence)}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # the reader of our output went away (| head): not an error of ours

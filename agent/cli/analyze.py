@@ -9,6 +9,7 @@ import typer
 
 from agent.cli.common import LanguageOption, OutputFormat, RulesOption, SourcesArgument
 from agent.cli.language import chosen
+from analysis.model.message import say
 from analysis.report.language import Language
 
 FormatOption = Annotated[
@@ -43,7 +44,12 @@ def replay(
     from analysis.read import is_bundle_path
 
     if bundle.exists() and not is_bundle_path(bundle):
-        raise InputError(f"{bundle} is no bundle; use chatpath analyze for other captures.")
+        raise InputError(
+            say(
+                "{bundle} is no bundle; use chatpath analyze for other captures.",
+                bundle=str(bundle),
+            )
+        )
     _diagnose([bundle], output, lang, rules)
 
 
@@ -52,6 +58,7 @@ def _diagnose(
 ) -> None:
     from agent.cli.common import exit_code, print_diagnosis, read_and_diagnose
 
+    language = chosen(lang)
     _, diagnosis = read_and_diagnose(sources, rules)
-    print_diagnosis(diagnosis, output, chosen(lang))
+    print_diagnosis(diagnosis, output, language)
     raise typer.Exit(exit_code(diagnosis))

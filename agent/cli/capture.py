@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.language import chosen
+from agent.cli.language import chosen, told
+from analysis.model.message import say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,18 +34,25 @@ class Bodies(StrEnum):
     FULL = "full"
 
 
-_CONSENT = """\
-chatpath records this machine's traffic with ChatGPT until you stop it:
-  - addresses, sizes, times and states of requests, streams and websockets
-    to OpenAI's hosts;
-  - the machine's name lookups, connection set-ups and TLS handshakes,
-    to any host, where the right to sniff is given;
-  - operating system, interfaces, resolvers, proxies, VPN and security programs.
-It opens the TLS of OpenAI's hosts alone. Cookies, tokens, prompts and answers
-are not kept. Everything stays in the bundle on this machine.
-The person at this machine must agree."""
+_CONSENT = (
+    say("chatpath records this machine's traffic with ChatGPT until you stop it:"),
+    say(
+        "  - addresses, sizes, times and states of requests, streams and websockets\n"
+        "    to OpenAI's hosts;"
+    ),
+    say(
+        "  - the machine's name lookups, connection set-ups and TLS handshakes,\n"
+        "    to any host, where the right to sniff is given;"
+    ),
+    say("  - operating system, interfaces, resolvers, proxies, VPN and security programs."),
+    say(
+        "It opens the TLS of OpenAI's hosts alone. Cookies, tokens, prompts and answers\n"
+        "are not kept. Everything stays in the bundle on this machine.\n"
+        "The person at this machine must agree."
+    ),
+)
 
-_FULL = (
+_FULL = say(
     "With --bodies full, answers of the service are kept in clear in the bundle: do not share it."
 )
 
@@ -124,11 +132,15 @@ def capture(
         settings, _watched(client, console, progress, typed=typed, by_hand=by_hand), progress
     )
     if outcome.status:
-        console.print(f"The command ended with status {outcome.status}.", markup=False)
+        ended = say("The command ended with status {status}.", status=str(outcome.status))
+        console.print(told(ended), markup=False)
     _, diagnosis = read_and_diagnose([bundle])
     print_diagnosis(diagnosis, OutputFormat.TEXT, chosen(None))
-    console.print(f"Bundle: {bundle}", markup=False, soft_wrap=True)
-    console.print(f"Report: chatpath report {bundle} -o report.html", markup=False, soft_wrap=True)
+    place = told(say("Bundle: {folder}", folder=str(bundle)))
+    console.print(place, markup=False, soft_wrap=True)
+    command_line = f"chatpath report {bundle} -o report.html"
+    place = told(say("Report: {command}", command=command_line))
+    console.print(place, markup=False, soft_wrap=True)
     raise typer.Exit(exit_code(diagnosis))
 
 
@@ -137,14 +149,14 @@ def _ask_consent(console: Console, *, full: bool, yes: bool) -> None:
 
     from analysis.model.errors import UsageError
 
-    console.print(_CONSENT, markup=False)
+    console.print("\n".join(told(part) for part in _CONSENT), markup=False)
     if full:
-        console.print(_FULL, style="bold yellow")
+        console.print(told(_FULL), style="bold yellow", markup=False)
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError("Nobody can be asked here; add --yes when the person has agreed.")
-    if not typer.confirm("Record now?", err=True):
+        raise UsageError(say("Nobody can be asked here; add --yes when the person has agreed."))
+    if not typer.confirm(told(say("Record now?")), err=True):
         raise typer.Exit(2)
 
 
@@ -153,7 +165,13 @@ def _address(text: str) -> tuple[str, int]:
 
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"{text!r} is no HOST:PORT; write for example --listen {DEFAULT_LISTEN}.")
+        raise UsageError(
+            say(
+                "{text} is no HOST:PORT; write for example --listen {example}.",
+                text=repr(text),
+                example=DEFAULT_LISTEN,
+            )
+        )
     return host.strip("[]"), int(port)
 
 
@@ -174,10 +192,14 @@ def _client(
         return for_a_time(duration)
     found = {item.name: item for item in find_browsers()}
     if browser not in found:
-        names = ", ".join(found) or "none"
+        names = ", ".join(found) or say("none")
         raise UsageError(
-            f"There is no browser {browser!r} here (found: {names}); use --browser none and set "
-            "the proxy in your browser yourself."
+            say(
+                "There is no browser {browser} here (found: {names}); use --browser none and "
+                "set the proxy in your browser yourself.",
+                browser=repr(browser),
+                names=names,
+            )
         )
     return with_browser(found[browser], url, duration)
 
@@ -207,13 +229,19 @@ def _announce(console: Console, running: Running, *, typed: bool, by_hand: bool)
     if running.proxy_url:
         console.print(f"Proxy: {running.proxy_url}   CA: {running.ca_file}", markup=False)
     if running.upstream:
-        console.print(f"Through the network's proxy {running.upstream}", markup=False)
+        way = say("Through the network's proxy {proxy}", proxy=str(running.upstream))
+        console.print(told(way), markup=False)
     if running.packets_reason:
-        console.print(f"No packets: {running.packets_reason}.", markup=False)
+        none = say("No packets: {reason}.", reason=running.packets_reason)
+        console.print(told(none), markup=False)
     if by_hand and running.proxy_url:
-        console.print("Set this proxy in your browser, and let it trust the CA for this time.")
+        console.print(
+            told(say("Set this proxy in your browser, and let it trust the CA for this time."))
+        )
     if typed:
-        console.print("Type a remark and Enter to mark a moment. Ctrl-C ends the recording.")
+        console.print(
+            told(say("Type a remark and Enter to mark a moment. Ctrl-C ends the recording."))
+        )
 
 
 async def _show(console: Console, progress: Progress) -> None:
@@ -242,7 +270,7 @@ def _take_remarks(running: Running, console: Console) -> Callable[[], object]:
             loop.remove_reader(sys.stdin)
         elif line.strip():
             running.mark(line.strip())
-            console.print("Marked.")
+            console.print(told(say("Marked.")))
 
     try:
         loop.add_reader(sys.stdin, take)

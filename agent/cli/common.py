@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.cli.language import told
+from analysis.model.message import joined, say
 from analysis.report.language import Language
 
 if TYPE_CHECKING:
@@ -71,26 +73,31 @@ def read_and_diagnose(
     from analysis.model.errors import InputError
     from analysis.read import read_sources
 
-    added = added_detectors(rules or (), _warn)
+    added = added_detectors(rules or (), warn)
     tables = read_sources(sources)
     diagnosis = diagnose(tables, added)
     if diagnosis.verdict.status is Status.INSUFFICIENT:
         for source in tables.sources:
             # a recording that was stopped is evidence that ran out; a damaged file is no evidence
             if source.problems and source.kind is not SourceKind.BUNDLE:
-                problem = source.problems[0].rstrip(".")
+                problem = told(source.problems[0]).rstrip(".")
                 raise InputError(
-                    f"{source.path} could be read only in part ({problem}), and that part carries "
-                    "no verdict; save the capture again."
+                    say(
+                        "{file} could be read only in part ({problem}), and that part carries "
+                        "no verdict; save the capture again.",
+                        file=str(source.path),
+                        problem=problem,
+                    )
                 )
     for source in tables.sources:
         for problem in source.problems:
-            typer.echo(f"chatpath: {source.path}: {problem}", err=True)
+            warn(joined([source.path, problem], ": "))
     return tables, diagnosis
 
 
-def _warn(sentence: str) -> None:
-    typer.echo(f"chatpath: {sentence}", err=True)
+def warn(sentence: str) -> None:
+    """A sentence on stderr, in the language of this run."""
+    typer.echo(f"chatpath: {told(sentence)}", err=True)
 
 
 def exit_code(diagnosis: Diagnosis) -> int:
@@ -129,5 +136,9 @@ def write_text(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be written ({error.strerror}); name another file with -o."
+            say(
+                "{path} cannot be written ({reason}); name another file with -o.",
+                path=str(path),
+                reason=str(error.strerror),
+            )
         ) from error

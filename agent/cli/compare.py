@@ -20,6 +20,7 @@ from agent.cli.common import (
     RulesOption,
 )
 from agent.cli.language import chosen
+from analysis.model.message import say
 from analysis.report.language import Language
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def compare(
     Exit code 0: no difference in outcome; 1: a difference; 3: input could not be
     read; 4: not enough evidence to compare.
     """
-    from agent.cli.common import read_and_diagnose, write_text
+    from agent.cli.common import read_and_diagnose, warn, write_text
     from analysis.compare import compare as compare_runs
     from analysis.compare import prepare
     from analysis.model.comparison import Outcome
@@ -82,7 +83,7 @@ def compare(
         from analysis.report.compare_html import render_comparison_html
 
         write_text(out, render_comparison_html(comparison, language))
-        typer.echo(f"chatpath: wrote {out}", err=True)
+        warn(say("wrote {file}", file=str(out)))
     _print(comparison, output, language)
     codes = {Outcome.SAME: EXIT_OK, Outcome.DIFFERENT: EXIT_PROBLEM}
     raise typer.Exit(codes.get(comparison.outcome, EXIT_INSUFFICIENT))
@@ -110,19 +111,28 @@ def _labels(captures: Sequence[Path], labels: Sequence[str] | None) -> list[str]
     from analysis.model.printable import printable
 
     if len(captures) < 2:
-        raise UsageError("There is nothing to compare; name a second capture.")
+        raise UsageError(say("There is nothing to compare; name a second capture."))
     if len(captures) > MAX_CAPTURES:
-        raise UsageError(f"At most {MAX_CAPTURES} captures can be compared; name fewer.")
+        raise UsageError(
+            say(
+                "At most {n} captures can be compared; name fewer.",
+                n=MAX_CAPTURES,
+            )
+        )
     if not labels:
         return _distinct([printable(path.name.partition(".")[0])[:_MAX_LABEL] for path in captures])
     if len(labels) != len(captures):
         raise UsageError(
-            f"There are {len(captures)} captures and {len(labels)} labels; give --label once for "
-            "each capture, in their order."
+            say(
+                "There are {captures} captures and {labels} labels; give --label once for each "
+                "capture, in their order.",
+                captures=len(captures),
+                labels=len(labels),
+            )
         )
     shown = [printable(label)[:_MAX_LABEL] or "unnamed" for label in labels]
     if len(set(shown)) < 2:
-        raise UsageError("All captures have one label; give the two sides different labels.")
+        raise UsageError(say("All captures have one label; give the two sides different labels."))
     return shown
 
 

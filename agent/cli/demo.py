@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.cli.language import chosen, told
+from analysis.model.message import plural, say
+
 if TYPE_CHECKING:
     from agent.demo.run import SceneResult
 
@@ -36,20 +39,28 @@ def demo(
             typer.echo(f"{item.name:<18} {item.title}. {item.broken}")
         return
     try:
-        chosen = [scene_named(name) for name in scene] if scene else list(SCENES)
+        scenes = [scene_named(name) for name in scene] if scene else list(SCENES)
     except KeyError as error:
-        raise UsageError(f"There is no scene {error}; chatpath demo --list shows them.") from error
+        raise UsageError(
+            say("There is no scene {error}; chatpath demo --list shows them.", error=str(error))
+        ) from error
     from agent.demo.run import choose_browser, run_scene
 
     browser = None if built_in_client else choose_browser()
-    client = f"{browser.name} (headless)" if browser else "the built-in client"
-    typer.echo(f"Recording {len(chosen)} scenes with {client} ...", err=True)
-    results = []
-    for item in chosen:
+    client = f"{browser.name} (headless)" if browser else say("the built-in client")
+    start = plural(
+        "Recording {n} scene with {client} ...",
+        "Recording {n} scenes with {client} ...",
+        len(scenes),
+        client=client,
+    )
+    typer.echo(told(start), err=True)
+    language, results = chosen(None), []
+    for item in scenes:
         typer.echo(f"  {item.name}: {item.title}", err=True)
-        result = run_scene(item, out, browser)
+        result = run_scene(item, out, browser, language)
         if result.note:
-            typer.echo(f"    {result.note}", err=True)
+            typer.echo(f"    {told(result.note)}", err=True)
         results.append(result)
     _print_table(results)
     raise typer.Exit(0 if all(result.right for result in results) else 1)
@@ -64,14 +75,15 @@ def _print_table(results: list[SceneResult]) -> None:
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
     table = Table(title="chatpath demo", title_justify="left")
-    table.add_column("scene", no_wrap=True)
-    table.add_column("verdict", ratio=3)
-    table.add_column("proof", ratio=2)
-    table.add_column("report", ratio=2, overflow="fold")
+    table.add_column(told(say("scene")), no_wrap=True)
+    table.add_column(told(say("verdict")), ratio=3)
+    table.add_column(told(say("proof")), ratio=2)
+    table.add_column(told(say("report")), ratio=2, overflow="fold")
     for result in results:
-        mark = Text("right " if result.right else "WRONG ", "green" if result.right else "bold red")
+        word = told(say("right")) if result.right else told(say("WRONG"))
+        mark = Text(f"{word} ", "green" if result.right else "bold red")
         verdict = mark + Text(
-            f"{result.status}: {result.primary or 'no finding'}\n{result.headline}"
+            f"{result.status}: {result.primary or told(say('no finding'))}\n{told(result.headline)}"
         )
         table.add_row(result.scene, verdict, Text(result.proof), Text(str(result.report)))
     console.print(table)

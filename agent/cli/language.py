@@ -12,10 +12,26 @@ _VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 """The first that is set counts, as for every program of POSIX."""
 
 
+_of_this_run: list[Language] = []
+
+
 def chosen(lang: Language | None) -> Language:
-    """`lang`, else the system's language where chatpath speaks it, else English."""
-    if lang is not None:
-        return lang
+    """`lang`, else the system's language where chatpath speaks it, else English.
+
+    What is chosen is the language of all that is told from then on.
+    """
+    found = lang or _of_the_system()
+    _of_this_run[:] = [found]
+    return found
+
+
+def told(sentence: str) -> str:
+    """A sentence for the terminal in the language of this run."""
+    language = _of_this_run[0] if _of_this_run else _of_the_system()
+    return language.text(sentence)
+
+
+def _of_the_system() -> Language:
     code = _system_locale().replace("-", "_").partition("_")[0].partition(".")[0].lower()
     return next((language for language in Language if language.value == code), Language.EN)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.common import LanguageOption, RulesOption, SourcesArgument
-from agent.cli.language import chosen
+from agent.cli.language import chosen, told
 
 
 def report(
@@ -29,5 +29,5 @@ def report(
     language = chosen(lang)
     tables, diagnosis = read_and_diagnose(sources, rules)
     write_text(out, render_html(diagnosis, tables, language))
-    typer.echo(f"{out}: {language.text(diagnosis.verdict.headline)}", err=True)
+    typer.echo(f"{out}: {told(diagnosis.verdict.headline)}", err=True)
     raise typer.Exit(exit_code(diagnosis))

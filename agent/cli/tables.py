@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from analysis.model.message import joined, say
 from analysis.model.tables import SCHEMAS
 
 if TYPE_CHECKING:
@@ -42,18 +43,19 @@ def tables(
     ] = None,
 ) -> None:
     """Write the tables of a capture, without any judgment."""
+    from agent.cli.common import warn
     from analysis.model.errors import UsageError
     from analysis.read import read_source
 
     everything = table.value == "all"
     if everything and out is None:
-        raise UsageError("All tables need a folder to go to; add -o FOLDER.")
+        raise UsageError(say("All tables need a folder to go to; add -o FOLDER."))
     if output is TableFormat.PARQUET and out is None:
-        raise UsageError("Parquet cannot go to the terminal; add -o FILE.")
+        raise UsageError(say("Parquet cannot go to the terminal; add -o FILE."))
     found = read_source(source)
     for read in found.sources:
         for problem in read.problems:
-            typer.echo(f"chatpath: {read.path}: {problem}", err=True)
+            warn(joined([read.path, problem], ": "))
     if everything:
         assert out is not None
         for name in SCHEMAS:
@@ -92,5 +94,9 @@ def _write(frame: pd.DataFrame, output: TableFormat, path: Path) -> None:
         frame.to_parquet(path, index=False)
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be written ({error.strerror}); name another place with -o."
+            say(
+                "{path} cannot be written ({reason}); name another place with -o.",
+                path=str(path),
+                reason=str(error.strerror),
+            )
         ) from error

@@ -20,8 +20,10 @@ from agent.demo.stage import Stage, demo_stage
 from analysis.diagnose import diagnose
 from analysis.model.diagnosis import Diagnosis, Finding
 from analysis.model.errors import UsageError
+from analysis.model.message import say
 from analysis.read import read_source
 from analysis.report.html import render_html
+from analysis.report.language import Language
 
 SESSION_SECONDS = 40.0
 """A session that takes longer is broken in a way that the scene does not mean."""
@@ -53,8 +55,10 @@ def choose_browser() -> Browser | None:
     return next((browser for browser in find_browsers() if browser.loads_extensions), None)
 
 
-def run_scene(scene: Scene, out: Path, browser: Browser | None) -> SceneResult:
-    """Record, diagnose and report `scene` below `out`.
+def run_scene(
+    scene: Scene, out: Path, browser: Browser | None, language: Language = Language.EN
+) -> SceneResult:
+    """Record, diagnose and report `scene` below `out`, the report in `language`.
 
     Files of an earlier demo are replaced. Raises UsageError when `out` cannot
     be written.
@@ -65,9 +69,13 @@ def run_scene(scene: Scene, out: Path, browser: Browser | None) -> SceneResult:
         _clear(bundle)
     except OSError as error:
         raise UsageError(
-            f"{out} cannot be written ({error.strerror}); name another folder with --out."
+            say(
+                "{out} cannot be written ({reason}); name another folder with --out.",
+                out=str(out),
+                reason=str(error.strerror),
+            )
         ) from error
-    note = ""
+    note: str = ""
     with (
         tempfile.TemporaryDirectory(prefix="chatpath-") as scratch,
         demo_stage(scene, Path(scratch)) as stage,
@@ -87,11 +95,11 @@ def run_scene(scene: Scene, out: Path, browser: Browser | None) -> SceneResult:
         if progress.interrupted:
             raise KeyboardInterrupt
         if not stage.service.done.is_set():
-            note = "the session did not come to its end in time"
+            note = say("the session did not come to its end in time")
     tables = read_source(bundle)
     diagnosis = diagnose(tables)
     report = out / f"{scene.name}.html"
-    report.write_text(render_html(diagnosis, tables), encoding="utf-8")
+    report.write_text(render_html(diagnosis, tables, language), encoding="utf-8")
     verdict = diagnosis.verdict
     return SceneResult(
         scene.name,
@@ -172,4 +180,8 @@ def _clear(bundle: Path) -> None:
     if {path.name for path in bundle.iterdir()} <= _BUNDLE_FILES:
         shutil.rmtree(bundle)
         return
-    raise UsageError(f"{bundle} is no bundle of the demo; name another folder with --out.")
+    raise UsageError(
+        say(
+            "{bundle} is no bundle of the demo; name another folder with --out.", bundle=str(bundle)
+        )
+    )

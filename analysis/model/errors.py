@@ -14,6 +14,11 @@ class ChatpathError(Exception):
 
     exit_code = 2
 
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        """The message itself: str() of the error would make it plain English."""
+
 
 class UsageError(ChatpathError):
     """The command was given something that cannot be done (exit code 2)."""

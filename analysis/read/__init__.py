@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.model.errors import InputError
+from analysis.model.message import say
 
 if TYPE_CHECKING:
     from analysis.model.frames import Tables
@@ -48,16 +49,22 @@ def read_source(path: Path, *, shared: bool = False) -> Tables:
     prefix = f"{path.name}/" if shared else ""
     try:
         if not path.exists():
-            raise InputError(f"{path} does not exist; check the path.")
+            raise InputError(say("{path} does not exist; check the path.", path=str(path)))
         if path.is_dir():
             return _read_folder(path, prefix)
         if not path.is_file():
-            raise InputError(f"{path} is neither a file nor a folder; name a saved capture.")
+            raise InputError(
+                say("{path} is neither a file nor a folder; name a saved capture.", path=str(path))
+            )
         with path.open("rb") as file:
             first = file.read(4096)
     except OSError as error:
         raise InputError(
-            f"{path} cannot be opened ({error.strerror}); check the path and its permissions."
+            say(
+                "{path} cannot be opened ({reason}); check the path and its permissions.",
+                path=str(path),
+                reason=str(error.strerror),
+            )
         ) from error
     return _read_file(path, first, prefix)
 
@@ -67,15 +74,18 @@ def _read_folder(path: Path, prefix: str) -> Tables:
 
     if not is_bundle(path):
         raise InputError(
-            f"{path} is a folder without a chatpath bundle in it; name the .chatpath "
-            "folder that chatpath capture made."
+            say(
+                "{path} is a folder without a chatpath bundle in it; name the .chatpath "
+                "folder that chatpath capture made.",
+                path=str(path),
+            )
         )
     return read_bundle(path, prefix=prefix)
 
 
 def _read_file(path: Path, first: bytes, prefix: str) -> Tables:
     if not first:
-        raise InputError(f"{path} is empty; save the capture again.")
+        raise InputError(say("{path} is empty; save the capture again.", path=str(path)))
     from analysis.read.packets import looks_like_packets, read_packets
 
     if looks_like_packets(first):
@@ -97,6 +107,9 @@ def _read_file(path: Path, first: bytes, prefix: str) -> Tables:
     if looks_like_flows(first):
         return read_flows(path)
     raise InputError(
-        f"{path} is neither a chatpath bundle nor a pcap, pcapng, mitmproxy flow, HAR or Chrome "
-        "NetLog file; name a saved capture."
+        say(
+            "{path} is neither a chatpath bundle nor a pcap, pcapng, mitmproxy flow, HAR or "
+            "Chrome NetLog file; name a saved capture.",
+            path=str(path),
+        )
     )

@@ -21,6 +21,7 @@ from analysis.model.diagnosis import Source, SourceKind
 from analysis.model.errors import InputError
 from analysis.model.frames import CaptureFacts, Row, Tables, concat, frame_of_rows
 from analysis.model.markup import sound
+from analysis.model.message import joined, say
 from analysis.read import fields
 from analysis.read.beside import only_added
 from analysis.read.exchange_tables import ExchangeTables, by_start
@@ -78,15 +79,25 @@ def _with_browsers_own(tables: Tables, folder: Path, prefix: str) -> Tables:
         try:
             parts.append(only_added(read_netlog(folder / NETLOG, prefix + NETLOG), tables))
         except InputError as error:
-            problems.append(f"{NETLOG} cannot be read: {error}")
+            problems.append(
+                say("{file} cannot be read: {error}", file=NETLOG, error=error.sentence)
+            )
     listed = sorted(path for path in folder.iterdir() if path.suffix == HAR and path.is_file())
     for path in listed[:MAX_HARS]:
         try:
             parts.append(only_added(read_har(path, prefix + path.name), tables))
         except InputError as error:
-            problems.append(f"{path.name} cannot be read: {error}")
+            problems.append(
+                say("{file} cannot be read: {error}", file=str(path.name), error=error.sentence)
+            )
     if len(listed) > MAX_HARS:
-        problems.append(f"{len(listed) - MAX_HARS} of {len(listed)} HAR files left out")
+        problems.append(
+            say(
+                "{n} of {all} HAR files left out",
+                n=len(listed) - MAX_HARS,
+                all=len(listed),
+            )
+        )
     if not problems and not parts[1:]:
         return tables
     whole = concat(parts)
@@ -106,7 +117,11 @@ def _unzipped(path: Path) -> Iterator[tuple[Path, list[str]]]:
             archive = zipfile.ZipFile(path)
         except _ZIP_ERRORS as error:
             raise InputError(
-                f"{path} is a zip that cannot be opened ({_reason(error)}); pack the bundle again."
+                say(
+                    "{path} is a zip that cannot be opened ({reason}); pack the bundle again.",
+                    path=str(path),
+                    reason=_reason(error),
+                )
             ) from error
         with archive:
             for entry in _entries(archive):
@@ -117,14 +132,25 @@ def _unzipped(path: Path) -> Iterator[tuple[Path, list[str]]]:
                             out.write(data)
                             left -= len(data)
                 except _ZIP_ERRORS as error:
-                    problems.append(f"{part} is damaged in the zip ({_reason(error)})")
+                    problems.append(
+                        say(
+                            "{part} is damaged in the zip ({reason})",
+                            part=str(part),
+                            reason=_reason(error),
+                        )
+                    )
                 if not left:
-                    problems.append(f"{part} unpacks to more than a bundle holds; cut there")
+                    problems.append(
+                        say("{part} unpacks to more than a bundle holds; cut there", part=str(part))
+                    )
                     break
             if not any(folder.iterdir()):
                 raise InputError(
-                    f"{path} is a zip without a chatpath bundle in it; name a bundle made by "
-                    "chatpath capture."
+                    say(
+                        "{path} is a zip without a chatpath bundle in it; name a bundle made "
+                        "by chatpath capture.",
+                        path=str(path),
+                    )
                 )
         yield folder, problems
 
@@ -186,8 +212,10 @@ def _read(folder: Path, name: str, prefix: str, problems: list[str]) -> Tables:
     complete = captured.end_state == "complete" and not parts.problems
     if captured.end_state == "abrupt":
         parts.problems.append(
-            "the recording ended abruptly (the process or the machine was stopped); everything "
-            "up to about the last second is here"
+            say(
+                "the recording ended abruptly (the process or the machine was stopped); everything "
+                "up to about the last second is here"
+            )
         )
     source = Source(
         name,
@@ -217,38 +245,47 @@ def _load(folder: Path, name: str, prefix: str, problems: list[str]) -> _Parts:
         journal = read_journal(folder / EVENTS, prefix + EVENTS)
         problems += journal.problems
     else:
-        problems.append(f"{EVENTS} is missing")
+        problems.append(say("{file} is missing", file=EVENTS))
     events = journal.first_time is not None or bool(journal.exchanges)
     connections = frame_of_rows("connections", journal.connections.values())
     exchanges = ExchangeTables()
     if (folder / FLOWS).is_file():
         flows = FlowFile(folder / FLOWS, prefix + FLOWS)
         take_recorded(exchanges, journal, flows)
-        problems += [f"{FLOWS}: {problem}" for problem in flows.problems]
+        problems += [joined([FLOWS, problem], ": ") for problem in flows.problems]
         connections = connections if len(connections) else flows.connections.frame()
     else:
         take_recorded(exchanges, journal, ())
-        problems.append(f"{FLOWS} is missing")
+        problems.append(say("{file} is missing", file=FLOWS))
     packets = None
     if (folder / PACKETS).is_file():
         ports = frozenset(fields.wholes(session, "dns_ports")) or frozenset({53})
         try:
             packets = read_packets(folder / PACKETS, prefix + PACKETS, dns_ports=ports)
-            problems += [f"{PACKETS}: {p}" for source in packets.sources for p in source.problems]
+            problems += [
+                joined([PACKETS, problem], ": ")
+                for source in packets.sources
+                for problem in source.problems
+            ]
         except InputError as error:
-            problems.append(f"{PACKETS} cannot be read: {error}")
+            problems.append(
+                say("{file} cannot be read: {error}", file=PACKETS, error=error.sentence)
+            )
     elif fields.flag(fields.mapping(session, "packets"), "sampled") is not False:
-        problems.append(f"{PACKETS} is missing")
+        problems.append(say("{file} is missing", file=PACKETS))
     if not (session or events or len(exchanges) or packets):
         raise InputError(
-            f"{name} is a bundle of which nothing can be read; record the session again."
+            say(
+                "{name} is a bundle of which nothing can be read; record the session again.",
+                name=str(name),
+            )
         )
     return _Parts(session, exchanges, connections, journal, packets, problems)
 
 
 def _session(path: Path, problems: list[str]) -> Mapping[str, object]:
     if not path.is_file():
-        problems.append(f"{SESSION} is missing")
+        problems.append(say("{file} is missing", file=SESSION))
         return {}
     try:
         with path.open("rb") as file:
@@ -256,10 +293,15 @@ def _session(path: Path, problems: list[str]) -> Mapping[str, object]:
         if not isinstance(session, dict):
             raise ValueError("not an object")
     except (ValueError, RecursionError) as error:
-        problems.append(f"{SESSION} is damaged ({str(error)[:80]})")
+        problems.append(say("{file} is damaged ({error})", session=SESSION, error=str(error)[:80]))
         return {}
     if (fields.whole(session, "format") or 0) > KNOWN_FORMAT:
-        problems.append(f"{SESSION} is of a newer format; a newer chatpath reads more of it")
+        problems.append(
+            say(
+                "{file} is of a newer format; a newer chatpath reads more of it",
+                file=SESSION,
+            )
+        )
     return session
 
 
@@ -280,7 +322,7 @@ def _capture_facts(parts: _Parts, name: str) -> CaptureFacts:
     sampled = fields.whole(packets, "written")
     reason = fields.text(packets, "reason", 200)
     if fields.flag(packets, "ended_early"):
-        reason = "the sampler ended before the session did"
+        reason = say("the sampler ended before the session did")
     return CaptureFacts(
         source=name,
         started=fields.moment(session.get("started")),

@@ -12,6 +12,7 @@ from mitmproxy import version
 from mitmproxy.io import compat
 
 from analysis.knowledge.secrets import redact_text
+from analysis.model.message import say
 from analysis.read.tnetstring import NetstringError, Parser, records
 
 type State = Mapping[str, object]
@@ -49,7 +50,11 @@ class FlowStates:
                         yield state
             except NetstringError as error:
                 self.problems.append(
-                    f"the file cannot be read beyond flow {count}: {redact_text(str(error), 120)}"
+                    say(
+                        "the file cannot be read beyond flow {count}: {error}",
+                        count=str(count),
+                        error=redact_text(str(error), 120),
+                    )
                 )
 
     def _state(self, data: bytes) -> State | None:

@@ -16,6 +16,7 @@ from analysis.model.diagnosis import Source, SourceKind
 from analysis.model.errors import InputError
 from analysis.model.frames import Row, Tables
 from analysis.model.markup import sound
+from analysis.model.message import plural, say
 from analysis.model.sse_events import SseScanner
 from analysis.model.ws_message import describe
 from analysis.read import fields
@@ -79,10 +80,16 @@ class FlowFile:
                 yield saved
         self.problems += states.problems
         if odd := odd + states.damaged:
-            self.problems.append(f"{odd} damaged {'flows' if odd > 1 else 'flow'} left out")
+            self.problems.append(
+                plural("{n} damaged flow left out", "{n} damaged flows left out", odd)
+            )
         if self._left_out:
             self.problems.append(
-                f"{self._left_out} websocket messages beyond the first {MAX_FRAMES} left out"
+                say(
+                    "{n} websocket messages beyond the first {most} left out",
+                    n=self._left_out,
+                    most=MAX_FRAMES,
+                )
             )
 
     def _take(self, state: State) -> SavedFlow | None:
@@ -136,8 +143,12 @@ def read_flows(path: Path, name: str | None = None) -> Tables:
     lookups = content.lookups.frame()
     if not len(exchanges) and not len(lookups) and content.problems:
         raise InputError(
-            f"{path} is no mitmproxy flow file that can be read ({content.problems[0]}); "
-            "save it again with mitmproxy or mitmdump -w."
+            say(
+                "{path} is no mitmproxy flow file that can be read ({problem}); save it "
+                "again with mitmproxy or mitmdump -w.",
+                path=str(path),
+                problem=content.problems[0],
+            )
         )
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

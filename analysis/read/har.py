@@ -18,6 +18,7 @@ from analysis.knowledge.secrets import redact_text
 from analysis.model.diagnosis import Source, SourceKind
 from analysis.model.errors import InputError
 from analysis.model.frames import Row, Tables
+from analysis.model.message import plural, say
 from analysis.model.sse_events import SseScanner
 from analysis.read import fields, har_values
 from analysis.read.body_facts import BodyReader
@@ -63,10 +64,14 @@ def read_har(path: Path, name: str | None = None) -> Tables:
         file.seek(0)
         reader.read(Gunzip(file) if packed else file)
     if not reader.listed or (not reader.count and reader.problems):
-        reason = reader.problems[0] if reader.problems else "it holds no list of entries"
+        reason = reader.problems[0] if reader.problems else say("it holds no list of entries")
         raise InputError(
-            f"{path} is no HAR that can be read ({reason}); save it again from the browser's "
-            "network panel."
+            say(
+                "{path} is no HAR that can be read ({reason}); save it again from the "
+                "browser's network panel.",
+                path=str(path),
+                reason=reason,
+            )
         )
     return reader.tables(digest)
 
@@ -100,21 +105,38 @@ class _Reader:
                     self._read_log(stream)
         if self._damaged:
             self.problems.append(
-                f"{self._damaged} damaged {'entries' if self._damaged > 1 else 'entry'} left out"
+                plural("{n} damaged entry left out", "{n} damaged entries left out", self._damaged)
             )
         if self._messages > MAX_FRAMES:
             left = self._messages - MAX_FRAMES
-            self.problems.append(f"{left:,} websocket messages beyond {MAX_FRAMES:,} left out")
+            self.problems.append(
+                say(
+                    "{n} websocket messages beyond the first {most} left out",
+                    n=left,
+                    most=MAX_FRAMES,
+                )
+            )
 
     @contextmanager
     def _end_noted(self) -> Iterator[None]:
         try:
             yield
         except CutJsonError:
-            self.problems.append(f"the file is cut off behind entry {self.count + self._damaged}")
+            self.problems.append(
+                say(
+                    "the file is cut off behind entry {place}",
+                    place=str(self.count + self._damaged),
+                )
+            )
         except DamagedJsonError as error:
             place = self.count + self._damaged
-            self.problems.append(f"the file is damaged behind entry {place}: {error}")
+            self.problems.append(
+                say(
+                    "the file is damaged behind entry {place}: {error}",
+                    place=str(place),
+                    error=str(error),
+                )
+            )
 
     def _read_log(self, stream: JsonStream) -> None:
         for key in stream.members():

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from analysis.knowledge.secrets import redact_text, redact_url
 from analysis.model.frames import Row
+from analysis.model.message import plural, say
 from analysis.model.ws_message import MessageFacts
 from analysis.read import fields
 from analysis.read.exchange import Exchange
@@ -23,13 +24,13 @@ from analysis.read.sockets import SocketEnd, frame_row
 from analysis.read.streams import StreamFacts
 
 MAX_LINE = 4 * 1024 * 1024
-LIMITS = {
-    "requests": 200_000,
-    "connections": 200_000,
-    "lookups": 200_000,
-    "websocket frames": 200_000,
-    "chunks": 2_000_000,
-    "markers": 10_000,
+LIMITS: dict[str, int] = {
+    say("requests"): 200_000,
+    say("connections"): 200_000,
+    say("lookups"): 200_000,
+    say("websocket frames"): 200_000,
+    say("chunks"): 2_000_000,
+    say("markers"): 10_000,
 }
 """How many of each kind of one journal are read; more are counted and left out."""
 
@@ -79,11 +80,25 @@ def read_journal(path: Path, name: str) -> Journal:
                 handler(journal, record, time, name)
     _name_carried(journal)
     if damaged:
-        plural = "lines" if damaged > 1 else "line"
-        journal.problems.append(f"{damaged} damaged {plural} of {name} left out")
+        journal.problems.append(
+            plural(
+                "{n} damaged line of {file} left out",
+                "{n} damaged lines of {file} left out",
+                damaged,
+                file=name,
+            )
+        )
     for kind, limit in LIMITS.items():
         if (beyond := journal.counts[kind] - limit) > 0:
-            journal.problems.append(f"{beyond} {kind} of {name} beyond the first {limit} left out")
+            journal.problems.append(
+                say(
+                    "{n} {kind} of {file} beyond the first {limit} left out",
+                    n=beyond,
+                    kind=kind,
+                    file=name,
+                    limit=limit,
+                )
+            )
     return journal
 
 

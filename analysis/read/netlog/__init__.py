@@ -15,6 +15,7 @@ import pandas as pd
 from analysis.model.diagnosis import Source, SourceKind
 from analysis.model.errors import InputError
 from analysis.model.frames import Tables
+from analysis.model.message import say
 from analysis.read import fields
 from analysis.read.netlog.connections import Connections
 from analysis.read.netlog.events import Constants, Event
@@ -38,8 +39,11 @@ def read_netlog(path: Path, name: str | None = None) -> Tables:
     constants = Constants(log.constants)
     if not constants.usable:
         raise InputError(
-            f"{path} is a NetLog without the constants that say what its numbers mean; save it "
-            "again with chrome://net-export."
+            say(
+                "{path} is a NetLog without the constants that say what its numbers mean; "
+                "save it again with chrome://net-export.",
+                path=str(path),
+            )
         )
     reader = _Reader(name or path.name, constants)
     reader.read(log)
@@ -122,8 +126,10 @@ class _Reader:
         if self._constants.capture_mode != "HeavilyRedacted":
             return ()
         return (
-            "the log was taken heavily redacted, without addresses; save it again with chrome's "
-            "default",
+            say(
+                "the log was taken heavily redacted, without addresses; save it again with "
+                "chrome's default"
+            ),
         )
 
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from analysis.model.message import plural, say
 from analysis.read.json_stream import CutJsonError, DamagedJsonError, JsonStream
 
 MAX_LINE = 16 * 1024 * 1024
@@ -56,12 +57,16 @@ class NetLogFile:
         yield from self._by_line(wanted) if self._lined else self._by_value()
         if not self._closed:
             self.problems.append(
-                f"the file is cut off behind event {self.count:,}: the browser was ended while it "
-                "wrote"
+                say(
+                    "the file is cut off behind event {count}: the browser was ended while it "
+                    "wrote",
+                    count=self.count,
+                )
             )
         if self._damaged:
-            plural = "events" if self._damaged > 1 else "event"
-            self.problems.append(f"{self._damaged:,} damaged {plural} left out")
+            self.problems.append(
+                plural("{n} damaged event left out", "{n} damaged events left out", self._damaged)
+            )
 
     def _by_line(self, wanted: frozenset[int]) -> Iterator[Record]:
         with self._path.open("rb") as file:

@@ -12,6 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from analysis.model.errors import InputError
+from analysis.model.message import say
 from analysis.read.packets.block import Block
 from analysis.read.packets.gunzip import Gunzip, Readable
 from analysis.read.packets.pcap import MAGICS, pcap_blocks
@@ -63,16 +64,16 @@ class Feed:
         try:
             got = self._stream.readinto(room if self._left is None else room[: self._left])
         except OSError as error:
-            self._stop(f"Reading stopped early: {error.strerror or error}.")
+            self._stop(say("Reading stopped early: {error}.", error=str(error.strerror or error)))
             return 0
         if self._left is not None:
             self._left -= got
         if isinstance(self._stream, Gunzip):
             self._total += got
             if self._stream.damaged:
-                self._stop("The gzip file is damaged or cut off; read as far as it unpacks.")
+                self._stop(say("The gzip file is damaged or cut off; read as far as it unpacks."))
             elif self._total > MAX_UNPACKED:
-                self._stop("The gzip file holds more than 8 GiB; the rest was not read.")
+                self._stop(say("The gzip file holds more than 8 GiB; the rest was not read."))
         return got
 
     def _stop(self, problem: str) -> None:
@@ -87,23 +88,38 @@ def opened(path: Path) -> Iterator[BufferedReader]:
     Raises InputError when it cannot be opened or read, or is empty.
     """
     if path.is_dir():
-        raise InputError(f"{path.name} is a folder, not a capture; name a pcap or pcapng file.")
+        raise InputError(
+            say(
+                "{file} is a folder, not a capture; name a pcap or pcapng file.",
+                file=str(path.name),
+            )
+        )
     try:
         stream = path.open("rb")
     except OSError as error:
-        reason = error.strerror or "unknown error"
+        reason = error.strerror or say("unknown error")
         raise InputError(
-            f"{path.name} could not be opened ({reason}); check the name and the permissions."
+            say(
+                "{file} could not be opened ({reason}); check the name and the permissions.",
+                file=str(path.name),
+                reason=reason,
+            )
         ) from error
     with stream:
         try:
             first = stream.peek(1)
         except OSError as error:
             raise InputError(
-                f"{path.name} could not be read ({error.strerror}); copy it to a local disk."
+                say(
+                    "{file} could not be read ({reason}); copy it to a local disk.",
+                    file=str(path.name),
+                    reason=str(error.strerror),
+                )
             ) from error
         if not first:
-            raise InputError(f"{path.name} is empty; record or copy the capture again.")
+            raise InputError(
+                say("{file} is empty; record or copy the capture again.", file=str(path.name))
+            )
         yield stream
 
 
@@ -131,6 +147,9 @@ def blocks(
         yield from pcapng_blocks(window, problems)
     else:
         raise InputError(
-            f"{name} is neither pcap nor pcapng; save it in one of these formats "
-            "(Wireshark: File, Save As) and try again."
+            say(
+                "{name} is neither pcap nor pcapng; save it in one of these formats "
+                "(Wireshark: File, Save As) and try again.",
+                name=str(name),
+            )
         )

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.model.frames import frame_of_rows
+from analysis.model.message import say
 from analysis.read.packets.address import address_text, sender_and_receiver
 from analysis.read.packets.block import Block, octets, taken
 from analysis.read.packets.clock import seconds
@@ -64,7 +65,12 @@ class IcmpRows:
         """What was left out, a sentence each."""
         if not self._full:
             return []
-        return [f"Only the first {MAX_ERRORS} ICMP errors are in the table; the capture has more."]
+        return [
+            say(
+                "Only the first {n} ICMP errors are in the table; the capture has more.",
+                n=MAX_ERRORS,
+            )
+        ]
 
     def feed(self, block: Block, found: Datagrams) -> None:
         """Take the error messages of a block."""

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from analysis.model.message import say
 from analysis.read.packets.block import Block, Data, Ints, gather
 from analysis.read.packets.window import Window
 
@@ -42,7 +43,7 @@ def pcap_blocks(window: Window, problems: list[str]) -> Iterator[Block]:
     """Blocks of the file that `window` is at the start of."""
     layout = MAGICS[bytes(window.data[:4])]
     if window.end < _FILE_HEADER:
-        problems.append("The file ends within its header; it holds no packets.")
+        problems.append(say("The file ends within its header; it holds no packets."))
         return
     # the upper bits of the link type field carry the FCS length
     link = struct.unpack_from(layout.order + "I", window.data, 20)[0] & 0xFFFF
@@ -53,11 +54,15 @@ def pcap_blocks(window: Window, problems: list[str]) -> Iterator[Block]:
             yield _block(window.data, starts, first, link, layout)
             first += len(starts)
         if damaged:
-            problems.append(f"Packet {first} is damaged; the file was read up to there.")
+            problems.append(
+                say("Packet {first} is damaged; the file was read up to there.", first=str(first))
+            )
             return
         if not window.advance(position):
             if window.end:
-                problems.append(f"The file ends within packet {first}; it was cut off.")
+                problems.append(
+                    say("The file ends within packet {first}; it was cut off.", first=str(first))
+                )
             return
         position = 0
 

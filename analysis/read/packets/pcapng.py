@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from analysis.model.message import say
 from analysis.read.packets.block import Block, Data, Ints, gather, taken
 from analysis.read.packets.pcap import MAX_PACKET
 from analysis.read.packets.window import Window
@@ -86,11 +87,18 @@ def pcapng_blocks(window: Window, problems: list[str]) -> Iterator[Block]:
                 break
             section = section_next
         if damaged:
-            problems.append(f"The file is damaged after packet {first - 1}; read up to there.")
+            problems.append(
+                say(
+                    "The file is damaged after packet {first}; read up to there.",
+                    first=str(first - 1),
+                )
+            )
             return
         if not window.advance(position):
             if window.end:
-                problems.append(f"The file ends within a block after packet {first - 1}.")
+                problems.append(
+                    say("The file ends within a block after packet {first}.", first=str(first - 1))
+                )
             return
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from analysis.model.message import say
 from analysis.read.packets.address import Endpoints, Peers, sender_and_receiver
 from analysis.read.packets.block import Block, Ints, Mask, Words, gather, taken, u16
 from analysis.read.packets.conversations import MAX_CONVERSATIONS, Conversations
@@ -100,8 +101,11 @@ class Udp:
         if not self._conversations.full:
             return []
         return [
-            f"Only the first {MAX_CONVERSATIONS} conversations over UDP are in the tables; "
-            "the capture has more."
+            say(
+                "Only the first {n} conversations over UDP are in the tables; the capture has "
+                "more.",
+                n=MAX_CONVERSATIONS,
+            )
         ]
 
     def feed(self, block: Block, found: Datagrams) -> None:
