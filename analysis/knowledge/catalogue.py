@@ -58,7 +58,7 @@ def findings() -> Catalogue:
                 locus=Locus(row["locus"]),
                 severity=Severity(row["severity"]),
                 claim=say(row["claim"]),
-                signals=row["signals"],
+                signals=say(row["signals"]),
                 does_not_prove=say(row["does_not_prove"]) if row["does_not_prove"] else "",
             )
             for row in table.rows("findings", ("id", "claim", "signals"))
