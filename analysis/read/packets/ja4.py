@@ -7,7 +7,9 @@ their repository), which is under the BSD 3-clause licence.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 
 from analysis.read.packets.hello import ALPN, SERVER_NAME, ClientHello, is_grease
 
@@ -24,28 +26,52 @@ _EMPTY = "000000000000"
 
 def ja4(hello: ClientHello, transport: str) -> str:
     """JA4 of `hello`, over `transport` ``t`` (TCP) or ``q`` (QUIC)."""
-    ciphers = [value for value in hello.ciphers if not is_grease(value)]
-    extensions = [value for value in hello.extensions if not is_grease(value)]
-    version = _VERSIONS.get(hello.highest_version, "00")
+    # a browser says the same in every hello, but for GREASE and the order of extensions
+    return _text(
+        _Offer(
+            transport,
+            hello.highest_version,
+            tuple(sorted(value for value in hello.ciphers if not is_grease(value))),
+            tuple(sorted(value for value in hello.extensions if not is_grease(value))),
+            tuple(value for value in hello.signatures if not is_grease(value)),
+            hello.alpn[0] if hello.alpn else b"",
+        )
+    )
+
+
+class _Offer(NamedTuple):
+    """What a fingerprint is made of: no GREASE, ciphers and extensions sorted."""
+
+    transport: str
+    version: int
+    ciphers: tuple[int, ...]
+    extensions: tuple[int, ...]
+    signatures: tuple[int, ...]
+    alpn: bytes
+
+
+@lru_cache(maxsize=1024)
+def _text(offer: _Offer) -> str:
+    transport, highest, ciphers, extensions, signatures, alpn = offer
+    version = _VERSIONS.get(highest, "00")
     domain = "d" if SERVER_NAME in extensions else "i"
     counts = f"{min(len(ciphers), 99):02d}{min(len(extensions), 99):02d}"
-    hashed = sorted(_hex(value for value in extensions if value not in (SERVER_NAME, ALPN)))
-    signatures = _hex(value for value in hello.signatures if not is_grease(value))
-    parts = ",".join(hashed) + ("_" + ",".join(signatures) if signatures else "")
+    hashed = _hex(value for value in extensions if value not in (SERVER_NAME, ALPN))
+    parts = ",".join(hashed) + ("_" + ",".join(_hex(signatures)) if signatures else "")
     return "_".join(
         (
-            transport + version + domain + counts + _alpn_mark(hello.alpn),
-            _digest(",".join(sorted(_hex(ciphers)))),
+            transport + version + domain + counts + _alpn_mark(alpn),
+            _digest(",".join(_hex(ciphers))),
             _digest(parts) if hashed else _EMPTY,
         )
     )
 
 
-def _alpn_mark(alpn: list[bytes]) -> str:
-    """First and last character of the first protocol; of its hex form if not alphanumeric."""
-    if not alpn or not alpn[0]:
+def _alpn_mark(alpn: bytes) -> str:
+    """First and last character of a protocol's name; of its hex form if not alphanumeric."""
+    if not alpn:
         return "00"
-    first, last = alpn[0][:1], alpn[0][-1:]
+    first, last = alpn[:1], alpn[-1:]
     if first.isalnum() and last.isalnum():
         return (first + last).decode("ascii")
     return first.hex()[0] + last.hex()[1]
