@@ -108,7 +108,11 @@ function zoomable(figure) {
     button.addEventListener("click", () => {
       const at = Number(button.dataset.at);
       if (button.dataset.at === undefined) actions[button.dataset.zoom]();
-      else show(at - length / 20, at + length / 20);
+      else {
+        show(at - length / 20, at + length / 20);
+        // the moment is in the middle now: on a narrow screen that may be beside the box
+        region.scrollLeft = (region.scrollWidth - region.clientWidth) * 0.55;
+      }
     });
   }
   figure.querySelector(".zoom-tools").hidden = false;
