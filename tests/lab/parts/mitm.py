@@ -35,7 +35,7 @@ class Mitm(Program):
 
     command = "mitmdump"
     package = "mitmproxy, from pip"
-    ready = r"proxy listening at"
+    ready = r"(?i)proxy listening at"
 
     def __init__(
         self,

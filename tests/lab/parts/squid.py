@@ -24,6 +24,7 @@ class Squid(Program):
     `denied` are domains (with those below) that its policy refuses with 403. `login` asks for
     USER and PASSWORD by 407. With `bump`, a name of `vendor_ca.ISSUERS`, it opens TLS with that
     authority, except of the domains in `spared`; `installed` says whether the machine trusts it.
+    It then drops a websocket's upgrade, as squid does out of the box, unless `upgrades` is set.
     The user's shell names the proxy; with `known`, also the login.
     """
 
@@ -42,6 +43,7 @@ class Squid(Program):
         bump: str | None = None,
         installed: bool = True,
         spared: Sequence[str] = (),
+        upgrades: bool = False,
         nameserver: str = addresses.RESOLVER[0],
         listen: str = addresses.PROXY,
     ) -> None:
@@ -51,6 +53,7 @@ class Squid(Program):
         self._bump = bump
         self._installed = installed
         self._spared = spared
+        self._upgrades = upgrades
         self._nameserver = nameserver
         self._listen = listen
 
@@ -84,6 +87,8 @@ class Squid(Program):
             "positive_dns_ttl 1 minute",
             *self._listener(folder),
         ]
+        if self._upgrades:
+            lines.append("http_upgrade_request_protocols websocket allow all")
         if self._denied:
             lines += [
                 # a domain with a dot before it covers those below, too
