@@ -88,7 +88,7 @@ def folder_of(scene: Scene, seed: int) -> Path:
 def stored(scene: Scene, seed: int) -> Result | None:
     """The result of an earlier run of this very scene with this very code, if there is one."""
     value = _read(scene, seed)
-    fresh = value is not None and value.get("judged") == _digest(_JUDGING)
+    fresh = value is not None and value.get("judged") == _judging(scene)
     return earlier(scene, seed) if fresh and recorded(scene, seed) else None
 
 
@@ -111,7 +111,7 @@ def store(scene: Scene, seed: int, result: Result) -> None:
         return
     value = {
         "recorded": _recording(scene),
-        "judged": _digest(_JUDGING),
+        "judged": _judging(scene),
         "result": result.to_json(),
     }
     path = folder_of(scene, seed) / "result.json"
@@ -125,6 +125,12 @@ def _read(scene: Scene, seed: int) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return value
+
+
+def _judging(scene: Scene) -> str:
+    """Changes with the label and whatever the diagnosis and the oracle do."""
+    label = hashlib.sha256(repr(scene.truth).encode()).hexdigest()[:16]
+    return f"{label} {_digest(_JUDGING)}"
 
 
 def _recording(scene: Scene) -> str:
