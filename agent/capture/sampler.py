@@ -34,6 +34,8 @@ _BATCH = 512
 _SOL_PACKET, _PACKET_STATISTICS, _PACKET_IGNORE_OUTGOING = 263, 6, 23
 _SO_RCVBUFFORCE = 33
 _ETHERNET, _RAW = 1, 101
+_NO_HEADER = {519, 768, 769, 776, 65534}
+"""Linux' hardware types RAWIP, TUNNEL, TUNNEL6, SIT and NONE (linux/if_arp.h)."""
 
 
 @dataclass(slots=True)
@@ -90,8 +92,7 @@ def open_taps(
                 with contextlib.suppress(OSError):
                     raw.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
             raw.setblocking(False)
-        layer = getattr(listening.LL, "__name__", "Ether")
-        link_type = _RAW if layer in {"IP", "IPv6"} else _ETHERNET
+        link_type = _RAW if _headerless(listening) else _ETHERNET
         tap = Tap(listening, Interface(name, link_type, text))
         # scapy opens the socket before it attaches the filter: what overflowed
         # in between was never asked for
@@ -99,6 +100,18 @@ def open_taps(
         tap.received = tap.dropped = 0
         taps.append(tap)
     return taps
+
+
+def _headerless(listening: Any) -> bool:
+    """Whether packets begin with their IP header, as on a tunnel's device.
+
+    Scapy knows no layer for Linux' tun devices, by which WireGuard and OpenVPN go.
+    """
+    if getattr(listening.LL, "__name__", "Ether") in {"IP", "IPv6"}:
+        return True
+    with contextlib.suppress(OSError, AttributeError, IndexError, TypeError):
+        return listening.ins.getsockname()[3] in _NO_HEADER
+    return False
 
 
 def wire_length(data: bytes, link_type: int) -> int:

@@ -7,6 +7,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import dns.message
@@ -127,3 +128,33 @@ def test_the_filter_compiles() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[0]) < 4096  # BPF_MAXINSNS
+
+
+TUN = """
+import fcntl, socket, struct, subprocess, sys
+from pathlib import Path
+import dns.message
+from agent.capture.pcapng import PcapngWriter
+from agent.capture.sampler import SNAP_LENGTH, Sampler, open_taps
+
+with open("/dev/net/tun", "r+b", buffering=0) as tun:
+    fcntl.ioctl(tun, 0x400454CA, struct.pack("16sH22x", b"tun9", 0x1001))  # TUNSETIFF, no header
+    for words in ("address add 10.9.0.1/24 dev tun9", "link set tun9 up"):
+        subprocess.run(["ip", *words.split()], check=True)
+    taps = open_taps(["tun9"], [53], [])
+    writer = PcapngWriter(Path(sys.argv[1]), [tap.interface for tap in taps], SNAP_LENGTH)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(dns.message.make_query("tunnel.example", "A").to_wire(), ("10.9.0.2", 53))
+    Sampler(taps, writer).drain(0)
+    writer.close()
+"""
+
+
+@pytest.mark.root
+@pytest.mark.skipif(not Path("/dev/net/tun").exists(), reason="needs /dev/net/tun")
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare (util-linux)")
+def test_packets_of_a_tunnel_device_begin_with_their_ip_header(tmp_path: Path) -> None:
+    out = tmp_path / "packets.pcapng"
+    subprocess.run(["unshare", "--net", sys.executable, "-c", TUN, out], check=True)
+    rows = read_packets(out)["dns"]
+    assert list(rows["qname"]) == ["tunnel.example"]
