@@ -293,7 +293,7 @@ def _session(path: Path, problems: list[str]) -> Mapping[str, object]:
         if not isinstance(session, dict):
             raise ValueError("not an object")
     except (ValueError, RecursionError) as error:
-        problems.append(say("{file} is damaged ({error})", session=SESSION, error=str(error)[:80]))
+        problems.append(say("{file} is damaged ({error})", file=SESSION, error=str(error)[:80]))
         return {}
     if (fields.whole(session, "format") or 0) > KNOWN_FORMAT:
         problems.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import runpy
 from collections.abc import Iterator
@@ -163,3 +164,30 @@ def test_findings_are_in_one_order_in_both_languages() -> None:
         for language in Language
     ):
         assert one == other
+
+
+def _calls(path: Path) -> Iterator[tuple[str, set[str], set[str]]]:
+    """Where `say` or `plural` is called with literals: its places, and the values given."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        texts = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+        texts = [text for text in texts if isinstance(text, str)]
+        given = {keyword.arg for keyword in node.keywords}
+        if node.func.id not in ("say", "plural") or not texts or None in given:
+            continue
+        places = set().union(*(re.findall(r"\{(\w+)\}", text) for text in texts))
+        values = {str(name) for name in given} | ({"n"} if node.func.id == "plural" else set())
+        yield f"{path.relative_to(ROOT)}:{node.lineno}", places, values
+
+
+def test_each_place_of_a_text_is_given_its_value() -> None:
+    calls = [
+        call
+        for package in ("analysis", "agent")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if "analysis.model.message" in path.read_text(encoding="utf-8")
+        for call in _calls(path)
+    ]
+    assert len(calls) > 500
+    assert [(where, places, values) for where, places, values in calls if places - values] == []
