@@ -48,9 +48,13 @@ def candidate(
     said = target.subject if target.subject in told else next(iter(told), None)
     return Candidate(
         difference=lowest,
-        sentence=_sentence(lowest, alike, links, worse[0])
-        + _also(rivals)
-        + _besides(differences, (lowest, *effects)),
+        sentence=joined(
+            [
+                _sentence(lowest, alike, links, worse[0]),
+                _also(rivals),
+                _besides(differences, (lowest, *effects)),
+            ]
+        ),
         confidence=_confidence(worse[1].get(said or "", 0.0), bool(rivals), certainty),
         explains=tuple(item.key for item in effects),
         finding=said,

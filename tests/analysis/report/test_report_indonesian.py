@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from analysis.compare import compare, prepare
 from analysis.diagnose import diagnose
 from analysis.model.diagnosis import Diagnosis
 from analysis.model.frames import Tables
 from analysis.model.message import Message
 from analysis.read import read_sources
+from analysis.report.compare_html import render_comparison_html
+from analysis.report.compare_text import render_comparison_text
 from analysis.report.html import render_html
 from analysis.report.json_ import render_json
 from analysis.report.language import Language, catalogue
@@ -147,6 +150,18 @@ def test_a_report_in_indonesian_holds_no_english_sentence(name: str) -> None:
     terminal = render_text(diagnosis, ID, width=4000, color=False)
     assert _left_in_english([terminal]) == set()
     assert all(text in terminal for text in _untouched(diagnosis))
+
+
+def test_a_comparison_in_indonesian_holds_no_english_sentence() -> None:
+    runs = []
+    for name in ("healthy", "dns-filter"):
+        diagnosis, tables = _session(name)
+        runs.append(prepare(name, tables, diagnosis))
+    comparison = compare(runs)
+    assert _left_in_english(_read(render_comparison_html(comparison, ID))) == set()
+    terminal = render_comparison_text(comparison, ID, width=4000, color=False)
+    assert _left_in_english([terminal]) == set()
+    assert "dns.sinkhole" in terminal
 
 
 def test_json_keeps_its_codes() -> None:
