@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from analysis.diagnose import diagnose
-from analysis.model.diagnosis import Severity, Status
+from analysis.model.diagnosis import Diagnosis, Severity, Status
 from analysis.model.errors import InputError
 from analysis.read import read_source
 
@@ -29,15 +30,23 @@ ALL = sorted(
 )
 
 
+@cache
+def judged_once(path: Path) -> Diagnosis | InputError:
+    """The diagnosis of a capture, or why it could not be read."""
+    try:
+        return diagnose(read_source(path))
+    except InputError as error:
+        return error
+
+
 @pytest.mark.skipif(not ALL, reason="the corpus of real captures is not beside the project")
 def test_no_capture_of_others_accuses_anybody() -> None:
     """Also those with a host of ChatGPT in them; damaged ones give a sentence, never a crash."""
     judged = 0
     for path in ALL:
-        try:
-            diagnosis = diagnose(read_source(path))
-        except InputError as error:
-            assert "\n" not in str(error)
+        diagnosis = judged_once(path)
+        if isinstance(diagnosis, InputError):
+            assert "\n" not in str(diagnosis)
             continue
         judged += 1
         critical = [f.id for f in diagnosis.findings if f.severity is Severity.CRITICAL]
@@ -49,9 +58,8 @@ def test_no_capture_of_others_accuses_anybody() -> None:
 def test_captures_without_chatgpt_carry_no_verdict() -> None:
     judged = 0
     for path in CAPTURES:
-        try:
-            diagnosis = diagnose(read_source(path))
-        except InputError:
+        diagnosis = judged_once(path)
+        if isinstance(diagnosis, InputError):
             continue  # damaged on purpose
         judged += 1
         assert diagnosis.verdict.status is Status.INSUFFICIENT, path.name
