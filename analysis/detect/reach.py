@@ -45,7 +45,10 @@ def reach_of(tables: Tables, hosts: frozenset[str]) -> dict[str, Reach]:
     greeted, alerted = hellos["server_hello_ms"].notna(), hellos["alert"].notna()
     for row in records(hellos[alerted & ~greeted]):
         found[row["sni"]].failed.append(row)
-    worked |= set(hellos[greeted & ~alerted]["sni"])
+    # in TLS 1.3 the server greets before its certificate is refused
+    ports = set(connections[lost]["local_port"].dropna())
+    refused = hellos["client_port"].isin(ports)
+    worked |= set(hellos[greeted & ~alerted & ~refused]["sni"])
     for host in worked:
         found[host].worked = True
     return found

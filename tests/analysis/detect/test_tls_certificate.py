@@ -121,3 +121,14 @@ def test_an_encrypted_alert_in_place_of_finished() -> None:
 )
 def test_close_notify_is_no_refusal(count: int, sent: int, left: int) -> None:
     assert "tls.intercept_breaks" not in found(tables(**hidden(count, sent, left=left)))
+
+
+@pytest.mark.parametrize(("port", "told"), [(46052, True), (50000, False)])
+def test_a_greeting_before_the_refusal_is_no_proof_that_the_host_works(
+    port: int, told: bool
+) -> None:
+    error = "Certificate verify failed: self-signed certificate in certificate chain"
+    row = refused(error, None, local_port=46052)
+    seen = handshakes(1, tls={"client_port": port, "sni": row["host"], "server_hello_ms": 1.2})
+    claims = found(tables(connections=[row], **seen))
+    assert ("tls.cert_invalid" in claims) is told
