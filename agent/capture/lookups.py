@@ -27,8 +27,6 @@ from analysis.knowledge import hosts
 
 ASK_AGAIN_SECONDS = 30.0
 TIMEOUT_SECONDS = 4.0
-ATTEMPT_DELAY = 0.25
-"""Seconds until the next address is tried beside the first (RFC 8305, section 8)."""
 _TRIES = 2
 _TYPES = ("A", "AAAA")
 
@@ -158,8 +156,7 @@ def loop_factory(lookups: Lookups, *, replace: bool) -> Callable[[], asyncio.Abs
 
     With `replace` the configured name server answers instead of the system
     (the demo's resolver); otherwise the system answers and `lookups` only asks
-    beside it.  Connections race their addresses as browsers do, or the recorder
-    would wait on a dead IPv6 until the client gives up.
+    beside it.
     """
     base: type[Any] = type(asyncio.new_event_loop())
 
@@ -184,10 +181,6 @@ def loop_factory(lookups: Lookups, *, replace: bool) -> Callable[[], asyncio.Abs
                 host, port, family=family, type=type, proto=proto, flags=flags
             )
             return system
-
-        async def create_connection(self, *args: Any, **options: Any) -> Any:
-            options.setdefault("happy_eyeballs_delay", ATTEMPT_DELAY)
-            return await super().create_connection(*args, **options)
 
     return LookupLoop
 
