@@ -72,7 +72,7 @@ def _run(options: argparse.Namespace) -> int:
     made = matrix.build_matrix(scenes, results.values())
     _summary(made, time.monotonic() - began)
     if options.check:
-        return _compare(made)
+        return _compare(scenes, results, options.seed)
     if not options.names and not options.ci:
         matrix.write_json(made)
         document.write(made, load_scenes())
@@ -113,10 +113,22 @@ def _one(scene: Scene, *, seed: int, judge_only: bool, again: bool) -> Result:
     return result
 
 
-def _compare(made: dict[str, object]) -> int:
-    complaints = matrix.worse(matrix.read_json(), made)
+def _compare(scenes: list[Scene], results: dict[str, Result], seed: int) -> int:
+    """1 where a scene is worse than committed, twice: at first, and recorded once more alone.
+
+    On a busy machine a scene at the edge of a threshold falls on either side; a
+    detector that broke is wrong both times.
+    """
+    committed = matrix.read_json()
+    at_first = matrix.worse(committed, matrix.build_matrix(scenes, results.values()))
+    for complaint in at_first:
+        _say(f"worse than the committed matrix, once more: {complaint}")
+    names = {complaint.partition(":")[0] for complaint in at_first}
+    doubtful = [scene for scene in scenes if scene.name in names]
+    anew = [_one(scene, seed=seed, judge_only=False, again=True) for scene in doubtful]
+    complaints = matrix.worse(committed, matrix.build_matrix(doubtful, anew))
     for complaint in complaints:
-        _say(f"worse than the committed matrix: {complaint}")
+        _say(f"worse than the committed matrix, twice: {complaint}")
     return 1 if complaints else 0
 
 
