@@ -68,6 +68,11 @@ class Budget:
         return median(leg.near_ms for leg in self.legs)
 
     @property
+    def nearest(self) -> float:
+        """The shortest wait for a near end, in ms."""
+        return min(leg.near_ms for leg in self.legs)
+
+    @property
     def gap(self) -> float:
         return median(leg.gap_ms for leg in self.legs)
 

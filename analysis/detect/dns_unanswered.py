@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
+from analysis.detect.delay import budgets
 from analysis.detect.dns_answers import (
     REFUSED,
     SERVFAIL,
@@ -176,6 +177,8 @@ def find_dns_slow(tables: Tables) -> Iterator[Finding]:
         times = [lookup.took_ms for lookup in found]
         if len(times) < threshold("dns_slow_lookups") or median(times) < threshold("dns_slow_ms"):
             continue
+        if median(times) < threshold("dns_slow_path") * _to_the_edge_ms(tables):
+            continue  # everything is as far away as the resolver
         hosts = ranked(lookup.host for lookup in found)
         middle, high = median(times), percentile(times, 0.95)
         fault = middle >= threshold("dns_fault_ms")
@@ -198,6 +201,11 @@ def find_dns_slow(tables: Tables) -> Iterator[Finding]:
             in_short=resolver,
             measurements={"median_ms": round(middle, 1), "p95_ms": round(high, 1), "n": len(times)},
         )
+
+
+def _to_the_edge_ms(tables: Tables) -> float:
+    """The shortest TCP handshake with the service; 0 where none was measured."""
+    return min((budget.nearest for budget in budgets(tables)), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)

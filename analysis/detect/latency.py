@@ -3,7 +3,13 @@
 Claims that connections are accepted near by and answered far away, on at least
 three connections and in nearly all of them.  A far service (TCP and TLS equally
 slow), one slow connection and a slow service (first byte late, TLS fast) are
-none of it.  Source: delay budget, detection notes 7.2.
+none of it.
+
+A tunnel of packets accepts nothing, so in one all is equally far.  Where the
+default route leads through it and even the nearest edge, which has sites near
+most people, is as far away as another continent, the path is hauled.  Does not
+prove that the way without the tunnel is short: that takes a comparison.
+Source: delay budget, detection notes 7.2 and 7.3.
 """
 
 from __future__ import annotations
@@ -11,12 +17,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analysis.detect.delay import Budget, budgets, leg_evidence
-from analysis.detect.presence import tunnels
+from analysis.detect.presence import Tunnel, tunnels
 from analysis.detect.support import (
     earned,
     finding,
     ranked,
 )
+from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding
 from analysis.model.figures import Number
 from analysis.model.frames import Tables
@@ -40,6 +47,38 @@ def find_vpn_latency(tables: Tables) -> Iterator[Finding]:
                 names[0] if names else None,
                 (bool(names), 0.5),
             )
+        elif budget.proxy is None and budget.enough and budget.nearest >= threshold("hauled_ms"):
+            carrying = [tunnel for tunnel in seen if tunnel.carries]
+            if carrying:
+                yield _hauled(budget, carrying[0])
+
+
+def _hauled(budget: Budget, tunnel: Tunnel) -> Finding:
+    hosts = ranked(leg.host for leg in budget.legs)
+    near = budget.measured()[0]
+    far = _span(near["median_ms"])
+    return finding(
+        "vpn.latency",
+        plural(
+            "Over {n} connection to {hosts} TCP alone takes {far} (median), and never less than "
+            "{least}: the default route leads through a tunnel ({tunnel}), and all of it is far.",
+            "Over {n} connections to {hosts} TCP alone takes {far} (median), and never less than "
+            "{least}: the default route leads through a tunnel ({tunnel}), and all of it is far.",
+            len(budget.legs),
+            hosts=some(hosts),
+            far=far,
+            least=_span(budget.nearest),
+            tunnel=tunnel.name,
+        ),
+        confidence=earned(0.6, (len(budget.legs) >= 6, 0.2)),
+        subjects=hosts,
+        vendor=None,
+        count=len(budget.legs),
+        times=[leg.time or None for leg in budget.legs],
+        evidence=(*leg_evidence(budget), tunnel.evidence),
+        in_short=say("{far} there and back", far=far),
+        measurements={"legs": [near], "proxy": None, "answered_near": False},
+    )
 
 
 def find_proxy_latency(tables: Tables) -> Iterator[Finding]:

@@ -42,6 +42,8 @@ class Tunnel:
 
     name: str
     evidence: Evidence
+    carries: bool = False
+    """The default route leads into it."""
 
 
 def tunnels(tables: Tables) -> list[Tunnel]:
@@ -66,7 +68,9 @@ def tunnels(tables: Tables) -> list[Tunnel]:
             if any(word in what.lower() for word in _NO_TUNNEL):
                 what = None
         if what:
-            found.setdefault(what, Tunnel(what, noted(row["source"] or "", f"{name}: {value}")))
+            carries = row["section"] == "route"
+            piece = noted(row["source"] or "", f"{name}: {value}")
+            found.setdefault(what, Tunnel(what, piece, carries))
     return list(found.values())
 
 

@@ -67,6 +67,32 @@ def test_what_is_no_tunnel(given: Tables) -> None:
     assert serious(given) == set()
 
 
+def routed(interface: str) -> dict[str, object]:
+    return {"section": "route", "name": "ipv4", "value": interface}
+
+
+@pytest.mark.parametrize(
+    ("near", "interface", "number", "hauled"),
+    [
+        pytest.param(450.0, "wg0", 4, True, id="round the world"),
+        pytest.param(450.0, "eth0", 4, False, id="no tunnel"),
+        pytest.param(90.0, "wg0", 4, False, id="a neighbouring country"),
+        pytest.param(450.0, "wg0", 2, False, id="too few"),
+    ],
+)
+def test_a_tunnel_that_all_of_it_goes_through(
+    near: float, interface: str, number: int, hauled: bool
+) -> None:
+    # in a tunnel of packets TCP is as far away as TLS, and so is the resolver
+    lookups = [
+        answer("chatgpt.com", "104.18.32.47", frame=900 + n, latency_ms=near + 20) for n in range(4)
+    ]
+    given = tables(
+        **handshakes(number, near=near, far=near + 8), host=[routed(interface)], dns=lookups
+    )
+    assert serious(given) == ({"vpn.latency"} if hauled else set())
+
+
 def test_one_slow_connection_is_noise() -> None:
     fine, slow = handshakes(5), handshakes(1, near=0.4, far=900.0, start=5)
     given = tables(tcp=fine["tcp"] + slow["tcp"], tls=fine["tls"] + slow["tls"])
