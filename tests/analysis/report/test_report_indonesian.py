@@ -24,6 +24,7 @@ from analysis.report.compare_text import render_comparison_text
 from analysis.report.html import render_html
 from analysis.report.json_ import render_json
 from analysis.report.language import Language, catalogue
+from analysis.report.page import show
 from analysis.report.text import render_text
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -126,10 +127,11 @@ def _left_in_english(texts: list[str]) -> set[str]:
 
 
 def _untouched(diagnosis: Diagnosis) -> Iterator[str]:
-    for finding in diagnosis.findings:
-        yield finding.id
-        yield from (name for name in finding.subjects[:3] if not isinstance(name, Message))
-        yield from (piece.filter for piece in finding.evidence[:2] if piece.filter)
+    for shown in show(diagnosis).all:
+        yield shown.finding.id
+        subjects = shown.finding.subjects[:3]
+        yield from (name for name in subjects if not isinstance(name, Message))
+        yield from (claim.filter for claim in shown.claims[:2] if claim.filter)
 
 
 @cache
