@@ -39,7 +39,7 @@ from analysis.knowledge.codes import ede
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.figures import Number
 from analysis.model.frames import Tables
-from analysis.model.message import say, some, times_over
+from analysis.model.message import capital, say, some, times_over
 
 
 def find_dns_resolver_failing(tables: Tables) -> Iterator[Finding]:
@@ -184,13 +184,15 @@ def find_dns_slow(tables: Tables) -> Iterator[Finding]:
         fault = middle >= threshold("dns_fault_ms")
         yield finding(
             "dns.slow",
-            say(
-                "{resolver} takes {median} ms (median) and {high} ms (95th percentile) over {n} "
-                "lookups of ChatGPT's names.",
-                resolver=resolver,
-                median=Number(middle),
-                high=Number(high),
-                n=len(times),
+            capital(
+                say(
+                    "{resolver} takes {median} ms (median) and {high} ms (95th percentile) over "
+                    "{n} lookups of ChatGPT's names.",
+                    resolver=resolver,
+                    median=Number(middle),
+                    high=Number(high),
+                    n=len(times),
+                )
             ),
             confidence=earned(0.75, (len(times) >= 8, 0.4), (fault, 0.4)),
             subjects=hosts,

@@ -135,4 +135,4 @@ def test_many_messages_beyond_the_bound_are_counted_only(
     path.write_text(json.dumps({"log": {"entries": [made]}}))
     tables = read_har(path)
     assert len(tables["ws_frames"]) == 10
-    assert tables.sources[0].problems == ("15 websocket messages beyond 10 left out",)
+    assert tables.sources[0].problems == ("15 websocket messages beyond the first 10 left out",)

@@ -107,9 +107,15 @@ def test_without_processes_one_does_all(
     assert results == []
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, InputError])
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(KeyboardInterrupt(), id="interrupted"),
+        pytest.param(InputError("It is cut off."), id="unreadable"),
+    ],
+)
 def test_no_helper_stays_behind(
-    capture: Path, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+    capture: Path, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[subprocess.Popen[bytes]] = []
     start = subprocess.Popen
@@ -123,7 +129,7 @@ def test_no_helper_stays_behind(
 
     monkeypatch.setattr(subprocess, "Popen", noted)
     monkeypatch.setattr(reading, "datagrams", stopped)
-    with pytest.raises(error):
+    with pytest.raises(type(error)):
         read_packets(capture)
     assert [process.returncode is not None for process in started] == [True]
 
