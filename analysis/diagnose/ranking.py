@@ -7,11 +7,12 @@ how many findings it explains, and the lower layer.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from analysis.knowledge import findings as catalogue
 from analysis.knowledge import hosts, wording
-from analysis.model.diagnosis import Finding, Locus, Severity, Status, Verdict
+from analysis.model.diagnosis import Finding, Locus, Severity, Status, Verdict, causes_of
 from analysis.model.message import joined, say
 
 _LAYERS = ("dns", "device", "tcp", "net", "tls", "quic", "vpn", "proxy", "script", "ws", "sse")
@@ -39,17 +40,19 @@ def layer(found: Finding) -> int:
 
 
 def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Worst first, roots before followers, then by id and subject."""
+    """Worst first, roots before followers; roots by their effect, the rest by id and subject.
+
+    So the first root of the verdict's id is the one that its headline speaks of.
+    """
+    place = {id(found): number for number, found in enumerate(roots(findings))}
     return tuple(
         sorted(
             findings,
             key=lambda found: (
                 found.severity.rank,
                 found.explained_by is not None,
-                found.id,
-                found.subjects,
-                found.vendor or "",
-                found.summary,
+                place.get(id(found), len(place)),
+                _by_name(found),
             ),
         )
     )
@@ -57,22 +60,23 @@ def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 def roots(findings: Sequence[Finding]) -> list[Finding]:
     """Findings that nothing explains, the one with the largest effect first."""
-    followers: dict[str, int] = {}
-    for found in findings:
-        if found.explained_by:
-            followers[found.explained_by] = followers.get(found.explained_by, 0) + 1
+    followers = Counter(id(cause) for found in findings for cause in causes_of(found, findings))
     return sorted(
         (found for found in findings if found.explained_by is None and found.id not in _NO_EFFECT),
         key=lambda found: (
             found.severity.rank,
             not any(hosts().essential(name) for name in found.subjects),
             -round(found.confidence, 1),
-            -followers.get(found.id, 0),
+            -followers[id(found)],
             layer(found),
-            found.id,
-            found.subjects,
+            _by_name(found),
         ),
     )
+
+
+def _by_name(found: Finding) -> tuple[str, tuple[str, ...], str, str]:
+    """An order that does not depend on that of the detectors."""
+    return found.id, found.subjects, found.vendor or "", found.summary
 
 
 def headline(found: Finding) -> str:

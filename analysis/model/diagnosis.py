@@ -7,6 +7,7 @@ promise: see ``docs/reference.md``.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -205,6 +206,16 @@ class Finding:
             "does_not_prove": self.does_not_prove,
             "measurements": self.measurements,
         }
+
+
+def causes_of(found: Finding, findings: Sequence[Finding]) -> list[Finding]:
+    """The findings that explain this one.
+
+    Those of the id that it names; where some of them share a subject with it, these alone.
+    """
+    named = [other for other in findings if other.id == found.explained_by and other is not found]
+    about = [other for other in named if set(other.subjects) & set(found.subjects)]
+    return about or named
 
 
 @dataclass(frozen=True, slots=True)

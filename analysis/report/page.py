@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.model.diagnosis import Diagnosis, Evidence, Finding, Severity
+from analysis.model.diagnosis import Diagnosis, Evidence, Finding, Severity, causes_of
 
 _MOST_FINDINGS = 60
 _MOST_EVIDENCE = 12
@@ -149,18 +149,19 @@ def show(diagnosis: Diagnosis) -> ShownFindings:
     information = [item for item in ranked if not any(item is other for other in matter)]
     kept = (causes + followers + information)[:_MOST_FINDINGS]
 
-    bare: dict[str, ShownFinding] = {}
-    for number, finding in enumerate(kept, 1):
-        bare.setdefault(finding.id, ShownFinding(number, finding, None, ()))
-    shown = []
-    for number, finding in enumerate(kept, 1):
-        led = tuple(
-            (place, other.id)
-            for place, other in enumerate(kept, 1)
-            if other.explained_by == finding.id and bare[finding.id].number == number
-        )
-        by = bare.get(finding.explained_by) if finding.explained_by else None
-        shown.append(ShownFinding(number, finding, by, led))
+    number = {id(finding): place for place, finding in enumerate(kept, 1)}
+    effects: dict[int, list[tuple[int, str]]] = {}
+    by: dict[int, ShownFinding] = {}
+    for finding in kept:
+        origins = causes_of(finding, kept)
+        for cause in origins:
+            effects.setdefault(id(cause), []).append((number[id(finding)], finding.id))
+        if origins:
+            by[id(finding)] = ShownFinding(number[id(origins[0])], origins[0], None, ())
+    shown = [
+        ShownFinding(place, finding, by.get(id(finding)), tuple(effects.get(id(finding), ())))
+        for place, finding in enumerate(kept, 1)
+    ]
     first, second = len(causes), len(causes) + len(followers)
     return ShownFindings(
         tuple(shown[:first]),

@@ -36,6 +36,18 @@ def test_a_cause_that_is_not_in_the_diagnosis_is_no_error() -> None:
     assert shown.primary is None
 
 
+def test_an_effect_is_shown_at_the_cause_that_is_about_its_host() -> None:
+    diagnosis = sinkhole().diagnosis
+    cause, effect = (
+        next(item for item in diagnosis.findings if item.id == wanted)
+        for wanted in ("dns.sinkhole", "ws.upgrade_failed")
+    )
+    other = replace(cause, subjects=("files.oaiusercontent.com",), confidence=0.99)
+    shown = show(replace(diagnosis, findings=(other, cause, effect)))
+    assert [item.explains for item in shown.causes if item.finding is other] == [()]
+    assert [item.explains for item in shown.causes if item.finding is cause] == [((3, effect.id),)]
+
+
 def test_too_many_findings_and_too_much_proof_are_counted() -> None:
     proof = tuple(Evidence.packets("packets.pcapng", (n,)) for n in range(1, 41))
     many = tuple(replace(VPN_SEEN, id=f"vpn.x{n}", evidence=proof) for n in range(90))

@@ -1,0 +1,52 @@
+"""Which of several findings is the root, and whose words the verdict speaks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from analysis.diagnose.ranking import headline, in_order, roots, verdict
+from analysis.model.diagnosis import Diagnosis, Finding, Locus, Severity, causes_of
+
+STORAGE = Finding(
+    "dns.sinkhole",
+    Locus.DNS,
+    Severity.CRITICAL,
+    0.9,
+    "The storage host is answered with 0.0.0.0.",
+    ("files.oaiusercontent.com",),
+    "Pi-hole",
+)
+SOCKET = replace(STORAGE, summary="The socket is sunk.", subjects=("ws.chatgpt.com",), vendor="X")
+UNOPENED = Finding(
+    "ws.connect_failed",
+    Locus.NETWORK,
+    Severity.CRITICAL,
+    0.9,
+    "The websocket did not open.",
+    ("ws.chatgpt.com",),
+    explained_by="dns.sinkhole",
+)
+
+
+def test_the_cause_is_the_one_that_is_about_the_same_host() -> None:
+    assert causes_of(UNOPENED, [STORAGE, SOCKET, UNOPENED]) == [SOCKET]
+    assert causes_of(SOCKET, [STORAGE, SOCKET, UNOPENED]) == []
+
+
+def test_without_a_shared_host_every_one_of_that_id_is_the_cause() -> None:
+    page = replace(UNOPENED, subjects=("chatgpt.com",))
+    assert causes_of(page, [STORAGE, SOCKET, page]) == [STORAGE, SOCKET]
+
+
+def test_of_two_of_one_id_the_one_with_the_larger_effect_leads() -> None:
+    found = [STORAGE, SOCKET, UNOPENED]
+    assert roots(found)[0] is SOCKET
+    said = verdict(found, None, "")
+    assert said.headline == headline(SOCKET)
+    whole = Diagnosis("0", "0", (), said, in_order(found), ())
+    assert whole.primary is SOCKET, "the ticket names another vendor than the headline"
+
+
+def test_the_order_of_the_findings_does_not_matter() -> None:
+    found = [STORAGE, SOCKET, UNOPENED]
+    assert in_order(found) == in_order(found[::-1]) == (SOCKET, STORAGE, UNOPENED)
