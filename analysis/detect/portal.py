@@ -1,7 +1,9 @@
 """net.captive_portal: a sign-in page of the network answers instead of the service.
 
 HTTP 511, a connectivity probe that got anything but its fixed answer, or a
-redirection of the service's own name to another place without the edge's mark.
+redirection of the service's own name to another place without the edge's mark;
+from recorded exchanges, and from what packets carry in clear.  There a 511 and a
+redirection into the local network count whatever host was asked for.
 A probe that is answered as it should be, and a portal that was passed during the
 capture, are no fault.  Source: RFC 6585 section 6, RFC 8952, Chromium's captive
 portal detector, detection notes 15.
@@ -12,69 +14,99 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from analysis.detect.cleartext import CONNECT, exchange_evidence, in_clear
 from analysis.detect.path_answers import before_the_edge, block_page, fronted
 from analysis.detect.support import (
     Record,
     earned,
     finding,
-    flow_evidence,
     matters,
+    of_service,
     ranked,
     records,
     where,
+    without_own_leg,
 )
+from analysis.knowledge import threshold
 from analysis.knowledge.addresses import address
-from analysis.knowledge.probes import probe_answer
+from analysis.knowledge.probes import probe_answer, probe_words
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import joined, plural, say, some
 
 _NETWORK_LOGIN = 511
 _REDIRECTS = (301, 302, 303, 307, 308)
+_PAGES = (200, 203)
 
 
 def _asked(host: str) -> bool:
     return matters(host) or probe_answer(host, None) is not None
 
 
+def _target(row: Record) -> str | None:
+    """The host that an answer sends the client to."""
+    if row["status"] not in _REDIRECTS:
+        return None
+    try:
+        return urlsplit(row["location"] or "").hostname
+    except ValueError:
+        return None
+
+
 def _probe_failed(row: Record) -> bool:
     wanted = probe_answer(row["host"], row["path"])
     if wanted is None or row["status"] is None or row["cf_ray"]:
         return False
+    if row["status"] in _REDIRECTS:
+        return bool(_target(row) != row["host"])
     if row["status"] == wanted:
-        return False
+        return _other_page(row)
     # some networks answer a 204 probe with an empty 200, which browsers accept
     empty = wanted == 204 and row["status"] == 200 and row["response_bytes"] == 0
-    return not empty and (row["status"] in _REDIRECTS or row["status"] < 400)
+    return not empty and row["status"] in _PAGES
+
+
+def _other_page(row: Record) -> bool:
+    """A page with the right status, but without the words that the probe's own answer has."""
+    words = probe_words(row["host"], row["path"])
+    shown = row["body_excerpt"]
+    return bool(words and shown) and (words or "").lower() not in (shown or "").lower()
 
 
 def _sent_away(row: Record) -> bool:
     """The service's name was redirected to a host that is not the service's."""
     if row["status"] not in _REDIRECTS or not before_the_edge(row) or block_page(row):
         return False
-    try:
-        target = urlsplit(row["location"] or "").hostname
-    except ValueError:
-        return False
+    target = _target(row)
     if not target or fronted(target) or matters(target):
         return False
     place = address(target)
     return row["scheme"] == "http" or place is None or not place.is_global
 
 
+def _sent_home(row: Record) -> bool:
+    """In clear: a public server's name was redirected into the local network."""
+    asked, target = address(row["address"] or ""), address(_target(row) or "")
+    return bool(asked and asked.is_global and target and target.is_private) and not block_page(row)
+
+
 def find_net_captive_portal(tables: Tables) -> Iterator[Finding]:
     http = where(tables["http"], "host", _asked)
     marked = http["cf_ray"].notna()
+    clear = [row for row in in_clear(tables) if row["method"] != CONNECT and row["status"]]
     rows = records(http[~marked & http["status"].notna()])
-    login = [row for row in rows if row["status"] == _NETWORK_LOGIN and not row["cf_ray"]]
+    rows += [row for row in clear if not row["cf_ray"] and _asked(row["host"] or "")]
+    login = [row for row in rows if row["status"] == _NETWORK_LOGIN]
+    login += [row for row in clear if row["status"] == _NETWORK_LOGIN and not _asked(row["host"])]
     probes = [row for row in rows if _probe_failed(row)]
     away = [row for row in rows if matters(row["host"]) and _sent_away(row)]
-    found = list({(r["source"], r["flow"]): r for r in [*login, *probes, *away]}.values())
+    home = [row for row in clear if not row["cf_ray"] and _sent_home(row)]
+    found = list({_key(row): row for row in [*login, *probes, *away, *home]}.values())
     if not found:
         return
     last = max(row["started"] or 0.0 for row in found)
     later = marked & (http["status"] < 400) & (http["started"] > last)
-    passed = bool(later.fillna(False).any())
+    passed = bool(later.fillna(False).any()) or _passed_in_packets(tables, clear, last)
     signals = []
     if login:
         signals.append(say("status 511 asks for a sign-in to the network"))
@@ -82,6 +114,8 @@ def find_net_captive_portal(tables: Tables) -> Iterator[Finding]:
         signals.append(say("a connectivity probe got another answer than its own"))
     if away:
         signals.append(say("the service's name was redirected to another place"))
+    if home:
+        signals.append(say("another site was redirected into the local network"))
     hosts = ranked(row["host"] for row in found if matters(row["host"])) or ("chatgpt.com",)
     yield finding(
         "net.captive_portal",
@@ -97,13 +131,38 @@ def find_net_captive_portal(tables: Tables) -> Iterator[Finding]:
             ]
         ),
         confidence=earned(
-            0.7, (bool(login), 0.6), (bool(probes), 0.5), (bool(away), 0.4), (len(found) > 1, 0.2)
+            0.7,
+            (bool(login), 0.6),
+            (bool(probes), 0.5),
+            (bool(away or home), 0.4),
+            (len(found) > 1, 0.2),
         ),
         subjects=hosts,
         severity=Severity.INFO if passed else Severity.CRITICAL,
         count=len(found),
         times=[row["started"] for row in found],
-        evidence=flow_evidence(found, say("answered by the network's portal")),
+        evidence=exchange_evidence(found, say("answered by the network's portal")),
         in_short=some(sorted({str(row["status"]) for row in found})),
         measurements={"signals": signals},
     )
+
+
+def _key(row: Record) -> tuple[object, ...]:
+    return row["source"], row["flow"] or (row["stream"], row["frame"])
+
+
+def _passed_in_packets(tables: Tables, clear: list[Record], last: float) -> bool:
+    """A later probe got its own answer, or the service sent much after the portal's last word."""
+    for row in clear:
+        wanted = probe_answer(row["host"], row["path"])
+        right = wanted is not None and row["status"] == wanted and not _other_page(row)
+        if right and (row["started"] or 0.0) > last:
+            return True
+    hellos = where(without_own_leg(tables["tls"], tables), "sni", of_service)
+    fine = hellos[hellos["server_hello_ms"].notna() & hellos["alert"].isna()]
+    tcp = tables["tcp"]
+    if fine.empty or tcp.empty:
+        return False
+    much = (tcp["server_payload"] >= threshold("payload_works")).fillna(False)
+    much &= (tcp["server_payload_time"] > last).fillna(False)
+    return len(fine.merge(tcp[much], on=["source", "stream"])) > 0

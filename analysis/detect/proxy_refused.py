@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from analysis.detect.cleartext import CONNECT, exchange_evidence, in_clear
 from analysis.detect.once import once
 from analysis.detect.path_answers import (
     before_the_edge,
@@ -77,6 +78,10 @@ def _in_packets(tables: Tables) -> Iterator[Refusal]:
     if tcp.empty:
         return
     asked = records(tcp[tcp["connect_host"].notna() & tcp["connect_status"].notna()])
+    told: dict[tuple[str | None, int | None], list[Record]] = {}
+    for row in in_clear(tables):
+        if row["method"] == CONNECT:
+            told.setdefault((row["source"], row["stream"]), []).append(row)
     granted: dict[tuple[str, str], float] = {}
     for row in asked:
         if 200 <= row["connect_status"] < 300:
@@ -91,9 +96,14 @@ def _in_packets(tables: Tables) -> Iterator[Refusal]:
             host=row["connect_host"],
             status=str(row["connect_status"]),
         )
-        pieces = packet_evidence([row], note, ("first_frame", "last_frame"))
+        heads = told.get((row["source"], row["stream"]), [])
+        heads = [head for head in heads if head["status"] == row["connect_status"]]
+        pieces = exchange_evidence(heads, note) or packet_evidence(
+            [row], note, ("first_frame", "last_frame")
+        )
         host = row["connect_host"].rpartition(":")[0]
-        yield Refusal(host, row["connect_status"], None, True, row["first_time"], pieces)
+        vendor = next(filter(None, map(named_product, heads)), None)
+        yield Refusal(host, row["connect_status"], vendor, True, row["first_time"], pieces)
 
 
 def _in_connections(tables: Tables) -> Iterator[Refusal]:
@@ -115,6 +125,11 @@ def _in_exchanges(tables: Tables) -> Iterator[Refusal]:
     # the edge's own answers cannot be a proxy's: most exchanges need no second look
     odd = http["error"].notna() | (http["cf_ray"].isna() & http["status"].notna())
     rows = records(http[odd])
+    rows += [
+        row
+        for row in in_clear(tables)
+        if row["method"] != CONNECT and row["status"] and not row["cf_ray"] and matters(row["host"])
+    ]
     if not rows:
         return
     elsewhere = judged_elsewhere(tables)
@@ -125,7 +140,7 @@ def _in_exchanges(tables: Tables) -> Iterator[Refusal]:
         worked[_what(row)] = max(worked.get(_what(row), 0.0), row["started"] or 0.0)
     reached = {host for _, host, _ in worked}
     for row in rows:
-        if (row["source"] or "", row["flow"]) in elsewhere or row["upgrade"] == "websocket":
+        if (row["source"] or "", row["flow"] or "") in elsewhere or row["upgrade"] == "websocket":
             continue
         if worked.get(_what(row), -1.0) >= (row["started"] or 0.0):
             continue
@@ -154,7 +169,7 @@ def _answered(row: Record, through: set[str], reached: set[str]) -> Refusal | No
             return None
     else:
         return None
-    pieces = flow_evidence(
+    pieces = exchange_evidence(
         [row], say("answered with {status}, not by the service", status=str(status))
     )
     return Refusal(row["host"], status, vendor, surely, row["started"], pieces)

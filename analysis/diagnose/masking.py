@@ -75,7 +75,23 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("dns.resolver_failing", ("dns.sinkhole", "dns.nxdomain_filter", "dns.ede_filtered")),
     Rule("dns.timeout", ("dns.resolver_failing",)),
-    Rule("dns.sinkhole", ("net.captive_portal",)),
+    # until its page is passed, a portal answers for the whole machine or lets nothing out
+    *(
+        Rule(follower, ("net.captive_portal",), same_hosts=False)
+        for follower in (
+            "dns.sinkhole",
+            "dns.timeout",
+            "net.firewall_ip_block",
+            "tcp.unreachable",
+            "tcp.refused",
+            "tcp.reset_injected",
+            "tls.sni_blocked",
+            "tls.handshake_failure",
+            "tls.cert_invalid",
+            "tls.intercept_breaks",
+            "ws.connect_failed",
+        )
+    ),
     # a clock is the whole machine's, whatever host the certificate was for
     Rule(
         "tls.cert_invalid",

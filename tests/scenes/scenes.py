@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import scenes_cleartext
 import scenes_device
 import scenes_dns
 import scenes_har
@@ -24,6 +25,7 @@ from scene import SCENES, Scene
 __all__ = [
     "SCENES",
     "Scene",
+    "scenes_cleartext",
     "scenes_device",
     "scenes_dns",
     "scenes_har",

@@ -15,7 +15,6 @@ MAX_HEAD = 16_384
 _CONNECT = re.compile(rb"CONNECT ([!-~]{1,300}) HTTP/1\.[01]\r?\n")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
-_LENGTH = re.compile(rb"\r?\ncontent-length:[ \t]*(\d{1,10})", re.IGNORECASE)
 _IPV4, _NAME, _IPV6 = 1, 3, 4
 _NO_ADDRESS = 256  # 0.0.0.x with x > 0 says that a name follows (SOCKS4a)
 
@@ -30,23 +29,6 @@ def connect_request(octets: bytes) -> Request | None:
         return (INCOMPLETE, None) if len(octets) < MAX_HEAD else None
     line = _CONNECT.match(octets)
     return (end.end(), line[1].decode("ascii").lower()) if line else None
-
-
-def connect_response(octets: bytes) -> int | None:
-    """The answer to CONNECT; the body of a refusal is stepped over as well."""
-    end = _HEAD_END.search(octets)
-    if end is None:
-        return INCOMPLETE if len(octets) < MAX_HEAD else None
-    status = _STATUS.match(octets)
-    if status is None:
-        return None
-    length = _LENGTH.search(octets, 0, end.end())
-    if status[1].startswith(b"2") or length is None:
-        return end.end()
-    whole = end.end() + int(length[1])
-    if whole > MAX_HEAD * 4:
-        return None
-    return whole if len(octets) >= whole else INCOMPLETE
 
 
 def connect_status(octets: bytes) -> int | None:

@@ -1,4 +1,4 @@
-"""The ``tcp`` and ``tls`` tables from the connections of a file, numbered as Wireshark does."""
+"""The tables of a file's connections (``tcp``, ``tls``, ``cleartext``), in Wireshark's numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ENDS = ("client", "client_port", "server", "server_port")
 def connection_frames(
     parts: Sequence[Connections], quoted: Mapping[Pair, int], source: str
 ) -> dict[str, pd.DataFrame]:
-    """Both tables; `parts` together are all connections of the file.
+    """The tables; `parts` together are all connections of the file.
 
     `quoted` are connections that ICMP errors quoted, and in which frame first.
     """
@@ -37,7 +37,10 @@ def connection_frames(
     of_place[order] = number
     return {
         "tcp": frame_of_columns("tcp", columns),
-        "tls": _tls_frame(parts, of_place.tolist(), source),
+        "tls": _frame("tls", [(part, part.tls) for part in parts], of_place.tolist(), source),
+        "cleartext": _frame(
+            "cleartext", [(part, part.cleartext) for part in parts], of_place.tolist(), source
+        ),
     }
 
 
@@ -63,16 +66,21 @@ def _begun(tables: Sequence[Columns], quoted: Mapping[Pair, int]) -> tuple[Ints,
     return begun, alone
 
 
-def _tls_frame(parts: Sequence[Connections], numbers: list[int], source: str) -> pd.DataFrame:
-    """One row per ClientHello, in order of frames; `numbers` are those of all connections."""
+def _frame(
+    name: str,
+    parts: Sequence[tuple[Connections, list[dict[str, object]]]],
+    numbers: list[int],
+    source: str,
+) -> pd.DataFrame:
+    """Rows of a table in order of frames; `numbers` are those of all connections."""
     rows: list[dict[str, object]] = []
     begin = 0
-    for part in parts:
+    for part, of_part in parts:
         own = numbers[begin : begin + len(part.tcp["first_frame"])]
         begin += len(own)
-        for row in part.tls:
+        for row in of_part:
             place = row["stream"]
             assert isinstance(place, int)
             rows.append(row | {"source": source, "stream": own[place]})
     rows.sort(key=lambda row: (row["frame"], row["stream"]))
-    return frame_of_rows("tls", rows)
+    return frame_of_rows(name, rows)

@@ -5,6 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from analysis.read.packets import proxy
+from analysis.read.packets.cleartext import (
+    MAX_BODY,
+    MAX_HEAD,
+    MAX_STEP,
+    Exchanges,
+    Head,
+    Room,
+    has_body,
+    head_of,
+    status_of,
+)
 from analysis.read.packets.reassembly import Origin, Piece, Reassembler
 from analysis.read.packets.tls import Records, Session, is_record, is_ssl2_hello
 
@@ -16,8 +27,9 @@ _MAX_TRIES = 64
 
 _METHODS = (
     *(b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"DELETE ", b"PATCH ", b"TRACE "),
-    *(b"PRI * HTTP/2.0", b"HTTP/1."),
+    b"HTTP/1.",
 )
+_H2_PREFACE = b"PRI * HTTP/2.0"
 
 type OnDns = Callable[[int, bytes, Origin, bool], None]
 """Called with a stream's index, a DNS message, its packet, and whether the client sent it."""
@@ -31,13 +43,16 @@ class Talk:
         "connect_host",
         "connect_status",
         "dns",
+        "exchanges",
         "index",
         "on_dns",
+        "port",
         "session",
         "tunnelled",
     )
 
-    def __init__(self, *, dns: bool, on_dns: OnDns) -> None:
+    def __init__(self, *, dns: bool, on_dns: OnDns, port: int, room: Room) -> None:
+        """`port` is the server's; `room` is shared by the connections of a capture."""
         self.app: str | None = None
         self.connect_host: str | None = None
         self.connect_status: int | None = None
@@ -46,6 +61,8 @@ class Talk:
         self.tunnelled = False
         self.dns = dns
         self.on_dns = on_dns
+        self.port = port
+        self.exchanges = Exchanges(room)
 
 
 class Direction:
@@ -58,6 +75,7 @@ class Direction:
         "_origin",
         "_pieces",
         "_records",
+        "_skip",
         "_stage",
         "_talk",
         "_tries",
@@ -79,6 +97,7 @@ class Direction:
         self._from_start = False
         self._tries = 0
         self._tunnel = False
+        self._skip = 0
 
     def begin(self, seq: int) -> None:
         """The SYN was seen: the first octet has number `seq`."""
@@ -125,8 +144,14 @@ class Direction:
             self._talk.on_dns(
                 self._talk.index, bytes(self._buffer[2:]), self._origin, self._from_client
             )
+        elif self._stage == self._answer:
+            head = head_of(bytes(self._buffer))
+            status = status_of(head) if head else None
+            if head and status:
+                self._answered(head, status)
         self._buffer.clear()
         self._pieces = 0
+        self._skip = 0
         self._from_start = False
         self._stage = self._sniff
 
@@ -167,13 +192,13 @@ class Direction:
             self._recognised("connect")
             self._stage = self._connect
             return True
-        if octets.startswith(b"HTTP/1.") and self._talk.app == "connect":
-            self._stage = self._connect_answer
-            return True
-        if octets.startswith(_METHODS):
+        if octets.startswith((_H2_PREFACE, *_METHODS)):
             self._recognised("http")
-            self._finish()
-            return False
+            if octets.startswith(_H2_PREFACE) or self._talk.exchanges.full:
+                self._finish()
+                return False
+            self._stage = self._answer if octets.startswith(b"HTTP/1.") else self._request
+            return True
         self._unknown()
         return False
 
@@ -232,16 +257,74 @@ class Direction:
         return True
 
     def _connect(self) -> bool:
-        return self._asked(proxy.connect_request(bytes(self._buffer)), self._sniff)
-
-    def _connect_answer(self) -> bool:
-        self._stage = self._sniff
         octets = bytes(self._buffer)
-        self._talk.connect_status = proxy.connect_status(octets) or self._talk.connect_status
-        if self._past(proxy.connect_response(octets)):
+        head = head_of(octets)
+        if head is not None and not self._talk.exchanges.full:
+            self._talk.exchanges.ask(head, self._talk.port, self._origin)
+        return self._asked(proxy.connect_request(octets), self._sniff)
+
+    def _request(self) -> bool:
+        head = head_of(bytes(self._buffer))
+        if head is None:
+            if len(self._buffer) >= MAX_HEAD:
+                self._finish()
+            return False
+        if not self._talk.exchanges.ask(head, self._talk.port, self._origin):
+            self._finish()
+            return False
+        del self._buffer[: head.length]
+        size = head.content_length or 0
+        if head.chunked or size > MAX_STEP:
+            self._finish()
+            return False
+        self._skip = size
+        self._stage = self._body
+        return True
+
+    def _answer(self) -> bool:
+        octets = bytes(self._buffer)
+        if self._talk.app == "connect":
+            self._talk.connect_status = proxy.connect_status(octets) or self._talk.connect_status
+        head = head_of(octets)
+        if head is None:
+            if len(octets) >= MAX_HEAD:
+                self._finish()
+            return False
+        status = status_of(head)
+        if status is None or status == 101:
+            self._finish()
+            return False
+        if status < 200:
+            del self._buffer[: head.length]
             return True
-        self._stage = self._connect_answer
-        return False
+        method = self._talk.exchanges.method
+        size: int | None = 0
+        if has_body(method, status) and not (method == "CONNECT" and status < 300):
+            size = None if head.chunked else head.content_length
+        held = len(octets) - head.length
+        if size is None or size > MAX_STEP:
+            if held >= MAX_BODY:
+                self._answered(head, status)
+                self._finish()
+            return False
+        if held < size:
+            return False
+        self._answered(head, status, size)
+        del self._buffer[: head.length + size]
+        self._stage = self._sniff
+        return True
+
+    def _answered(self, head: Head, status: int, size: int = MAX_BODY) -> None:
+        body = bytes(self._buffer[head.length : head.length + min(size, MAX_BODY)])
+        self._talk.exchanges.answer(head, status, body, self._origin)
+
+    def _body(self) -> bool:
+        taken = min(self._skip, len(self._buffer))
+        del self._buffer[:taken]
+        self._skip -= taken
+        if not self._skip:
+            self._stage = self._sniff
+        return bool(taken) or not self._skip
 
     def _socks_stage(self) -> Callable[[], bool] | None:
         octets = self._buffer

@@ -12,6 +12,7 @@ import numpy as np
 from analysis.read.packets.acks import Acks
 from analysis.read.packets.address import Endpoints, Peers, sender_and_receiver
 from analysis.read.packets.block import Block, Ints, Mask, Words, taken
+from analysis.read.packets.cleartext import Room
 from analysis.read.packets.ip import Datagrams
 from analysis.read.packets.quiet import Lane, Run, Timeline, quiet_runs
 from analysis.read.packets.reassembly import Origin
@@ -61,6 +62,7 @@ class Streams:
         self._dns_ports = dns_ports
         self._on_message = on_message
         self.records = RecordTimes()
+        self._room = Room()
 
     def feed(self, block: Block, found: Datagrams) -> None:
         """Take the TCP segments of a block: quiet runs as a whole, all others one by one."""
@@ -109,6 +111,7 @@ class Streams:
                 if party.direction is not None:
                     party.direction.end()
                     party.direction = None
+            stream.talk.exchanges.end()
 
     def _on_dns(self, index: int, octets: bytes, packet: Origin, from_client: bool) -> None:
         stream = self.all[index]
@@ -221,7 +224,12 @@ class Streams:
         """A new stream, begun by the packet in `row`."""
         here, there = sender_and_receiver(found, row)
         sport, dport = struct.unpack_from(">HH", found.data, int(found.transport[row]))
-        talk = Talk(dns=sport in self._dns_ports or dport in self._dns_ports, on_dns=self._on_dns)
+        talk = Talk(
+            dns=sport in self._dns_ports or dport in self._dns_ports,
+            on_dns=self._on_dns,
+            port=dport if by_client else sport,
+            room=self._room,
+        )
         talk.index = len(self.all)
         target = flow - source & _WORD
         sender = Party(source, here, sport, Direction(talk, from_client=by_client))

@@ -22,13 +22,14 @@ type Columns = dict[str, list[object]]
 class Connections:
     """What was found of some connections of a file; plain values that another process may send.
 
-    `tcp` are columns, an entry per connection; `tls` are rows, whose ``stream`` is
-    the connection's place among them. `tunnels` are the frames where data began
+    `tcp` are columns, an entry per connection; `tls` and `cleartext` are rows, whose
+    ``stream`` is the connection's place among them. `tunnels` are the frames where data began
     to pass a SOCKS proxy. `messages` are DNS messages, if these were kept for later.
     """
 
     tcp: Columns
     tls: list[dict[str, object]]
+    cleartext: list[dict[str, object]]
     tunnels: list[int]
     messages: list[tuple[bytes, Origin, Peers]] = field(default_factory=list)
 
@@ -49,7 +50,18 @@ def connections(found: Streams) -> Connections:
         for place, stream in enumerate(streams)
         for handshake in stream.talk.session.handshakes
     ]
-    return Connections(columns, hellos, found.tunnels)
+    plain = [
+        {
+            **row,
+            "stream": place,
+            "client": stream.client.address,
+            "address": stream.server.address,
+            "server_port": stream.server.port,
+        }
+        for place, stream in enumerate(streams)
+        for row in stream.talk.exchanges.rows
+    ]
+    return Connections(columns, hellos, plain, found.tunnels)
 
 
 def _timestamps(stream: Stream) -> bool | None:
