@@ -2,7 +2,8 @@
 
 Claims it only where the reset itself shows it (see `forgery`): a reset alone is
 no proof, and a server may well close this way.  Resets of an idle timer are
-tcp.reset_after_idle.  Does not prove which device sent it, nor what drew it.
+tcp.reset_after_idle, or ws.idle_timeout on the websocket's host: a device that
+clears away silent connections resets them in the server's name.  Does not prove which device sent it, nor what drew it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from analysis.detect.support import (
     ranked,
 )
 from analysis.detect.tcp_idle import timed_out
+from analysis.detect.ws_dropped import timed_out_sockets
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import joined, say, some, times_over
@@ -28,9 +30,12 @@ from analysis.model.message import joined, say, some, times_over
 def find_tcp_reset_injected(tables: Tables) -> Iterator[Finding]:
     seen = wire(tables)
     timed = {id(item) for item in timed_out(tables)}
+    sockets = timed_out_sockets(tables)
     found: list[tuple[Attempt, list[Mark]]] = []
     for attempt in seen.attempts:
-        if not attempt.reset or id(attempt) in timed or not any(map(usable, attempt.hosts)):
+        if not attempt.reset or not any(map(usable, attempt.hosts)):
+            continue
+        if id(attempt) in timed or (attempt.tcp["source"], attempt.tcp["stream"]) in sockets:
             continue
         marks = marks_of(attempt, seen)
         if forged(marks):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
+from analysis.detect.once import once
 from analysis.detect.sockets import (
     WireSocket,
     cut,
@@ -45,6 +46,10 @@ _DEAD = say("the client's data was resent in vain, while a new connection to the
 _FIN = say("the server's side closed TCP without the websocket's closing handshake")
 
 
+type Place = tuple[str | None, int | None]
+"""File and number of a TCP connection."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
     """One websocket that was cut: when, after what silence, with how many turns due."""
@@ -58,6 +63,8 @@ class Cut:
     sign: str
     far_end: bool = False
     """Packets show the server's side end it, which the end of a capture cannot bring about."""
+    streams: tuple[Place, ...] = ()
+    """The TCP connections below it, where the packets show them."""
 
 
 def cuts(tables: Tables) -> list[Cut]:
@@ -85,6 +92,7 @@ def _cut(row: Record, tables: Tables) -> Cut:
         evidence=evidence,
         on_the_wire=bool(below),
         sign=_RESET if below else _NO_CLOSE,
+        streams=tuple((item["source"], item["stream"]) for item in below),
     )
 
 
@@ -103,6 +111,7 @@ def _wire_cut(item: WireSocket) -> Cut:
         on_the_wire=item.reset,
         sign=_RESET if item.reset else _FIN,
         far_end=True,
+        streams=((item.tcp["source"], item.tcp["stream"]),),
     )
 
 
@@ -210,6 +219,13 @@ def _dropped(members: list[Cut], cause: str | None, end: float | None) -> Findin
         in_short=joined(short, "; "),
         measurements={"idle_s": [round(value, 1) for value in idle[:20]], "answers_due": due},
     )
+
+
+@once
+def timed_out_sockets(tables: Tables) -> frozenset[Place]:
+    """TCP connections of sockets that an idle timer cut, whoever made its reset."""
+    timer = timer_of(_silent_ends(tables))
+    return frozenset(place for one in timer[1] for place in one.streams) if timer else frozenset()
 
 
 def find_ws_idle_timeout(tables: Tables) -> Iterator[Finding]:

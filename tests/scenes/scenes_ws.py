@@ -143,6 +143,31 @@ for _seconds in (60, 100, 120, 350):
     _idle(_seconds)
 
 
+def forged_after(wire: Wire, *ages: float) -> None:
+    """Sockets reset by something nearer than the edge, each after its own time of silence."""
+    visit(wire, socket=False)
+    now = 3.0
+    for age in ages:
+        conn = upgrade(wire, now, lookup=now < 4)
+        conn.receive(now + 5, 300)
+        conn.ttl = 251
+        conn.rst(now + 5 + age)
+        now += 8 + age
+    reach(wire, now + 20, "chatgpt.com", EDGE)
+
+
+@on_wire("ws-idle-timer-of-a-middlebox", "ws", "ws.idle_timeout", statuses=BAD,
+         never=("tcp.reset_injected",))  # fmt: skip
+def idle_forged(wire: Wire) -> None:
+    forged_after(wire, 60, 60.4, 61, 60.1)
+
+
+@on_wire("ws-forged-resets-at-any-age", "ws", "tcp.reset_injected", statuses=BAD,
+         never=("ws.idle_timeout",))  # fmt: skip
+def any_age_forged(wire: Wire) -> None:
+    forged_after(wire, 22, 47, 71, 34)
+
+
 @in_flows("ws-items-missing", "ws", "ws.frames_lost", statuses=BAD)
 def items_missing(flows: Flows) -> None:
     """Numbered items with gaps, and the turn's end never came."""
