@@ -3,7 +3,8 @@
 Claims it only where the reset itself shows it (see `forgery`): a reset alone is
 no proof, and a server may well close this way.  Resets of an idle timer are
 tcp.reset_after_idle, or ws.idle_timeout on the websocket's host: a device that
-clears away silent connections resets them in the server's name.  Does not prove which device sent it, nor what drew it.
+clears away silent connections resets them in the server's name.  Does not prove
+which device sent it, nor what drew it.
 """
 
 from __future__ import annotations
