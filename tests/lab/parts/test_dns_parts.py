@@ -11,7 +11,9 @@ import pytest
 
 from tests.lab import network
 from tests.lab.network import Network
+from tests.lab.parts.bind import Bind
 from tests.lab.parts.dnsmasq import Dnsmasq
+from tests.lab.parts.knot_resolver import KnotResolver
 from tests.lab.parts.odd_resolver import OddResolver
 from tests.lab.parts.program import Program
 from tests.lab.parts.unbound import Unbound
@@ -56,6 +58,13 @@ def lab() -> Iterator[Network]:
             {"policy": {NAME: "CNAME block.example."}, "zone": {"block.example": ["192.0.2.7"]}},
             ["NOERROR", "RA", "block.example.", "192.0.2.7"],
         ),
+        (Bind, {}, ["NOERROR", "RA", *WS_TRUE]),
+        (Bind, {"policy": {NAME: "CNAME ."}}, ["NXDOMAIN", "RA"]),
+        (Bind, {"failing": ["chatgpt.com"]}, ["SERVFAIL", "RA"]),
+        (Bind, {"closed": True}, ["REFUSED", "no-RA", "EDE18"]),
+        (KnotResolver, {}, ["NOERROR", "RA", *WS_TRUE]),
+        (KnotResolver, {"policy": {NAME: "policy.DENY"}}, ["NXDOMAIN", "RA", "EDE15"]),
+        (KnotResolver, {"policy": {NAME: "policy.REFUSE"}}, ["REFUSED", "RA", "EDE18"]),
         (Dnsmasq, {"blocked": {NAME: ["0.0.0.0", "::"]}}, ["NOERROR", "RA", "0.0.0.0"]),
         (Dnsmasq, {"blocked": {"example.org": ["0.0.0.0"]}}, ["NOERROR", "RA", *WS_TRUE]),
         (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 ISSUERS = {
     # common name, organization: analysis/knowledge/issuers.tsv has where each was seen
@@ -66,3 +67,42 @@ def write_ca(folder: Path, issuer: str) -> tuple[Path, Path]:
     ca_file.write_bytes(public)
     both_file.write_bytes(secret + public)
     return ca_file, both_file
+
+
+def write_leaf(folder: Path, signer: Path, hosts: Sequence[str]) -> Path:
+    """A certificate of the authority in `signer` for the hosts: one PEM file, key and chain."""
+    pem = signer.read_bytes()
+    authority = x509.load_pem_x509_certificate(pem)
+    signing = serialization.load_pem_private_key(pem, None)
+    assert isinstance(signing, rsa.RSAPrivateKey)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])]))
+        .issuer_name(authority.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=60))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False
+        )
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()),
+            critical=False,
+        )
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(signing, hashes.SHA256())
+    )
+    path = folder / "leaf-with-key.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+        + authority.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
