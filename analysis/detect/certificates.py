@@ -172,6 +172,18 @@ def _by_alert(tables: Tables) -> list[Refused]:
 
 
 def _by_hidden_alert(tables: Tables) -> list[Refused]:
+    note = say(
+        "the client's only word after the ServerHello is an alert (19 octets), then it leaves"
+    )
+    return [
+        _refused(row, row["sni"], "hidden", packet_evidence([row], note, ("frame", "last_frame")))
+        for row in hidden_alerts(tables)
+    ]
+
+
+@once
+def hidden_alerts(tables: Tables) -> list[Record]:
+    """Handshakes that the client left with an encrypted alert as its only word."""
     hellos, tcp = without_own_leg(tables["tls"], tables), tables["tcp"]
     if hellos.empty or tcp.empty:
         return []
@@ -183,14 +195,7 @@ def _by_hidden_alert(tables: Tables) -> list[Refused]:
     joined = where(answered, "sni", matters).merge(quiet, on=["source", "stream"])
     # a Finished before the alert would make it the close_notify of a session that was fine
     beyond = joined["client_sent"] - joined["hello_bytes"]
-    joined = joined[beyond.between(_ALERT_LEAST, _ALERT_MOST).fillna(False)]
-    note = say(
-        "the client's only word after the ServerHello is an alert (19 octets), then it leaves"
-    )
-    return [
-        _refused(row, row["sni"], "hidden", packet_evidence([row], note, ("frame", "last_frame")))
-        for row in records(joined)
-    ]
+    return records(joined[beyond.between(_ALERT_LEAST, _ALERT_MOST).fillna(False)])
 
 
 def _refused(leaf: Record, host: str, reason: str, evidence: tuple[Evidence, ...]) -> Refused:

@@ -42,7 +42,7 @@ def find_dns_doh_hidden(tables: Tables) -> Iterator[Finding]:
     dns = tables["dns"]
     looked_up = set(where(dns, "qname", matters)["qname"]) if len(dns) else set()
     hidden = used - looked_up
-    operators, evidence = _encrypted(tables)
+    operators, evidence = encrypted_lookups(tables)
     # one name from the cache is nothing: nearly all of them must be without a lookup
     if not evidence or not used or 2 * len(hidden) < len(used) or looked_up & used:
         return
@@ -73,7 +73,8 @@ def _used_names(tables: Tables) -> set[str]:
     return {name for name in names if not _known(name)}
 
 
-def _encrypted(tables: Tables) -> tuple[list[str], list[Evidence]]:
+def encrypted_lookups(tables: Tables) -> tuple[list[str], list[Evidence]]:
+    """Operators of encrypted resolvers that were talked to, and where that shows."""
     operators: list[str] = []
     evidence: list[Evidence] = []
     for frame in (without_own_leg(tables["tls"], tables), tables["quic"]):

@@ -1,10 +1,12 @@
 """dns.hosts_file: a name was reached without a lookup, at an address that is not the service's.
 
-The capture shows lookups of ChatGPT's names, but none for this one or only ones
-that gave it other, good addresses (the recorder itself asks after a failure), and
-the connection goes to a private or null address, or to a public one outside the
-service's published ranges, and fails there.  An address that works is split DNS
-or a local service; one looked up before the capture began is possible and said.
+The capture shows the machine's lookups, but none for this name or only ones that
+gave it other, good addresses (the recorder itself asks after a failure), and the
+connection goes to a private or null address, or to a public one outside the
+service's published ranges, and fails there.  Lookups of other sites show as well
+that none was hidden, unless an encrypted resolver was talked to.  An address that
+works is split DNS or a local service; one looked up before the capture began is
+possible and said.
 Source: detection notes 15; Cloudflare errors 1003 and 1034.
 """
 
@@ -13,7 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from analysis.detect.certificates import hidden_alerts
 from analysis.detect.dns_answers import answers, good_by_host, is_bogus, working_addresses
+from analysis.detect.dns_encrypted import encrypted_lookups
 from analysis.detect.once import once
 from analysis.detect.path_answers import fronted
 from analysis.detect.support import (
@@ -44,16 +48,32 @@ class Misled:
     place: Address
     time: float | None
     evidence: tuple[Evidence, ...]
+    client: str | None = None
 
 
-def _looked_up(tables: Tables) -> tuple[set[str], set[str]]:
-    """Names of ChatGPT asked for in the capture, and all addresses that any answer gave."""
+@dataclass(frozen=True, slots=True)
+class _Lookups:
+    """Names of ChatGPT asked for, addresses that any answer gave, whose lookups were seen."""
+
+    names: frozenset[str]
+    given: frozenset[str]
+    clients: frozenset[str]
+
+    def shows(self, item: Misled) -> bool:
+        """True when a lookup of the name would have been in the capture."""
+        return bool(self.names) or item.client in self.clients
+
+
+def _looked_up(tables: Tables) -> _Lookups:
     dns = tables["dns"]
     if dns.empty:
-        return set(), set()
-    names = set(where(dns, "qname", matters)["qname"])
-    given = {text for found in dns["answers"].dropna() for text in found}
-    return names, given
+        return _Lookups(frozenset(), frozenset(), frozenset())
+    names = frozenset(where(dns, "qname", matters)["qname"])
+    given = frozenset(text for found in dns["answers"].dropna() for text in found)
+    answered = dns[dns["response"].fillna(False) & (dns["protocol"] == "dns").fillna(False)]
+    told = answered[answered["answers"].notna() & answered["frame"].notna()]
+    clients: set[str] = set() if encrypted_lookups(tables)[0] else set(told["dst"].dropna())
+    return _Lookups(names, given, frozenset(clients))
 
 
 def _well_answered(tables: Tables) -> frozenset[str]:
@@ -68,11 +88,16 @@ def misled(tables: Tables) -> list[Misled]:
     found = [
         item for item in found if _foreign(item) and item.place not in working_addresses(tables)
     ]
-    names, given = _looked_up(tables) if found else (set(), set())
-    if not names:
-        return []  # the capture shows no lookups at all: nothing follows from a missing one
-    led = names - _well_answered(tables)
-    return [item for item in found if item.host not in led and str(item.place) not in given]
+    if not found:
+        return []
+    # where the capture shows no lookups at all, nothing follows from a missing one
+    seen = _looked_up(tables)
+    led = seen.names - _well_answered(tables)
+    return [
+        item
+        for item in found
+        if seen.shows(item) and item.host not in led and str(item.place) not in seen.given
+    ]
 
 
 def _foreign(item: Misled) -> bool:
@@ -92,10 +117,14 @@ def _by_packets(tables: Tables) -> list[Misled]:
     failed = hellos[hellos["server_hello_ms"].isna() | hellos["alert"].notna()]
     failed = where(failed, "sni", matters)
     plain = tcp[tcp["connect_host"].isna()][["source", "stream"]]
-    rows = records(failed.merge(plain, on=["source", "stream"]))
+    rows = records(failed.merge(plain, on=["source", "stream"])) + hidden_alerts(tables)
     return [
         Misled(
-            row["sni"], place, row["time"], packet_evidence([row], say("ClientHello to that place"))
+            row["sni"],
+            place,
+            row["time"],
+            packet_evidence([row], say("ClientHello to that place")),
+            row["client"],
         )
         for row in rows
         if (place := address(row["server"] or "")) is not None

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from handmade import GOOD, Row, answer, connection, exchange, found, handshakes, serious, tables
+from handmade import (
+    GOOD,
+    Row,
+    answer,
+    connection,
+    exchange,
+    found,
+    handshakes,
+    query,
+    serious,
+    tables,
+)
 
 from analysis.diagnose import diagnose
 from analysis.model.diagnosis import Severity
@@ -177,3 +188,45 @@ def test_the_trace_page_names_cloudflares_client(line: str, product: str | None)
     row = exchange("t", "/cdn-cgi/trace", trace=["colo=SIN", line])
     finding = found(tables(http=[row])).get("vpn.detected")
     assert (finding.vendor if finding else None) == product
+
+
+ELSEWHERE = [answer("www.example.org", "93.184.215.14"), answer("mail.example.net", "9.9.9.8")]
+
+
+@pytest.mark.parametrize("place", ["10.9.8.7", "91.195.240.94"])
+def test_lookups_of_other_sites_show_that_none_was_hidden(place: str) -> None:
+    rows = handshakes(2, far=None, server=place)
+    assert found(tables(dns=ELSEWHERE, **rows))["dns.hosts_file"].subjects == ("chatgpt.com",)
+
+
+def test_a_certificate_refused_at_a_foreign_address() -> None:
+    refused = {"client_fin": 1, "client_sent": 547, "client_last_record": 19}
+    rows = handshakes(2, server="91.195.240.94", tcp=refused, tls={"hello_bytes": 512})
+    diagnosis = diagnose(tables(dns=ELSEWHERE, **rows))
+    assert diagnosis.verdict.primary == "dns.hosts_file"
+
+
+@pytest.mark.parametrize(
+    ("dns", "rows"),
+    [
+        (ELSEWHERE, handshakes(2, far=None)),
+        (ELSEWHERE, handshakes(2, server="91.195.240.94")),
+        ([*ELSEWHERE, answer("edge.example.org", "91.195.240.94")],
+         handshakes(2, far=None, server="91.195.240.94")),
+        ([row | {"dst": "10.0.0.77"} for row in ELSEWHERE],
+         handshakes(2, far=None, server="10.9.8.7")),
+        ([query("www.example.org")], handshakes(2, far=None, server="10.9.8.7")),
+        ([row | {"protocol": "mdns"} for row in ELSEWHERE],
+         handshakes(2, far=None, server="10.9.8.7")),
+    ],
+    ids=["service", "works", "given-for-another", "other-machine", "unanswered", "mdns"],
+)  # fmt: skip
+def test_no_hosts_file_without_chatgpts_lookups(dns: list[Row], rows: dict[str, list[Row]]) -> None:
+    assert "dns.hosts_file" not in found(tables(dns=dns, **rows))
+
+
+def test_no_hosts_file_beside_encrypted_lookups() -> None:
+    lost = handshakes(2, far=None, server="10.9.8.7")
+    resolver = handshakes(1, sni="dns.google", server="8.8.8.8", start=50)
+    rows = {name: lost[name] + resolver[name] for name in lost}
+    assert "dns.hosts_file" not in found(tables(dns=ELSEWHERE, **rows))
