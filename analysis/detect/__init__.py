@@ -82,7 +82,7 @@ from analysis.detect.service_status import find_service_status_unknown
 from analysis.detect.sse import find_sse_buffered, find_sse_cut
 from analysis.detect.sse_error import find_sse_server_error
 from analysis.detect.sse_stalled import find_sse_stalled
-from analysis.detect.sse_wire import find_sse_cut_on_wire
+from analysis.detect.sse_wire import find_sse_cut_on_wire, find_sse_stalled_on_wire
 from analysis.detect.tcp_idle import find_tcp_reset_after_idle
 from analysis.detect.tcp_loss import find_tcp_loss
 from analysis.detect.tcp_mtu import find_tcp_mtu_blackhole
@@ -173,6 +173,7 @@ DETECTORS: tuple[Detector, ...] = (
     find_sse_cut_on_wire,
     find_sse_buffered,
     find_sse_stalled,
+    find_sse_stalled_on_wire,
     find_sse_server_error,
     find_service_outage,
     find_service_overloaded,

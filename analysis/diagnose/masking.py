@@ -216,6 +216,8 @@ RULES: tuple[Rule, ...] = (
     Rule("sse.cut", ("net.offline_gap",), lesser=True),
     Rule("script.blocked_by_network", (*_NOT_OPENED, *_CUT)),
     Rule("sse.cut", ("tcp.reset_injected",)),
+    Rule("sse.stalled", ("net.offline_gap",), lesser=True),
+    Rule("sse.stalled", ("tcp.zero_window", "tcp.loss")),
     Rule("ws.frames_lost", ("ws.dropped",)),
     Rule("ws.stalled", ("ws.dropped", "ws.frames_lost")),
 )

@@ -245,6 +245,22 @@ TCP = _schema(
     ("server_record_gap_p95_ms", "float", "ms", "95th percentile of that time, likewise"),
     ("server_record_gap_max_ms", "float", "ms", "longest time between the server's records"),
     (
+        "server_quiet_gap_ms",
+        "float",
+        "ms",
+        "longest of these times in which the client asked for nothing new: it sent no such record "
+        "later than 0.5 s after it began",
+    ),
+    ("server_records_before_gap", "int", "", "the server's records before that time"),
+    (
+        "quiet_gap_marks",
+        "int",
+        "",
+        "retransmissions, duplicate acknowledgements and zero windows in that time, either way; "
+        "of the latest 512 of the connection",
+    ),
+    ("quiet_gap_frames", "list[int]", "", "frames of the first 8 of these"),
+    (
         "client_last_record",
         "int",
         "octets",

@@ -225,6 +225,7 @@ class Connection:
         self.sent, self.received = 1000, 9000
         self.tls: Handshake | None = None
         self.rtt = 0.0
+        self.last_down = b""
 
     def _put(
         self, time: float, flags: str, *, up: bool, payload: bytes = b"", mss: int | None = None
@@ -274,7 +275,8 @@ class Connection:
 
     def down(self, time: float, payload: bytes) -> None:
         for start in range(0, len(payload), 1380):
-            self._put(time + start * 1e-8, "PA", up=False, payload=payload[start : start + 1380])
+            self.last_down = payload[start : start + 1380]
+            self._put(time + start * 1e-8, "PA", up=False, payload=self.last_down)
         self._put(time + 0.0002, "A", up=True)
 
     def secure(
@@ -335,6 +337,14 @@ class Connection:
         self._put(time, "FA", up=up)
         self._put(time + self.rtt, "FA", up=not up)
         self._put(time + self.rtt + 0.0001, "A", up=up)
+
+    def repeat_last(self, time: float) -> None:
+        """The server sends its last segment again, and the client acknowledges it again."""
+        source, target = self.ports[::-1]
+        size = len(self.last_down)
+        again = TCP(sport=source, dport=target, flags="PA", seq=self.received - size, ack=self.sent)
+        self.wire.put(time, self.server, self.me, again / Raw(self.last_down), self.ttl)
+        self._put(time + 0.0002, "A", up=True)
 
     def rst(self, time: float, *, up: bool = False, ack: bool = True) -> None:
         self._put(time, "RA" if ack else "R", up=up)

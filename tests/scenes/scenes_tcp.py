@@ -195,3 +195,47 @@ def own_reset(wire: Wire) -> None:
         late = TCP(sport=443, dport=conn.ports[0], flags="PA", seq=conn.received, ack=conn.sent)
         packet = IP(src=EDGE, dst=conn.me, ttl=57) / late / Raw(bytes(900))
         wire.packets.append((4.52 + index, packet))
+
+
+def answer_with_silence(wire: Wire, silence: float, *, resent: int = 0, asks: bool = False) -> None:
+    """A page, then an answer token by token that stands still once and goes on."""
+    visit(wire)
+    conn = reach(wire, 50, "chatgpt.com", EDGE, lookup=False)
+    conn.send(51, 2200)
+    now = 51.4
+    for index in range(90):
+        if index == 45:
+            for number in range(resent):
+                at = now + (number + 1) * silence / (resent + 1)
+                conn.repeat_last(at)
+            if asks:
+                conn.send(now + silence - 0.3, 2200)
+            now += silence
+        conn.receive(now, 60 + index % 7)
+        now += 0.045 + 0.02 * (index % 3)
+    conn.receive(now, 300)
+    conn.notify(now + 20, up=True)
+    conn.fin(now + 20.01)
+
+
+@on_wire("answer-stands-still-on-the-path", "stream", "sse.stalled", statuses=BAD)
+def stands_still(wire: Wire) -> None:
+    """The server sends the same segment again and again before anything new comes."""
+    answer_with_silence(wire, 9, resent=4)
+
+
+@on_wire("answer-of-a-model-that-thinks", "healthy", statuses=WELL)
+def thinks(wire: Wire) -> None:
+    answer_with_silence(wire, 40)
+
+
+@on_wire("answer-with-one-lost-segment", "healthy", statuses=WELL)
+def thinks_and_loses(wire: Wire) -> None:
+    """One segment was sent twice while the model thought."""
+    answer_with_silence(wire, 25, resent=1)
+
+
+@on_wire("answers-with-a-pause-between", "healthy", statuses=WELL)
+def reads_between(wire: Wire) -> None:
+    """The person reads, then asks again; the idle connection had old segments repeated."""
+    answer_with_silence(wire, 60, resent=4, asks=True)

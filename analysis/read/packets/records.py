@@ -27,6 +27,9 @@ _PER_OCTAVE = 3
 _BUCKETS = 64
 """Gaps are counted in steps of 26 %, from 0.1 ms on up to 200 s."""
 
+_REPLY_NS = 500_000_000
+"""A record of the client this soon after one of the server gives credit, and asks nothing new."""
+
 _TOGETHER = 4096
 """Connections whose gaps are summed up at once."""
 
@@ -42,6 +45,9 @@ class RecordTimes:
         self._ns = np.zeros(0, np.int64)
         self._length = np.zeros(0, np.int64)
         self._longest = np.zeros(0, np.int64)
+        self._quiet = np.zeros(0, np.int64)
+        self._quiet_end = np.zeros(0, np.int64)
+        self._before = np.zeros(0, np.int64)
         self._gaps = np.zeros((0, _BUCKETS), np.uint32)
 
     def feed(self, data: Data, segments: Segments, connection: Ints, from_client: Mask) -> None:
@@ -56,7 +62,8 @@ class RecordTimes:
         new = self._new(lane, segments.seq[index])
         index, length, lane = index[new], length[new], lane[new]
         if len(index):
-            self._take(lane, segments.seq[index], segments.ns[index], length)
+            asked = self._asked(lane, index, segments.ns[index])
+            self._take(lane, segments.seq[index], segments.ns[index], length, asked)
 
     def columns(self, spoken: list[bool]) -> dict[str, list[object]]:
         """Columns of the connections 0, 1, ...; None for those that have not `spoken` TLS."""
@@ -76,16 +83,31 @@ class RecordTimes:
             "server_record_gap_p50_ms": _spans(np.minimum(middle, longest), timed),
             "server_record_gap_p95_ms": _spans(np.minimum(late, longest), timed),
             "server_record_gap_max_ms": _spans(longest, timed),
+            "server_quiet_gap_ms": _spans(
+                self._quiet[lanes + 1], wanted & (self._quiet[lanes + 1] > 0)
+            ),
+            "server_records_before_gap": _listed(self._before[lanes + 1], wanted),
             "client_last_record": _listed(self._length[lanes], wanted),
             "server_last_record": _listed(self._length[lanes + 1], wanted),
         }
+
+    def quiet_gap(self, connection: int) -> tuple[int, int] | None:
+        """Begin and end, in ns, of the server's longest silence that the client left alone."""
+        lane = 2 * connection + 1
+        if lane >= len(self._quiet) or not self._quiet[lane]:
+            return None
+        end = int(self._quiet_end[lane])
+        return end - int(self._quiet[lane]), end
 
     def _make_room(self, connections: int) -> None:
         have = len(self._gaps)
         if connections <= have:
             return
         more = max(connections, 2 * have) - have
-        for name in ("_count", "_seq", "_ns", "_length", "_longest"):
+        for name in (
+            *("_count", "_seq", "_ns", "_length", "_longest"),
+            *("_quiet", "_quiet_end", "_before"),
+        ):
             column = getattr(self, name)
             setattr(self, name, np.concatenate([column, np.zeros(2 * more, np.int64)]))
         self._gaps = np.concatenate([self._gaps, np.zeros((more, _BUCKETS), np.uint32)])
@@ -100,7 +122,17 @@ class RecordTimes:
         new: Mask = place > np.maximum(before, (group << 32) + _HALF)
         return new
 
-    def _take(self, lane: Ints, seq: Ints, ns: Ints, length: Ints) -> None:
+    def _asked(self, lane: Ints, index: Ints, ns: Ints) -> Ints:
+        """When the client last sent a record before each record of its connection; 0 for never."""
+        order = np.argsort(index, kind="stable")
+        connection, own = lane[order] >> 1, ns[order]
+        begin = _groups(connection)[1][_groups(connection)[0]]
+        place = np.maximum.accumulate(np.where(lane[order] & 1 == 0, np.arange(len(order)), -1))
+        asked = np.empty_like(ns)
+        asked[order] = np.where(place >= begin, own[place], self._ns[2 * connection])
+        return asked
+
+    def _take(self, lane: Ints, seq: Ints, ns: Ints, length: Ints, asked: Ints) -> None:
         group, begin = _groups(lane)
         previous = np.r_[0, ns[:-1]]
         previous[begin] = self._ns[lane[begin]]
@@ -110,10 +142,26 @@ class RecordTimes:
         gap = np.maximum(ns - previous, 0)[timed]
         np.add.at(self._gaps, (lane[timed] >> 1, _bucket(gap)), 1)
         np.maximum.at(self._longest, lane[timed], gap)
+        rank = np.arange(len(lane)) - begin[group]
+        quiet = timed & (asked <= previous + _REPLY_NS) & (ns > previous)
+        self._note_quiet(
+            lane[quiet], (ns - previous)[quiet], ns[quiet], (self._count[lane] + rank)[quiet]
+        )
         last = np.r_[begin[1:], len(lane)] - 1
         here = lane[begin]
         self._count[here] += np.bincount(group)
         self._seq[here], self._ns[here], self._length[here] = seq[last], ns[last], length[last]
+
+    def _note_quiet(self, lane: Ints, gap: Ints, end: Ints, before: Ints) -> None:
+        """Keep the longest gap of each lane, its end, and how many records came before it."""
+        if not len(lane):
+            return
+        order = np.lexsort((gap, lane))
+        best = order[np.r_[lane[order][1:] != lane[order][:-1], True]]
+        best = best[gap[best] > self._quiet[lane[best]]]
+        here = lane[best]
+        self._quiet[here], self._quiet_end[here] = gap[best], end[best]
+        self._before[here] = before[best]
 
 
 def _records(data: Data, segments: Segments, connection: Ints) -> tuple[Ints, Ints]:

@@ -25,6 +25,8 @@ from analysis.read.packets.talk import Direction, Talk
 
 _MSS, _WINDOW_SCALE, _TIMESTAMPS = 2, 3, 8
 _MAX_SCALE = 14  # RFC 7323 section 2.3
+_TROUBLE = RETRANSMISSION | DUPLICATE_ACK | ZERO_WINDOW
+_MOST_TROUBLE = 512
 
 
 class Party:
@@ -150,6 +152,7 @@ class Stream:
         "synack_ttl",
         "syns",
         "talk",
+        "trouble",
         "tunnelled",
         "window_full",
     )
@@ -184,6 +187,8 @@ class Stream:
         self.fin_by: str | None = None
         self.last_payload_ns: int | None = None
         self.tunnelled = False
+        self.trouble: list[tuple[int, int]] = []
+        """Time and frame of what shows a troubled path or receiver, the latest of it."""
 
     @property
     def followed(self) -> bool:
@@ -272,8 +277,12 @@ class Stream:
         scale = told.get(_WINDOW_SCALE)
         sender.side.scale = min(scale[0], _MAX_SCALE) if scale else -1
 
-    def count(self, sender: Party, marks: int) -> None:
+    def count(self, sender: Party, marks: int, ns: int, frame: int) -> None:
         """Add what the analysis of a segment found."""
+        if marks & _TROUBLE:
+            self.trouble.append((ns, frame))
+            if len(self.trouble) > _MOST_TROUBLE:
+                del self.trouble[: _MOST_TROUBLE // 2]
         if marks & RETRANSMISSION:
             sender.retransmissions += 1
             self.fast += marks & FAST != 0

@@ -15,6 +15,8 @@ from analysis.read.packets.stream import Stream
 from analysis.read.packets.tcp import Streams
 from analysis.read.packets.tls import Handshake
 
+_FRAMES = 8
+
 type Columns = dict[str, list[object]]
 
 
@@ -45,6 +47,7 @@ def connections(found: Streams) -> Connections:
         stream.talk.app == "tls" or bool(stream.talk.session.handshakes) for stream in streams
     ]
     columns |= found.records.columns(spoken)
+    columns |= _troubles(found, spoken)
     hellos = [
         _handshake(handshake, stream, place)
         for place, stream in enumerate(streams)
@@ -62,6 +65,18 @@ def connections(found: Streams) -> Connections:
         for row in stream.talk.exchanges.rows
     ]
     return Connections(columns, hellos, plain, found.tunnels)
+
+
+def _troubles(found: Streams, spoken: list[bool]) -> Columns:
+    """What happened in each server's longest silence, see `RecordTimes.quiet_gap`."""
+    counts: list[object] = []
+    frames: list[object] = []
+    for place, stream in enumerate(found.all):
+        gap = found.records.quiet_gap(place) if spoken[place] else None
+        inside = [frame for ns, frame in stream.trouble if gap and gap[0] < ns <= gap[1]]
+        counts.append(len(inside) if gap else None)
+        frames.append(inside[:_FRAMES] or None)
+    return {"quiet_gap_marks": counts, "quiet_gap_frames": frames}
 
 
 def _timestamps(stream: Stream) -> bool | None:

@@ -71,3 +71,52 @@ def test_without_tls_there_are_no_records(tmp_path: Path) -> None:
     row = tcp_row(tmp_path / "some.pcap", handshake(payloads=payloads, ports=_PORTS))
     assert row["app"] == "http"
     assert pd.isna(row["server_records"])
+
+
+def around_a_silence(*inside: bytes) -> list[bytes]:
+    """12 records of the server, then nothing of it for a while, then 12 more."""
+    payloads = [(True, _HELLO), (True, record(70))] + [(False, record(40))] * 24
+    frames = handshake(payloads=payloads, ports=_PORTS)
+    return [*frames[:-12], *inside, *frames[-12:]]
+
+
+def asking(*, up: int = 0) -> bytes:
+    """A client's segment with a record; `up` are octets it has sent since the first."""
+    seq = 100 + len(_HELLO) + len(record(70)) + 1 + up
+    return ethernet(tcp("PA", seq=seq, ack=200, payload=record(30), ports=_PORTS))
+
+
+IDLE = ethernet(tcp("A", seq=5, ack=5, ports=(50001, 444)))
+
+
+@pytest.mark.parametrize("chunk", [64, 8 << 20], ids=["many-blocks", "one-block"])
+def test_a_silence_that_the_client_leaves_alone(
+    tmp_path: Path, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "CHUNK", chunk)
+    again = ethernet(tcp("PA", to_server=False, seq=200, ack=110, payload=record(40), ports=_PORTS))
+    path = written(
+        tmp_path / "a.pcap",
+        pcap(around_a_silence(*[IDLE] * 5, again, again, *[IDLE] * 92), step=_STEP),
+    )
+    row = read_packets(path)["tcp"].iloc[0]
+    assert row["server_quiet_gap_ms"] == pytest.approx(100 * 1000 * _STEP)
+    assert row["server_records_before_gap"] == 12
+    assert row["server_records"] == 24
+    first = 3 + 2 + 12 + 5 + 1
+    assert row["quiet_gap_marks"] == 2
+    assert list(row["quiet_gap_frames"]) == [first, first + 1]
+
+
+def test_a_silence_that_the_client_ends_by_asking(tmp_path: Path) -> None:
+    later = [*[IDLE] * 90, asking(), *[IDLE] * 9]
+    path = written(tmp_path / "a.pcap", pcap(around_a_silence(*later), step=_STEP))
+    row = read_packets(path)["tcp"].iloc[0]
+    assert row["server_record_gap_max_ms"] == pytest.approx(101 * 1000 * _STEP)
+    assert row["server_quiet_gap_ms"] == pytest.approx(1000 * _STEP)
+
+
+def test_credit_right_behind_the_last_record_asks_nothing(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.pcap", pcap(around_a_silence(asking(), *[IDLE] * 99), step=_STEP))
+    row = read_packets(path)["tcp"].iloc[0]
+    assert row["server_quiet_gap_ms"] == pytest.approx(101 * 1000 * _STEP)
