@@ -13,6 +13,7 @@ from functools import cache
 
 from mitmproxy import certs, connection, ctx, http, tls
 from mitmproxy.proxy import mode_specs, server_hooks
+from OpenSSL import SSL
 
 from addons.recording import Recording
 from analysis.knowledge import hosts
@@ -145,7 +146,7 @@ class ConnectionRecorder:
         conn = data.conn
         self._tls_started.pop(conn.id, None)
         if isinstance(conn, connection.Server) and self._follows(conn):
-            facts = certificate_facts(conn.certificate_list)
+            facts = certificate_facts(_shown(data.ssl_conn))
             error = redact_text(conn.error or "", 300)
             self._recording.event(
                 "tls_error", {"c": conn.id, "side": "upstream", "error": error, **facts}
@@ -217,6 +218,17 @@ def certificate_facts(chain: Sequence[certs.Cert]) -> dict[str, object]:
         "sha256": leaf.fingerprint().hex(),
         "chain": len(chain),
     }
+
+
+def _shown(tls_connection: SSL.Connection | None) -> list[certs.Cert]:
+    """The chain of a handshake that failed, which mitmproxy forgets: who was refused."""
+    shown = []
+    for item in (tls_connection.get_peer_cert_chain() if tls_connection else None) or []:
+        try:
+            shown.append(certs.Cert.from_pyopenssl(item))
+        except ValueError:
+            break  # what comes after an unreadable certificate is not its issuer
+    return shown
 
 
 def _name(parts: Sequence[tuple[str, str]]) -> str:

@@ -9,6 +9,8 @@ Finished should be, and leaves; why, only the keys would tell.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from analysis.detect.once import once
@@ -24,10 +26,11 @@ from analysis.detect.support import (
     where,
     without_own_leg,
 )
+from analysis.knowledge import hosts
 from analysis.knowledge.products import public_authority, vendor_of_issuer
 from analysis.model.diagnosis import Evidence
 from analysis.model.frames import Tables
-from analysis.model.message import say
+from analysis.model.message import Message, say
 
 OWN_ISSUERS = ("mitmproxy", "chatpath")
 
@@ -52,6 +55,7 @@ _WORDS = (
     ("revoked", ("revoked",)),
     ("other", ("certificate verify failed", "err_cert_", "err_ssl_obsolete_version_or_cert")),
 )
+_COMMON_NAME = re.compile(r"\bCN=([^,]+)")
 _ALERT_RECORD = 19
 """Alert of 2 octets, its inner type and the tag of 16 (RFC 8446 section 5.2)."""
 _ALERT_LEAST, _ALERT_MOST = 29, 40
@@ -70,11 +74,13 @@ class Refused:
     `reason` is name, date, authority, revoked, other, or hidden where the alert
     was encrypted; `inspector` the product
     whose issuer is known; `foreign` tells that the issuer was seen and is of no
-    public authority.
+    public authority; `address` is whom the client had reached.
     """
 
     host: str
+    address: str | None
     reason: str
+    subject: str | None
     issuer: str | None
     inspector: str | None
     foreign: bool
@@ -83,6 +89,19 @@ class Refused:
     time: float | None
     evidence: tuple[Evidence, ...]
 
+    @property
+    def own_name(self) -> bool:
+        """True for a certificate of another name; who inspects TLS copies the name asked for."""
+        common = _COMMON_NAME.search(self.subject or "")
+        return common is not None and not _covers(common[1].lower(), self.host)
+
+
+def _covers(pattern: str, host: str) -> bool:
+    """RFC 6125 section 6.4.3: a wildcard stands for one label."""
+    if pattern.startswith("*."):
+        return host.partition(".")[2] == pattern[2:]
+    return host == pattern
+
 
 def inspector_of(issuer: str | None) -> str | None:
     """The product that signs with this issuer; chatpath's own is none."""
@@ -90,6 +109,21 @@ def inspector_of(issuer: str | None) -> str | None:
     if not text or any(own in text for own in OWN_ISSUERS):
         return None
     return vendor_of_issuer(text)
+
+
+def inspector_at(tables: Tables, host: str) -> str | None:
+    """The product that signs the host's certificate here, which then handles its streams too."""
+    connections = tables["connections"]
+    if connections.empty:
+        return None
+    own = connections[(connections["host"] == host).fillna(False) & connections["issuer"].notna()]
+    issuers = dict.fromkeys(own["issuer"].head(50))
+    return next(filter(None, map(inspector_of, issuers)), None)
+
+
+def opened_by(vendor: str) -> Message:
+    """Said of a host whose certificate `inspector_at` names."""
+    return say("{vendor} opens the connections to this host", vendor=vendor)
 
 
 def foreign_issuer(issuer: str | None) -> bool:
@@ -113,18 +147,36 @@ def refused_certificates(tables: Tables) -> list[Refused]:
     return [item for item in found if not _worked_after(reach[item.host], item)]
 
 
+@once
+def portal_certificates(tables: Tables) -> list[Refused]:
+    """Refusals of one certificate of another name, shown at several addresses.
+
+    Whoever shows it takes over connections whatever their address: a sign-in portal. One
+    address alone may be a wrong DNS answer, or a server set up wrongly.
+    """
+    shown: dict[tuple[str | None, str | None], list[Refused]] = {}
+    for item in [*_by_recorder(tables, hosts().is_chatgpt), *_by_alert(tables)]:
+        if item.own_name and item.inspector is None and item.reason in ("authority", "name"):
+            shown.setdefault((item.subject, item.issuer), []).append(item)
+    return [item for items in shown.values() if len(_addresses(items)) > 1 for item in items]
+
+
+def _addresses(items: Sequence[Refused]) -> set[str]:
+    return {item.address for item in items if item.address}
+
+
 def _worked_after(reach: Reach, item: Refused) -> bool:
     """A host that works beside the refusal has its fault in one client, not on the way."""
     known = item.inspector is not None or item.foreign or item.reason == "hidden"
     return reach.worked and not known
 
 
-def _by_recorder(tables: Tables) -> list[Refused]:
+def _by_recorder(tables: Tables, wanted: Callable[[str], bool] = matters) -> list[Refused]:
     frame = tables["connections"]
     if frame.empty:
         return []
     found = []
-    for row in records(where(frame[frame["error"].notna()], "host", matters)):
+    for row in records(where(frame[frame["error"].notna()], "host", wanted)):
         reason = reason_of(row["error"])
         if reason and row["error_stage"] in ("tls", None):
             piece = connection_evidence(
@@ -202,7 +254,9 @@ def _refused(leaf: Record, host: str, reason: str, evidence: tuple[Evidence, ...
     issuer = leaf.get("issuer")
     return Refused(
         host=host,
+        address=leaf.get("address") or leaf.get("server"),
         reason=reason,
+        subject=leaf.get("subject"),
         issuer=issuer,
         inspector=inspector_of(f"{issuer} {leaf.get('root') or ''}") if issuer else None,
         foreign=foreign_issuer(issuer),

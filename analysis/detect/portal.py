@@ -1,7 +1,8 @@
 """net.captive_portal: a sign-in page of the network answers instead of the service.
 
-HTTP 511, a connectivity probe that got anything but its fixed answer, or a
-redirection of the service's own name to another place without the edge's mark;
+HTTP 511, a connectivity probe that got anything but its fixed answer, a
+redirection of the service's own name to another place without the edge's mark,
+or one certificate of another name at several addresses, which clients refuse;
 from recorded exchanges, and from what packets carry in clear.  There a 511 and a
 redirection into the local network count whatever host was asked for.
 A probe that is answered as it should be, and a portal that was passed during the
@@ -14,9 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from analysis.detect.certificates import portal_certificates
 from analysis.detect.cleartext import CONNECT, exchange_evidence, in_clear
 from analysis.detect.path_answers import before_the_edge, block_page, fronted
 from analysis.detect.support import (
+    MAX_EVIDENCE,
     Record,
     earned,
     finding,
@@ -102,9 +105,11 @@ def find_net_captive_portal(tables: Tables) -> Iterator[Finding]:
     away = [row for row in rows if matters(row["host"]) and _sent_away(row)]
     home = [row for row in clear if not row["cf_ray"] and _sent_home(row)]
     found = list({_key(row): row for row in [*login, *probes, *away, *home]}.values())
-    if not found:
+    shown = portal_certificates(tables)
+    if not found and not any(matters(item.host) for item in shown):
         return
-    last = max(row["started"] or 0.0 for row in found)
+    times = [row["started"] or 0.0 for row in found] + [item.time or 0.0 for item in shown]
+    last = max(times)
     later = marked & (http["status"] < 400) & (http["started"] > last)
     passed = bool(later.fillna(False).any()) or _passed_in_packets(tables, clear, last)
     signals = []
@@ -116,7 +121,11 @@ def find_net_captive_portal(tables: Tables) -> Iterator[Finding]:
         signals.append(say("the service's name was redirected to another place"))
     if home:
         signals.append(say("another site was redirected into the local network"))
-    hosts = ranked(row["host"] for row in found if matters(row["host"])) or ("chatgpt.com",)
+    names = some(tuple(dict.fromkeys(item.subject or "" for item in shown)), 2)
+    if shown:
+        signals.append(say("several addresses show the certificate of {name}", name=names))
+    asked = [row["host"] for row in found] + [item.host for item in shown]
+    hosts = ranked(name for name in asked if matters(name)) or ("chatgpt.com",)
     yield finding(
         "net.captive_portal",
         joined(
@@ -124,7 +133,7 @@ def find_net_captive_portal(tables: Tables) -> Iterator[Finding]:
                 plural(
                     "A sign-in portal of the network answers {n} request: {signals}.",
                     "A sign-in portal of the network answers {n} requests: {signals}.",
-                    len(found),
+                    len(asked),
                     signals=joined(signals, "; "),
                 ),
                 say("It was passed later: the service answered afterwards.") if passed else "",
@@ -135,14 +144,16 @@ def find_net_captive_portal(tables: Tables) -> Iterator[Finding]:
             (bool(login), 0.6),
             (bool(probes), 0.5),
             (bool(away or home), 0.4),
-            (len(found) > 1, 0.2),
+            (bool(shown), 0.4),
+            (len(asked) > 1, 0.2),
         ),
         subjects=hosts,
         severity=Severity.INFO if passed else Severity.CRITICAL,
-        count=len(found),
-        times=[row["started"] for row in found],
-        evidence=exchange_evidence(found, say("answered by the network's portal")),
-        in_short=some(sorted({str(row["status"]) for row in found})),
+        count=len(asked),
+        times=times,
+        evidence=exchange_evidence(found, say("answered by the network's portal"))
+        + tuple(piece for item in shown[:MAX_EVIDENCE] for piece in item.evidence),
+        in_short=some(sorted({str(row["status"]) for row in found})) or names,
         measurements={"signals": signals},
     )
 

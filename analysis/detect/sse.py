@@ -2,8 +2,9 @@
 
 Cut: neither message_stream_complete nor [DONE] came, and the reader did not
 cancel.  Buffered: nearly all octets in the last moment of a long wait, and a
-mark of something that rewrote the stream (Content-Length, Via, HTTP/1.1);
-without such a mark a short answer of a thinking model looks the same.
+mark of something that rewrote the stream (Content-Length, Via, HTTP/1.1, a
+product that opens TLS to that host while many events share a chunk); without
+such a mark a short answer of a thinking model looks the same.
 Source: detection notes 9.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.detect.certificates import inspector_of
+from analysis.detect.certificates import inspector_at, opened_by
 from analysis.detect.reach import cancelled
 from analysis.detect.sockets import ended_by_capture
 from analysis.detect.support import (
@@ -72,7 +73,7 @@ def find_sse_cut(tables: Tables) -> Iterator[Finding]:
 
 
 def find_sse_buffered(tables: Tables) -> Iterator[Finding]:
-    found = [(row, _marks(row)) for row in _streams(tables) if _at_once(row)]
+    found = [(row, _marks(row, tables)) for row in _streams(tables) if _at_once(row)]
     found = [(row, marks) for row, marks in found if marks]
     if not found or (len(found) == 1 and _untimed(*found[0])):
         return
@@ -93,23 +94,13 @@ def find_sse_buffered(tables: Tables) -> Iterator[Finding]:
         confidence=earned(0.6, *((True, 0.4) for _ in marks), (len(rows) > 1, 0.4)),
         subjects=names,
         severity=effect(names[0]),
-        vendor=next(filter(None, (_inspector(tables, name) for name in names)), None),
+        vendor=next(filter(None, (inspector_at(tables, name) for name in names)), None),
         count=len(rows),
         times=[row["first_chunk"] for row in rows],
         evidence=flow_evidence(rows, say("the stream that came at once")),
         in_short=say("nothing for {seconds} s, then everything", seconds=Number(waited / 1000, 1)),
         measurements={"marks": list(marks), "wait_ms": round(waited, 1)},
     )
-
-
-def _inspector(tables: Tables, host: str) -> str | None:
-    """The product that signs the host's certificate here, which then handles its streams too."""
-    connections = tables["connections"]
-    if connections.empty:
-        return None
-    own = connections[(connections["host"] == host).fillna(False) & connections["issuer"].notna()]
-    issuers = dict.fromkeys(own["issuer"].head(50))
-    return next(filter(None, map(inspector_of, issuers)), None)
 
 
 def _at_once(row: Record) -> bool:
@@ -131,7 +122,7 @@ def _untimed(row: Record, marks: list[str]) -> bool:
     return row["chunks"] is None and marks == [_OLD_HTTP]
 
 
-def _marks(row: Record) -> list[str]:
+def _marks(row: Record, tables: Tables) -> list[str]:
     marks: list[str] = []
     if row["content_length"] is not None:
         marks.append(say("a Content-Length replaced the framing of a stream"))
@@ -139,4 +130,14 @@ def _marks(row: Record) -> list[str]:
         marks.append(say("a proxy names itself in Via"))
     if (row["http_version"] or "").startswith("HTTP/1"):
         marks.append(_OLD_HTTP)
+    if _packed(row):
+        vendor = inspector_at(tables, row["host"])
+        if vendor:
+            marks.append(opened_by(vendor))
     return marks
+
+
+def _packed(row: Record) -> bool:
+    """Many events in each chunk: whoever writes them one by one sends each when it is there."""
+    chunks, events = row["chunks"], row["events"]
+    return bool(chunks and events and events >= threshold("sse_buffer_events") * chunks)

@@ -44,7 +44,9 @@ _LEAST_HIDDEN = 2
 def _inspected(item: Refused) -> bool:
     if item.reason == "hidden":
         return True
-    return item.inspector is not None or (item.foreign and item.reason in ("authority", "other"))
+    return item.inspector is not None or (
+        item.foreign and not item.own_name and item.reason in ("authority", "other")
+    )
 
 
 def find_tls_intercept_breaks(tables: Tables) -> Iterator[Finding]:

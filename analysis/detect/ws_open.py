@@ -1,7 +1,8 @@
 """ws.connect_failed and ws.upgrade_stripped: the websocket was never open.
 
 An upgrade answered by something on the path, or answered as if it were no
-upgrade (200, 426), was stripped; one refused by the service, or not answered at
+upgrade (200, 426; 400 and 404 too where a product opens TLS to the host and so
+could take the header away), was stripped; one refused by the service, or not answered at
 all, failed.  A failure that a later try heals is nothing.
 Source: RFC 6455 section 4, detection notes 8.2.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from analysis.detect.certificates import inspector_at, opened_by
 from analysis.detect.dns_answers import answers
 from analysis.detect.reach import cancelled, reach_of
 from analysis.detect.script_replaced import product_of
@@ -52,6 +54,9 @@ _OTHERS = say("while other hosts of ChatGPT answered")
 _NO_UPGRADE = (200, 426)
 """The answerer did not see an upgrade: 426 Upgrade Required, or a plain page."""
 
+_NO_SUCH_PAGE = (400, 404)
+"""What the service says to a plain request for a path that only upgrades have."""
+
 
 def _hung(row: Record, tables: Tables) -> bool:
     """The page gave up only after it had waited long enough for any answer."""
@@ -84,11 +89,13 @@ def _exchange(row: Record, tables: Tables) -> Record | None:
     return flows.get((row["source"] or "", row["flow"]))
 
 
-def _stripped(row: Record, exchange: Record | None) -> bool:
-    """True when what answered was not the service."""
+def _stripped(row: Record, exchange: Record | None, tables: Tables) -> bool:
+    """True when what answered was not the service, or had seen no upgrade."""
     if row["status"] is None:
         return False
     if row["status"] in _NO_UPGRADE:
+        return True
+    if row["status"] in _NO_SUCH_PAGE and inspector_at(tables, row["host"]):
         return True
     if exchange is None:
         return False
@@ -112,7 +119,7 @@ def _lost_upgrades(tables: Tables) -> list[Record]:
 
 def find_ws_upgrade_stripped(tables: Tables) -> Iterator[Finding]:
     pairs = [(row, _exchange(row, tables)) for row in _never_open(tables)]
-    stripped = [(row, exchange) for row, exchange in pairs if _stripped(row, exchange)]
+    stripped = [(row, exchange) for row, exchange in pairs if _stripped(row, exchange, tables)]
     lost = _lost_upgrades(tables)
     swallowed = [row for row in sockets(tables) if row["status"] == 101 and row["opened"] is None]
     if not stripped and not lost and not swallowed:
@@ -131,6 +138,9 @@ def find_ws_upgrade_stripped(tables: Tables) -> Iterator[Finding]:
         signals.append(say("the service's edge left no mark on the answer"))
     if vendor:
         signals.append(say("the answer is one of {vendor}", vendor=vendor))
+    elif inspector := next(filter(None, (inspector_at(tables, name) for name in hosts)), None):
+        vendor = inspector
+        signals.append(opened_by(vendor))
     yield finding(
         "ws.upgrade_stripped",
         plural(
@@ -153,7 +163,9 @@ def find_ws_upgrade_stripped(tables: Tables) -> Iterator[Finding]:
 
 
 def find_ws_connect_failed(tables: Tables) -> Iterator[Finding]:
-    failed = [row for row in _never_open(tables) if not _stripped(row, _exchange(row, tables))]
+    failed = [
+        row for row in _never_open(tables) if not _stripped(row, _exchange(row, tables), tables)
+    ]
     if failed:
         yield _refused(failed, tables)
     if failed or len(sockets(tables)):

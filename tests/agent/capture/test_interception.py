@@ -17,6 +17,7 @@ from agent.capture.session import CaptureSettings, Running, capture
 from agent.demo.certificates import write_certificates
 from agent.demo.resolver import DemoResolver
 from agent.demo.service import DemoService
+from analysis.read.bundle import read_bundle
 
 
 def certificate_through(proxy: tuple[str, int], host: str, port: int) -> x509.Certificate:
@@ -93,6 +94,36 @@ def test_another_host_leaves_no_trace(shown: dict[str, object]) -> None:
     events = [json.loads(line) for line in (bundle / "events.jsonl").read_text().splitlines()]
     requests = [event for event in events if event["e"] == "request"]
     assert {event["url"].split("/")[2].split(":")[0] for event in requests} == {"chatgpt.com"}
+
+
+def test_a_certificate_that_is_refused_is_noted_with_who_made_it(tmp_path: Path) -> None:
+    certificates = write_certificates(tmp_path, authority=("Kantor", "Gateway CA"))
+
+    with (
+        DemoService("127.0.0.1", 0, certificates) as service,
+        DemoResolver("127.0.0.1", 0, {"chatgpt.com": ["127.0.0.1"]}, {}) as resolver,
+    ):
+
+        async def client(running: Running) -> None:
+            assert running.proxy is not None
+            # the proxy itself answers, with 502
+            await asyncio.to_thread(
+                certificate_through, running.proxy, "chatgpt.com", service.address[1]
+            )
+
+        bundle = capture(
+            CaptureSettings(
+                out=tmp_path / "b.chatpath",
+                interfaces=(),
+                nameserver=resolver.address,
+                use_system_proxy=False,
+            ),
+            client,
+        )
+    connections = read_bundle(bundle)["connections"]
+    refused = connections[connections["error_stage"] == "tls"].iloc[0]
+    assert "verify failed" in refused["error"]
+    assert refused["issuer"] == refused["root"] == "O=Kantor, CN=Gateway CA"
 
 
 @pytest.mark.parametrize(

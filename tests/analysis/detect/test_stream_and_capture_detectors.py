@@ -75,6 +75,24 @@ def test_buffered(mark: Row) -> None:
     assert "sse.buffered" in found(tables(sse=[stream(**AT_ONCE) | mark]))
 
 
+@pytest.mark.parametrize(
+    ("issuer", "change", "fires"),
+    [
+        pytest.param(
+            "O=Zscaler Inc., CN=Zscaler Root CA", {"chunks": 1, "events": 91}, True, id="all"
+        ),
+        pytest.param(
+            "O=Zscaler Inc., CN=Zscaler Root CA", {"chunks": 40}, False, id="piece by piece"
+        ),
+        pytest.param("C=US, O=Let's Encrypt, CN=R12", {"chunks": 1}, False, id="no inspection"),
+    ],
+)
+def test_buffered_by_a_gateway_without_other_marks(issuer: str, change: Row, fires: bool) -> None:
+    given = tables(sse=[stream(**AT_ONCE) | change], connections=[connection(issuer=issuer)])
+    finding = found(given).get("sse.buffered")
+    assert (finding.vendor if finding else None) == ("Zscaler" if fires else None)
+
+
 def test_lossy() -> None:
     facts = CaptureFacts("session.json", packets_dropped=12, end_state="abrupt")
     finding = found(tables([facts]))["capture.lossy"]

@@ -132,3 +132,60 @@ def test_a_greeting_before_the_refusal_is_no_proof_that_the_host_works(
     seen = handshakes(1, tls={"client_port": port, "sni": row["host"], "server_hello_ms": 1.2})
     claims = found(tables(connections=[row], **seen))
     assert ("tls.cert_invalid" in claims) is told
+
+
+UNKNOWN = "Certificate verify failed: self-signed certificate in certificate chain"
+PORTAL = {"subject": "CN=wifi.hotel.example", "issuer": "CN=Wi-Fi Gateway, O=Hotel"}
+
+
+def shown(
+    subject: str, *addresses: str, error: str = UNKNOWN, issuer: str = PORTAL["issuer"]
+) -> list[Row]:
+    return [
+        refused(error, issuer, number=n, subject=subject, address=place)
+        for n, place in enumerate(addresses)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "issuer"),
+    [
+        pytest.param(UNKNOWN, PORTAL["issuer"], id="of the portal's own making"),
+        pytest.param("Certificate verify failed: hostname mismatch", PUBLIC, id="a public one"),
+    ],
+)
+def test_one_certificate_of_another_name_everywhere_is_a_portals(error: str, issuer: str) -> None:
+    rows = shown(PORTAL["subject"], "104.18.32.47", "172.64.155.209", error=error, issuer=issuer)
+    diagnosis = diagnose(tables(connections=rows))
+    assert diagnosis.verdict.primary == "net.captive_portal"
+    assert "wifi.hotel.example" in diagnosis.findings[0].summary
+    assert "tls.intercept_breaks" not in {item.id for item in diagnosis.findings}
+
+
+@pytest.mark.parametrize(
+    ("rows", "primary"),
+    [
+        pytest.param(
+            shown("CN=chatgpt.com", "104.18.32.47", "172.64.155.209"),
+            "tls.intercept_breaks",
+            id="a copy of the service's name is inspection",
+        ),
+        pytest.param(
+            shown("CN=*.com", "104.18.32.47", "172.64.155.209"),
+            "tls.intercept_breaks",
+            id="a wildcard that covers it",
+        ),
+        pytest.param(
+            shown("CN=wifi.hotel.example", "104.18.32.47", "104.18.32.47"),
+            "tls.cert_invalid",
+            id="one address may be a wrong server",
+        ),
+        pytest.param(
+            shown("CN=FGT60F", "104.18.32.47", "172.64.155.209", issuer="O=Fortinet, CN=FGT60F"),
+            "tls.intercept_breaks",
+            id="the own certificate of a product",
+        ),
+    ],
+)
+def test_what_is_no_portals_certificate(rows: list[Row], primary: str) -> None:
+    assert diagnose(tables(connections=rows)).verdict.primary == primary

@@ -64,6 +64,24 @@ def test_upgrade_stripped(status: int, answer: dict[str, Any]) -> None:
     assert serious(given) == {"ws.upgrade_stripped"}
 
 
+@pytest.mark.parametrize(
+    ("issuer", "finding_id", "vendor"),
+    [
+        ("O=Netskope Inc., CN=ca.kantor.goskope.com", "ws.upgrade_stripped", "Netskope"),
+        ("C=US, O=Google Trust Services, CN=WE1", "ws.connect_failed", None),
+    ],
+    ids=["behind an inspector", "straight"],
+)
+def test_a_plain_request_at_the_edge(issuer: str, finding_id: str, vendor: str | None) -> None:
+    given = tables(
+        ws=[upgrade(404)],
+        http=[upgrade_exchange(404)],
+        connections=[connection(host=WS, issuer=issuer)],
+    )
+    assert serious(given) == {finding_id}
+    assert found(given)[finding_id].vendor == vendor
+
+
 def test_a_lost_upgrade_header_is_stripped() -> None:
     plain = exchange("w1", "/p1/ws/user/{id}", host=WS, status=400)
     finding = found(tables(http=[plain]))["ws.upgrade_stripped"]
