@@ -11,9 +11,11 @@ rttgap, CalcuLatency (USENIX Security 2024).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from analysis.detect.certificates import foreign_issuer
 from analysis.detect.once import once
 from analysis.detect.support import (
     MAX_EVIDENCE,
@@ -57,6 +59,8 @@ class Budget:
 
     proxy: str | None
     legs: tuple[Leg, ...]
+    answer_ms: float | None = None
+    """How soon requests are answered at best, where somebody opens TLS and requests are known."""
 
     @property
     def enough(self) -> bool:
@@ -79,7 +83,7 @@ class Budget:
     @property
     def apart(self) -> bool:
         """True when nearly every connection waits far longer behind the near end than for it."""
-        if not self.legs or self.gap < threshold("leg_gap_ms"):
+        if not self.legs or self.gap < threshold("leg_gap_ms") or self._answered_sooner:
             return False
         clear = [
             leg
@@ -88,6 +92,15 @@ class Budget:
             and leg.far_ms >= threshold("leg_ratio") * leg.near_ms
         ]
         return len(clear) >= threshold("leg_share") * len(self.legs)
+
+    @property
+    def _answered_sooner(self) -> bool:
+        """True when requests come back sooner than the far end could be reached.
+
+        What is far is far for requests too; a gateway that opens TLS makes a certificate
+        and a connection of its own during the handshake, and then carries requests at once.
+        """
+        return self.answer_ms is not None and self.answer_ms < self.gap / 2
 
     @property
     def answered_near(self) -> bool:
@@ -120,10 +133,28 @@ def budgets(tables: Tables) -> list[Budget]:
         # the two measure the same connections: packets are the finer clock
         packets, connections = seen.get(proxy, ()), noted.get(proxy, ())
         budget = Budget(proxy, packets)
-        chosen.append(
-            budget if budget.enough else Budget(proxy, max(packets, connections, key=len))
-        )
+        legs = packets if budget.enough else max(packets, connections, key=len)
+        chosen.append(Budget(proxy, legs, _quickest(legs, tables)))
     return chosen
+
+
+def _quickest(legs: Sequence[Leg], tables: Tables) -> float | None:
+    """A low one of the waits for answers of hosts whose TLS somebody opens.
+
+    Not the lowest, as a single one may be measured wrongly.
+    """
+    http, connections = tables["http"], tables["connections"]
+    if http.empty or connections.empty:
+        return None
+    names = {leg.host for leg in legs}
+    signed = connections[connections["host"].isin(names) & connections["issuer"].notna()]
+    if not any(foreign_issuer(issuer) for issuer in signed["issuer"].unique()[:50]):
+        return None
+    asked = http[http["connection"].notna() & http["status"].notna() & http["ttfb_ms"].notna()]
+    asked = asked[~asked["from_cache"].fillna(False) & asked["host"].isin(names)]
+    waits = sorted(asked["ttfb_ms"].astype(float))
+    few = int(threshold("leg_connections"))
+    return waits[few - 1] if len(waits) >= few else None
 
 
 def _by_way(legs: list[Leg]) -> dict[str | None, tuple[Leg, ...]]:

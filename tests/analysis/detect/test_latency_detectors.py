@@ -18,6 +18,9 @@ from handmade import (
 from analysis.model.diagnosis import Severity
 from analysis.model.frames import CaptureFacts, Tables
 
+ZSCALER = "O=Zscaler Inc., CN=Zscaler Intermediate Root CA"
+PUBLIC = "C=US, O=Google Trust Services, CN=WE1"
+
 
 def test_vpn_latency_from_packets() -> None:
     finding = found(tables(**handshakes(4, near=0.4, far=190.0)))["vpn.latency"]
@@ -65,6 +68,35 @@ def test_vpn_latency_from_the_recorders_connections() -> None:
 )
 def test_what_is_no_tunnel(given: Tables) -> None:
     assert serious(given) == set()
+
+
+def asked(*waits: float) -> list[dict[str, object]]:
+    """Requests over the connections that `handshakes` makes, answered after these ms."""
+    return [
+        exchange(f"a{n}", "/backend-api/f", ttfb_ms=wait, connection=f"c{n}")
+        for n, wait in enumerate(waits)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("waits", "issuer", "fires"),
+    [
+        pytest.param((19.0, 23.0, 26.0, 900.0), ZSCALER, False, id="work at the handshake"),
+        pytest.param((195.0, 201.0, 260.0, 900.0), ZSCALER, True, id="far for requests too"),
+        pytest.param((19.0, 201.0, 260.0, 900.0), ZSCALER, True, id="one odd measurement"),
+        pytest.param((), ZSCALER, True, id="no request known"),
+        pytest.param((19.0, 23.0, 26.0, 900.0), PUBLIC, True, id="nobody opens TLS"),
+    ],
+)
+def test_behind_an_inspector_requests_show_what_is_far(
+    waits: tuple[float, ...], issuer: str, fires: bool
+) -> None:
+    given = tables(
+        **handshakes(4, near=0.1, far=150.0),
+        http=asked(*waits),
+        connections=[connection(issuer=issuer, tcp_ms=None, tls_ms=None)],
+    )
+    assert ("vpn.latency" in serious(given)) is fires
 
 
 def routed(interface: str) -> dict[str, object]:
