@@ -13,6 +13,7 @@ from analysis.detect.support import (
     noted,
     ranked,
     records,
+    snap_length,
     where,
 )
 from analysis.knowledge import threshold
@@ -57,7 +58,7 @@ def find_capture_lossy(tables: Tables) -> Iterator[Finding]:
                 late,
             )
             losses.append((file, note))
-    losses += _cut_messages(tables)
+    losses += _cut_packets(tables) or _cut_messages(tables)
     if not losses:
         return
     notes = tuple(dict.fromkeys(note for _, note in losses))
@@ -72,6 +73,17 @@ def find_capture_lossy(tables: Tables) -> Iterator[Finding]:
         evidence=[noted(source, note) for source, note in losses[:10]],
         in_short=some(notes, 2),
     )
+
+
+def _cut_packets(tables: Tables) -> list[tuple[str, str]]:
+    """A snap length that leaves too little of every packet."""
+    short = snap_length(tables)
+    if short is None:
+        return []
+    host = tables["host"]
+    file = str(next(iter(host[host["name"] == "snap length"]["source"].dropna()), ""))
+    note = say("of each packet only {n} octets were captured: capture full packets", n=short)
+    return [(file, note)]
 
 
 def _cut_messages(tables: Tables) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from analysis.knowledge import findings, hosts, wording
+from analysis.knowledge import findings, hosts, threshold, wording
 from analysis.knowledge.addresses import address as parsed
 from analysis.knowledge.hosts import HostRule
 from analysis.model.diagnosis import Evidence, Finding, Severity
@@ -121,6 +121,20 @@ def last_moment(tables: Tables) -> float | None:
 def capture_end(tables: Tables) -> float | None:
     """When the capture was stopped, where it says so itself."""
     return max((facts.ended for facts in tables.captures if facts.ended is not None), default=None)
+
+
+def snap_length(tables: Tables) -> int | None:
+    """The octets that a capture held of each packet, where these are too few to read names in.
+
+    A sampler keeps little on purpose, and all that is needed of handshakes.
+    """
+    if any(facts.packets_sampled is not None for facts in tables.captures):
+        return None
+    host = tables["host"]
+    told = host[(host["section"] == "capture") & (host["name"] == "snap length")]
+    lengths = [int(value) for value in told["value"].dropna() if value.isdecimal()]
+    short = [length for length in lengths if length < threshold("capture_snap_octets")]
+    return min(short, default=None)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

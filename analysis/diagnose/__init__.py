@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from analysis.detect import Detector, detect
+from analysis.detect.support import snap_length
 from analysis.diagnose.coverage import coverage, proof_of_work
 from analysis.diagnose.masking import explain
 from analysis.diagnose.measurements import measurements
@@ -45,6 +46,13 @@ def _tool_version() -> str:
 
 def _what_would_settle(tables: Tables, areas: tuple[Coverage, ...]) -> str:
     """Why there is no verdict, and the one capture that would give one."""
+    if (short := snap_length(tables)) is not None:
+        return say(
+            "of each packet only {n} octets were captured, too few to read names and handshakes. "
+            "Capture full packets (tcpdump -s 0), from before ChatGPT is opened until the failure "
+            "shows.",
+            n=short,
+        )
     assessed = [area.area for area in areas if area.assessed and area.area != "capture"]
     if not assessed:
         return say(

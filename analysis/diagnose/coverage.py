@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.detect.delay import budgets
 from analysis.detect.scripts import page_loads
 from analysis.detect.sockets import sockets, wire_sockets
-from analysis.detect.support import of_service, records, where, without_own_leg
+from analysis.detect.support import of_service, records, snap_length, where, without_own_leg
 from analysis.knowledge import hosts, table, threshold
 from analysis.model.diagnosis import Coverage, SourceKind
 from analysis.model.frames import Tables
@@ -24,14 +24,22 @@ _FILE_HOSTS = ("oaiusercontent.com",)
 _FILE_PATHS = ("/backend-api/files", "/interpreter/download", "/estuary/content")
 
 
+_READ_IN_PACKETS = ("dns", "tcp", "tls", "quic", "websocket", "latency")
+"""Areas that packets alone can show, if their names and handshakes can be read."""
+
+
 def coverage(tables: Tables) -> tuple[Coverage, ...]:
     """One entry per area, in the order of the layers; a gap says what would close it."""
     settles = {row["area"]: row["settles"] for row in table.rows("areas", ("area", "settles"))}
+    short = snap_length(tables)
     out = []
     for area, judge in _AREAS:
         assessed, reason = judge(tables)
         if not assessed:
             how = say(settles[area])
+            if short is not None and area in _READ_IN_PACKETS:
+                reason = say("of each packet only {n} octets were captured", n=short)
+                how = say("capture full packets (tcpdump -s 0)")
             reason = say("{reason}. To judge it, {settles}", reason=reason, settles=how)
         out.append(Coverage(area, assessed, reason))
     return tuple(out)

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
+
 from analysis.model.diagnosis import Source, SourceKind
-from analysis.model.frames import Tables
+from analysis.model.frames import Tables, frame_of_rows
 from analysis.read.packets.activity import Activity
 from analysis.read.packets.address import drawn
 from analysis.read.packets.block import Block
@@ -58,6 +60,9 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
                 dns.add(*message)
         sha256 = digest.hexdigest()
     problems += [*udp.problems, *icmp.problems]
+    others = udp.frames(label)
+    if span.cut:
+        others["host"] = pd.concat([others["host"], _cut_packets(span, label)], ignore_index=True)
     source = Source(
         label,
         SourceKind.PCAP,
@@ -71,7 +76,7 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
         {
             "dns": dns.frame(label),
             **connection_frames(parts, icmp.quoted, label),
-            **udp.frames(label),
+            **others,
             "icmp": icmp.frame(label),
             "activity": activity.frame(label),
         },
@@ -91,14 +96,33 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
+def _cut_packets(span: _Span, label: str) -> pd.DataFrame:
+    """Rows of the ``host`` table: what a snap length left of the packets."""
+    facts = {"cut packets": str(span.cut), "snap length": str(span.snap)}
+    return frame_of_rows(
+        "host",
+        [
+            {"source": label, "section": "capture", "name": name, "value": value}
+            for name, value in facts.items()
+        ],
+    )
+
+
 class _Span:
-    """First and last time of all packets, in nanoseconds; those without time left out."""
+    """First and last time of all packets, in nanoseconds; those without time left out.
+
+    `cut` counts packets that are not whole in the file; `snap` is the most it holds of one.
+    """
 
     def __init__(self) -> None:
         self.first: int | None = None
         self.last: int | None = None
+        self.cut = 0
+        self.snap = 0
 
     def add(self, block: Block) -> None:
+        self.cut += int((block.caplen < block.wirelen).sum())
+        self.snap = max(self.snap, int(block.caplen.max()))
         stamps = block.ns[block.ns != 0]
         if len(stamps):
             low, high = int(stamps.min()), int(stamps.max())

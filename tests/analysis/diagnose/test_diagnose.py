@@ -314,3 +314,31 @@ def test_large_tables_are_filtered_before_they_are_walked() -> None:
     frame = tables(dns=[answer("example.com", "93.184.216.34", at=float(n)) for n in range(50)])
     many = pd.concat([frame["dns"]] * 2000, ignore_index=True)
     assert diagnose(Tables.of({"dns": many})).findings == ()
+
+
+def snapped(length: int) -> list[Row]:
+    facts = {"cut packets": "400", "snap length": str(length)}
+    return [
+        {"source": "p.pcap", "section": "capture", "name": name, "value": value}
+        for name, value in facts.items()
+    ]
+
+
+def test_packets_cut_short_ask_for_whole_ones() -> None:
+    diagnosis = diagnose(tables(host=snapped(96), tcp=handshakes(2)["tcp"]))
+    reasons = {area.area: area.reason for area in diagnosis.coverage}
+    assert "capture full packets" in reasons["tls"]
+    assert "96 octets" in diagnosis.verdict.headline
+    assert "capture full packets" not in reasons["voice"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        tables(host=snapped(1514), tcp=handshakes(2)["tcp"]),
+        tables([CaptureFacts("b", packets_sampled=40)], host=snapped(96)),
+    ],
+    ids=["long-enough", "sampled"],
+)
+def test_packets_that_are_long_enough(given: Tables) -> None:
+    assert all("full packets" not in area.reason for area in diagnose(given).coverage)

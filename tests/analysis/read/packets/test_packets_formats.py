@@ -237,3 +237,13 @@ def test_of_fragments_that_were_cut_the_first_is_read(
     piece = ipv4(6, tcp("A")[20:] + bytes(1460), fragment=0x2000 | offset)
     path = written(tmp_path / "a.pcap", pcap([ethernet(piece)], snap=96))
     assert read_packets(path)["tcp"]["packets"].tolist() == [1] * packets
+
+
+def test_a_snap_length_is_told(tmp_path: Path) -> None:
+    long = [ethernet(tcp("A", payload=bytes(200))), ethernet(tcp("A", payload=bytes(300)))]
+    cut = read_packets(written(tmp_path / "cut.pcap", pcap(long, snap=96)))["host"]
+    assert list(zip(cut["section"], cut["name"], cut["value"], strict=True)) == [
+        ("capture", "cut packets", "2"),
+        ("capture", "snap length", "96"),
+    ]
+    assert read_packets(written(tmp_path / "whole.pcap", pcap(long)))["host"].empty
