@@ -1,9 +1,11 @@
 """net.offline_gap: the whole machine lost the network for a while.
 
 Packets: for seconds on end nobody but this machine sends, it does so on several
-connections in vain, and they go on when it ends.  A machine that is merely
-quiet, or asleep, does not send in vain, so nothing is claimed of it.  Errors: the browser
-says itself that the network changed or was gone.  Does not prove why: roaming,
+connections in vain, which the server had answered before.  Or on one alone, where
+others fell silent with it and were left open, while the client went back to their
+hosts on new ones.  A machine that is merely quiet, or asleep, does not send in vain,
+so nothing is claimed of it.  Errors: the browser says itself that the network
+changed or was gone.  Does not prove why: roaming,
 sleep and a VPN that switches look alike.  Source: detection notes 15.
 """
 
@@ -28,6 +30,7 @@ from analysis.detect.support import (
     where,
     without_own_leg,
 )
+from analysis.detect.tcp_mtu import size_limited
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding, utc
 from analysis.model.figures import Number
@@ -125,19 +128,46 @@ def _gaps(tables: Tables) -> list[Gap]:
     if activity.empty or any(facts.packets_sampled for facts in tables.captures):
         return []  # a sampler's silence is its own
     tcp = without_own_leg(tables["tcp"], tables)
-    listed = {(item.tcp["source"], item.tcp["stream"]) for item in wire(tables).attempts}
+    listed = {_key(item.tcp) for item in wire(tables).attempts}
+    # what is too large for the path is lost again and again while the network is there
+    limited = {_key(item.tcp) for item in size_limited(tables)}
+    names = _names(tables)
     found: list[Gap] = []
     for source, seconds in activity.groupby("source"):
         rows = [row for row in records(seconds.sort_values("time")) if row["time"] is not None]
-        for start, end in _silences(rows):
-            across = _across(tcp, str(source), start, end)
-            ours = any((row["source"], row["stream"]) in listed for row in across)
+        own = tcp[tcp["source"] == source]
+        for silence in _silences(rows):
+            resent = [row for row in _across(own, silence) if _key(row) not in limited]
+            across = resent if silence.several else _left_open(own, silence, resent, names)
+            ours = any(_key(row) in listed for row in across)
             if ours and len(across) >= threshold("offline_connections"):
-                found.append(Gap(str(source), start, end, tuple(across)))
+                found.append(Gap(str(source), silence.start, silence.end, tuple(across)))
     return found
 
 
-def _silences(rows: list[Record]) -> Iterator[tuple[float, float]]:
+def _key(row: Record) -> tuple[str | None, int]:
+    return row["source"], row["stream"]
+
+
+def _names(tables: Tables) -> dict[tuple[str | None, int], str]:
+    """The server name that each TLS connection asked for."""
+    hellos = tables["tls"]
+    if hellos.empty:
+        return {}
+    known = hellos[hellos["stream"].notna() & hellos["sni"].notna()]
+    return {_key(row): row["sni"] for row in records(known[["source", "stream", "sni"]])}
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A time in which nobody but this machine sent, on `several` connections or on one."""
+
+    start: float
+    end: float
+    several: bool
+
+
+def _silences(rows: list[Record]) -> Iterator[Silence]:
     """Spans between seconds with several senders, in which one alone sent again and again."""
     last: float | None = None
     alone: list[Record] = []
@@ -147,15 +177,39 @@ def _silences(rows: list[Record]) -> Iterator[tuple[float, float]]:
             continue
         several = any((item["connections"] or 0) >= 2 for item in alone)
         long = last is not None and row["time"] - last >= threshold("offline_s")
-        if last is not None and long and several and len(alone) >= threshold("offline_tries"):
-            yield last + 1, row["time"]
+        if last is not None and long and len(alone) >= threshold("offline_tries"):
+            yield Silence(last + 1, row["time"], several)
         last, alone = row["time"], []
 
 
-def _across(tcp: pd.DataFrame, source: str, start: float, end: float) -> list[Record]:
-    """Connections open across a gap that had to resend for it."""
-    if tcp.empty:
-        return []
-    spans = (tcp["source"] == source) & (tcp["first_time"] < start) & (tcp["last_time"] >= end - 1)
-    resent = tcp["client_retransmissions"].fillna(0) + tcp["server_retransmissions"].fillna(0)
-    return records(tcp[(spans & (resent > 0)).fillna(False)].head(50))
+def _across(own: pd.DataFrame, silence: Silence) -> list[Record]:
+    """Connections with an answering server, open across a gap, that had to resend for it."""
+    spans = (own["first_time"] < silence.start) & (own["last_time"] >= silence.end - 1)
+    if not silence.several:
+        spans = (own["first_time"] < silence.start) & (own["last_time"] > silence.start)
+    resent = own["client_retransmissions"].fillna(0) + own["server_retransmissions"].fillna(0)
+    answered = own["server_payload"].fillna(0) > 0
+    return records(own[(spans & answered & (resent > 0)).fillna(False)].head(50))
+
+
+def _left_open(
+    own: pd.DataFrame,
+    silence: Silence,
+    resent: list[Record],
+    names: dict[tuple[str | None, int], str],
+) -> list[Record]:
+    """What was resent in vain, and what else fell silent with it without an end.
+
+    Both count only where the client went back to the host on a new connection, and
+    only together: hosts of one server alone may have their own reason.
+    """
+    again = own[own["first_time"] >= silence.end - 1]
+    anew = {names.get(_key(row)) for row in records(again[["source", "stream"]])} - {None}
+    before = silence.start - threshold("offline_s")
+    quiet = (own["last_time"] >= before) & (own["last_time"] <= silence.start)
+    open_still = quiet & own["fin_time"].isna() & own["reset_time"].isna()
+    left = records(own[(open_still & (own["server_payload"].fillna(0) > 0)).fillna(False)].head(50))
+    found = [row for row in [*resent, *left] if names.get(_key(row)) in anew]
+    servers = {row["server"] for row in found}
+    vain = any(row in found for row in resent)
+    return found if vain and len(servers) > threshold("offline_connections") else []

@@ -1,9 +1,10 @@
 """tcp.mtu_blackhole: large segments vanish while small ones pass.
 
 From the client: a full-size segment is resent and never acknowledged, although
-the handshake and smaller data passed.  To the client: the server's data begins
-with a gap that is never filled, while its small segments arrive.  A segment of
-the same size that passed elsewhere to the same address rules the size out.
+the handshake and smaller data passed (of a hello in two segments the tail, as SACK
+shows).  To the client: the server's data begins with a gap that is never filled,
+while its small segments arrive.  A segment of the same size that passed elsewhere
+to the same address rules the size out.
 Without sizes on the wire (a sampled capture) nothing is claimed.  Does not prove
 where the limit is.  Source: RFC 2923 section 2.1, RFC 4821, detection notes 4.
 """
@@ -57,9 +58,13 @@ def _client_lost(item: Attempt, seen: Wire) -> bool:
 
 
 def _small_passed(row: Record) -> bool:
-    """Something smaller was taken: acknowledged, or answered by duplicate ACKs or data."""
+    """Something smaller was taken: acknowledged, or answered by SACK, duplicate ACKs or data."""
     acknowledged = (row["client_sent"] or 0) > (row["client_unacked"] or 0)
-    return acknowledged or bool(row["dup_acks"]) or bool(row["server_payload"])
+    if acknowledged or row["server_payload"]:
+        return True
+    # the one SACK for the tail of a hello in two segments is no duplicate by its window
+    tail = row["client_selected"] or 0
+    return bool(row["dup_acks"]) or 0 < tail < threshold("mtu_full_size")
 
 
 def _server_lost(item: Attempt) -> bool:

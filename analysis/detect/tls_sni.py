@@ -48,15 +48,26 @@ class Cut:
 def cut_after_hello(attempt: Attempt) -> str | None:
     """reset, closed or silence: how a connection ended right after its ClientHello."""
     hello, row = attempt.hello, attempt.tcp
-    if hello is None or attempt.shook_hands or hello["alert"] is not None:
+    if hello is None or hello["alert"] is not None:
         return None
     if attempt.reset and attempt.answered and not sent_before(attempt, "server"):
-        return "reset"
+        # the genuine answer may follow a forged reset, too late for the client
+        return None if attempt.shook_hands and _went_on(attempt) else "reset"
+    if attempt.shook_hands:
+        return None
     if silent_after_hello(attempt):
         return "silence"
     if row["fin_by"] == "server" and row["reset_by"] != "client" and not row["server_payload"]:
         return "closed"
     return None
+
+
+def _went_on(attempt: Attempt) -> bool:
+    """The client sent more than its hello, so a reset beside it did no harm."""
+    assert attempt.hello is not None
+    sent, hello = attempt.tcp["client_sent"], attempt.hello["hello_bytes"]
+    # a hello over TCP has a record header of five octets
+    return sent is None or hello is None or sent > hello + 5
 
 
 def find_tls_sni_blocked(tables: Tables) -> Iterator[Finding]:
@@ -92,6 +103,8 @@ def _judge(
     fake = any(forged(marks_of(item, seen)) for item in cut)
     if len(cut) < threshold("reset_tries") and not (control and fake):
         return None
+    if not control and any(item.shook_hands for item in cut):
+        return None  # the server took the name: tcp.reset_injected says all that is known
     silent = all(cut_after_hello(item) == "silence" for item in cut)
     if silent and not elsewhere:
         return None  # nothing at all gets past its ClientHello: not a matter of names

@@ -158,6 +158,12 @@ TCP = _schema(
         "longest payload that the client resent and that was never acknowledged",
     ),
     (
+        "client_selected",
+        "int",
+        "octets",
+        "longest client data that the server acknowledged by SACK past a hole",
+    ),
+    (
         "server_ack_ms_min",
         "float",
         "ms",

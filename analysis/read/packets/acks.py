@@ -18,7 +18,7 @@ class Acks:
     covers it; none that was sent more than once (Karn, RFC 6298 section 3).
     """
 
-    __slots__ = ("_resent", "highest", "pending", "samples")
+    __slots__ = ("_resent", "highest", "pending", "samples", "selected")
 
     def __init__(self) -> None:
         self.samples: list[int] = []
@@ -26,6 +26,8 @@ class Acks:
         """The highest acknowledgement number received."""
         self.pending: tuple[int, int] | None = None
         """Sequence number behind the segment that is timed, and when it was sent (ns)."""
+        self.selected = 0
+        """Longest stretch of data that was acknowledged although data before it was not."""
         self._resent: dict[int, int] = {}
 
     @property
@@ -58,6 +60,17 @@ class Acks:
             self._resent = {
                 end: length for end, length in self._resent.items() if after(end, number)
             }
+
+    def selectively(self, number: int, blocks: bytes) -> None:
+        """The other end has data beyond `number`, which it still lacks (SACK, RFC 2018).
+
+        A block before it repeats what was acknowledged already (RFC 2883).
+        """
+        for at in range(0, len(blocks) - 7, 8):
+            left = int.from_bytes(blocks[at : at + 4])
+            right = int.from_bytes(blocks[at + 4 : at + 8])
+            if after(left, number) and after(right, left):
+                self.selected = max(self.selected, right - left & 0xFFFFFFFF)
 
     @property
     def lost_payload(self) -> int | None:

@@ -23,6 +23,7 @@ from analysis.read.packets.sequence import (
 )
 from analysis.read.packets.talk import Direction, Talk
 
+SACK = 5
 _MSS, _WINDOW_SCALE, _TIMESTAMPS = 2, 3, 8
 _MAX_SCALE = 14  # RFC 7323 section 2.3
 _TROUBLE = RETRANSMISSION | DUPLICATE_ACK | ZERO_WINDOW

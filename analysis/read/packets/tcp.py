@@ -31,11 +31,13 @@ from analysis.read.packets.sequence import (
     after,
     analyse,
 )
-from analysis.read.packets.stream import Party, Stream
+from analysis.read.packets.stream import SACK, Party, Stream, offered
 from analysis.read.packets.talk import Direction, Talk
 
 _WORD = (1 << 64) - 1
 _CONTROL = SYN | FIN | RST
+_WITH_SACK = 32
+"""Length of a header with one SACK block (RFC 2018 section 3) and its padding."""
 _UNTIMED = OUT_OF_ORDER | KEEP_ALIVE | WINDOW_PROBE
 
 type OnMessage = Callable[[bytes, Origin, Peers], None]
@@ -196,6 +198,10 @@ class Streams:
             acks = receiver.acks
             if ack != acks.highest and flags & (ACK | RST) == ACK:
                 acks.acknowledged(ack, ns)
+            elif header >= _WITH_SACK and not length and not flags & _CONTROL:
+                blocks = offered(taken(found.data, start - header + 20, start)).get(SACK)
+                if blocks:
+                    acks.selectively(ack, blocks)
             if not stream.initial_rtt and flags & (SYN | ACK) == ACK and stream.recent_syn_ns:
                 stream.initial_rtt = ns - stream.recent_syn_ns
             if length:

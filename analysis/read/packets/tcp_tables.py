@@ -127,6 +127,7 @@ _COLUMNS: dict[str, Callable[[Stream], object]] = {
     "client_unacked": lambda s: s.client.unacked,
     "server_unacked": lambda s: s.server.unacked,
     "client_lost_payload": lambda s: s.client.acks.lost_payload,
+    "client_selected": lambda s: s.client.acks.selected,
     "server_ack_ms_min": lambda s: milliseconds(s.client.acks.quantile(0)),
     "server_ack_ms_p50": lambda s: milliseconds(s.client.acks.quantile(0.5)),
     "server_ack_ms_p95": lambda s: milliseconds(s.client.acks.quantile(0.95)),

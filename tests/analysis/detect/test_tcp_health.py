@@ -122,6 +122,19 @@ def test_no_size_limit(given: dict[str, list[Row]]) -> None:
     assert "tcp.mtu_blackhole" not in found(tables(**given))
 
 
+TAIL: Row = LOST | {"dup_acks": 0, "client_unacked": 1900}
+
+
+def test_the_tail_of_a_hello_passes_and_its_full_segment_does_not() -> None:
+    given = join(handshakes(3, far=None, tcp=TAIL | {"client_selected": 350}), small())
+    assert "tcp.mtu_blackhole" in found(tables(**given))
+
+
+def test_a_full_segment_that_passes_is_no_limit() -> None:
+    given = join(handshakes(3, far=None, tcp=TAIL | {"client_selected": 1380}), small())
+    assert "tcp.mtu_blackhole" not in found(tables(**given))
+
+
 def test_icmp_too_big_is_told() -> None:
     told: Row = {
         "source": "p.pcapng", "frame": 700, "time": 101.0, "src": "10.9.0.1", "type": 3, "code": 4,
@@ -224,6 +237,58 @@ def test_a_quiet_machine_is_not_offline() -> None:
     assert "net.offline_gap" not in found(tables(**handshakes(4), activity=alone))
     one = handshakes(1, tcp={"client_retransmissions": 3})
     assert "net.offline_gap" not in found(tables(**one, activity=alone))
+
+
+def one_resends(*, again: int = 3, **more: object) -> dict[str, list[Row]]:
+    """Three servers fall silent together, one of them amid data; `again` come back after it."""
+    parts = []
+    for number, name in enumerate(("chatgpt.com", "ws.chatgpt.com", "www.example.org")):
+        server = f"104.18.{32 + number}.47"
+        busy: Row = {"client_retransmissions": 4, "last_time": 133.0}
+        still: Row = {"last_time": 119.0} | more
+        parts.append(
+            handshakes(1, sni=name, server=server, start=number, tcp=still if number else busy)
+        )
+        if number < again:
+            parts.append(handshakes(1, sni=name, server=server, start=41 + number))
+    return join(*parts)
+
+
+def one_alone() -> list[Row]:
+    rows = seconds(range(120, 140), alone=True)
+    return [row | {"connections": 1} if row["senders"] == 1 else row for row in rows]
+
+
+def test_the_machine_was_offline_while_one_connection_sent() -> None:
+    given = tables(**one_resends(), activity=one_alone())
+    finding = found(given)["net.offline_gap"]
+    assert "3 connections stopped together" in finding.summary
+    assert diagnose(given).verdict.primary == "net.offline_gap"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        one_resends(again=2),
+        one_resends(fin_time=118.0, client_fin=1),
+        one_resends(last_time=104.0),
+        join(*(handshakes(1, start=n, tcp={"client_retransmissions": 4}) for n in range(3))),
+    ],
+    ids=["one-not-missed", "closed-in-order", "silent-before", "one-server"],
+)
+def test_one_connection_that_dies_is_no_time_offline(given: dict[str, list[Row]]) -> None:
+    assert "net.offline_gap" not in found(tables(**given, activity=one_alone()))
+
+
+def test_what_is_too_large_for_the_path_is_no_time_offline() -> None:
+    given = tables(**handshakes(4, far=None, tcp=LOST), activity=seconds(range(120, 140), True))
+    assert set(found(given)) & {"net.offline_gap", "tcp.mtu_blackhole"} == {"tcp.mtu_blackhole"}
+
+
+def test_connections_that_were_never_answered_do_not_show_a_time_offline() -> None:
+    mute: Row = {"client_retransmissions": 3, "server_payload": 0}
+    given = tables(**handshakes(4, tcp=mute), activity=seconds(range(120, 140), True))
+    assert "net.offline_gap" not in found(given)
 
 
 def test_the_browser_says_that_the_network_changed() -> None:

@@ -187,3 +187,34 @@ def test_the_signatures_from_the_clients_seat(number: int | None, more: Row) -> 
     given = tables(**cut(1, **more), dns=[answer(HOST, GOOD)])
     shown = signature_of(wire(given).attempts[0])
     assert shown == (None if number is None else signature(number))
+
+
+GENUINE: Row = {
+    "reset_ip_ttl": 61, "client_sent": 522, "server_payload": 1200, "server_sent": 1200,
+    "server_payload_before_reset": 0, "reset_kinds": ["R", "RA"],
+}  # fmt: skip
+
+
+def late_answer(**tcp: object) -> dict[str, list[Row]]:
+    """The server's own answer to the hello comes after the forged reset."""
+    made = cut(far=180.0, **(GENUINE | tcp))
+    for row in made["tls"]:
+        row["hello_bytes"] = 517
+    return made
+
+
+def test_a_genuine_answer_after_the_reset_does_not_undo_the_control() -> None:
+    diagnosis = diagnose(tables(**join(other(GOOD), late_answer())))
+    assert diagnosis.verdict.primary == "tls.sni_blocked"
+    forged = next(item for item in diagnosis.findings if item.id == "tcp.reset_injected")
+    assert forged.explained_by == "tls.sni_blocked"
+
+
+def test_a_genuine_answer_without_a_control_leaves_the_trigger_open() -> None:
+    ids = found(tables(**join(other(), late_answer())))
+    assert "tcp.reset_injected" in ids
+    assert "tls.sni_blocked" not in ids
+
+
+def test_a_reset_that_the_client_ignored_blocks_no_name() -> None:
+    assert "tls.sni_blocked" not in found(tables(**join(other(GOOD), late_answer(client_sent=990))))

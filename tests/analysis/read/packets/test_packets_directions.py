@@ -57,6 +57,23 @@ def test_what_was_sent_again_and_arrived_is_not_lost(tmp_path: Path) -> None:
     )
 
 
+def sack(left: int, right: int) -> bytes:
+    return b"\1\1\5\x0a" + left.to_bytes(4) + right.to_bytes(4)
+
+
+def test_data_beyond_a_hole_that_sack_confirms(tmp_path: Path) -> None:
+    sent = [up(size=1400), up(seq=1500, size=300), *[up(size=1400)] * 3]
+    found = row(tmp_path, [*sent, down(options=sack(1500, 1800))])
+    assert (found["client_selected"], found["client_lost_payload"]) == (300, 1400)
+    both = row(tmp_path, [*sent, down(options=TIMESTAMPS[:2] + TIMESTAMPS + sack(1500, 1800)[2:])])
+    assert both["client_selected"] == 300
+
+
+def test_sack_of_what_was_acknowledged_already_tells_of_a_repeat_alone(tmp_path: Path) -> None:
+    frames = [up(size=300), up(size=300), down(ack=400), down(ack=400, options=sack(100, 400))]
+    assert row(tmp_path, frames)["client_selected"] == 0
+
+
 def test_spurious_and_fast_retransmissions(tmp_path: Path) -> None:
     again = row(tmp_path, [up(size=10), down(ack=110), up(size=10)])
     assert (again["spurious_retransmissions"], again["fast_retransmissions"]) == (1, 0)
