@@ -175,7 +175,10 @@ def _from_packets(tables: Tables) -> list[Leg]:
         timed = timed[timed["leg"] == "upstream"]
     tcp = tables["tcp"]
     tcp = tcp[tcp["syn_rtt_ms"].notna()]
-    columns = ["source", "stream", "syn_rtt_ms", "app", "connect_host", "syn_frame", "synack_frame"]
+    columns = [
+        "source", "stream", "syn_rtt_ms", "bytes", "app", "connect_host", "syn_frame",
+        "synack_frame",
+    ]  # fmt: skip
     joined = timed.merge(tcp[columns], on=["source", "stream"], how="inner")
     return [
         Leg(

@@ -6,8 +6,10 @@ slow), one slow connection and a slow service (first byte late, TLS fast) are
 none of it.
 
 A tunnel of packets accepts nothing, so in one all is equally far.  Where the
-default route leads through it and even the nearest edge, which has sites near
-most people, is as far away as another continent, the path is hauled.  Does not
+default route leads through it, or the session's packets come from an inside
+address while those of the tunnel carry as much from another one, and even the
+nearest edge, which has sites near most people, is as far away as another
+continent, the path is hauled.  Does not
 prove that the way without the tunnel is short: that takes a comparison.
 Source: delay budget, detection notes 7.2 and 7.3.
 """
@@ -15,6 +17,7 @@ Source: delay budget, detection notes 7.2 and 7.3.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 
 from analysis.detect.delay import Budget, budgets, leg_evidence
 from analysis.detect.presence import Tunnel, tunnels
@@ -24,6 +27,7 @@ from analysis.detect.support import (
     ranked,
 )
 from analysis.knowledge import threshold
+from analysis.knowledge.addresses import address
 from analysis.model.diagnosis import Finding
 from analysis.model.figures import Number
 from analysis.model.frames import Tables
@@ -48,9 +52,21 @@ def find_vpn_latency(tables: Tables) -> Iterator[Finding]:
                 (bool(names), 0.5),
             )
         elif budget.proxy is None and budget.enough and budget.nearest >= threshold("hauled_ms"):
-            carrying = [tunnel for tunnel in seen if tunnel.carries]
+            carrying = [item for item in seen if item.carries or _inside(budget, item)]
             if carrying:
                 yield _hauled(budget, carrying[0])
+
+
+def _inside(budget: Budget, tunnel: Tunnel) -> bool:
+    """Every connection comes from an address inside the tunnel, which carried them all."""
+    outside = address(tunnel.outside or "")
+    if outside is None:
+        return False
+    near = ip_network(f"{outside}/{24 if outside.version == 4 else 64}", strict=False)
+    clients = [address(leg.row.get("client") or "") for leg in budget.legs]
+    if any(one is None or one.version != outside.version or one in near for one in clients):
+        return False
+    return tunnel.octets >= sum(leg.row.get("bytes") or 0 for leg in budget.legs)
 
 
 def _hauled(budget: Budget, tunnel: Tunnel) -> Finding:
@@ -59,17 +75,7 @@ def _hauled(budget: Budget, tunnel: Tunnel) -> Finding:
     far = _span(near["median_ms"])
     return finding(
         "vpn.latency",
-        plural(
-            "Over {n} connection to {hosts} TCP alone takes {far} (median), and never less than "
-            "{least}: the default route leads through a tunnel ({tunnel}), and all of it is far.",
-            "Over {n} connections to {hosts} TCP alone takes {far} (median), and never less than "
-            "{least}: the default route leads through a tunnel ({tunnel}), and all of it is far.",
-            len(budget.legs),
-            hosts=some(hosts),
-            far=far,
-            least=_span(budget.nearest),
-            tunnel=tunnel.name,
-        ),
+        joined([_far_away(budget, hosts, far), _through(tunnel)]),
         confidence=earned(0.6, (len(budget.legs) >= 6, 0.2)),
         subjects=hosts,
         vendor=None,
@@ -78,6 +84,29 @@ def _hauled(budget: Budget, tunnel: Tunnel) -> Finding:
         evidence=(*leg_evidence(budget), tunnel.evidence),
         in_short=say("{far} there and back", far=far),
         measurements={"legs": [near], "proxy": None, "answered_near": False},
+    )
+
+
+def _far_away(budget: Budget, hosts: tuple[str, ...], far: Message) -> Message:
+    return plural(
+        "Over {n} connection to {hosts} TCP alone takes {far} (median), and never less than "
+        "{least}: all of it is far.",
+        "Over {n} connections to {hosts} TCP alone takes {far} (median), and never less than "
+        "{least}: all of it is far.",
+        len(budget.legs),
+        hosts=some(hosts),
+        far=far,
+        least=_span(budget.nearest),
+    )
+
+
+def _through(tunnel: Tunnel) -> Message:
+    if tunnel.carries:
+        return say("The default route leads through a tunnel ({tunnel}).", tunnel=tunnel.name)
+    return say(
+        "They come from the inside of a tunnel, whose packets {address} sends ({tunnel}).",
+        address=tunnel.outside or "",
+        tunnel=tunnel.name,
     )
 
 

@@ -44,6 +44,10 @@ class Tunnel:
     evidence: Evidence
     carries: bool = False
     """The default route leads into it."""
+    outside: str | None = None
+    """This machine's own address, from which the tunnel's packets are sent."""
+    octets: int = 0
+    """What the tunnel's packets carried, both ways."""
 
 
 def tunnels(tables: Tables) -> list[Tunnel]:
@@ -91,7 +95,8 @@ def _on_the_wire(tables: Tables) -> dict[str, Tunnel]:
             server=row["server"] or "",
         )
         for piece in packet_evidence([row], note):
-            found.setdefault(name, Tunnel(name, piece))
+            octets = (row["client_bytes"] or 0) + (row["server_bytes"] or 0)
+            found.setdefault(name, Tunnel(name, piece, outside=row["client"], octets=octets))
     return found
 
 

@@ -43,6 +43,7 @@ from analysis.model.message import joined, say, some, times_over
 _NO_CLOSE = say("no close frame came (close code 1006)")
 _RESET = say("the packets show a reset with the server's address")
 _DEAD = say("the client's data was resent in vain, while a new connection to the host was answered")
+_OVER = say("the browser was done with it, and says no more")
 _FIN = say("the server's side closed TCP without the websocket's closing handshake")
 
 
@@ -96,6 +97,18 @@ def _cut(row: Record, tables: Tables) -> Cut:
     )
 
 
+def _untold(row: Record) -> Cut:
+    return Cut(
+        host=row["host"],
+        time=row["opened"] or row["requested"],
+        idle_s=row["idle_before_end_s"],
+        due=0,
+        evidence=flow_evidence([row], say("the websocket that ended")),
+        on_the_wire=False,
+        sign=_OVER,
+    )
+
+
 def _wire_cut(item: WireSocket) -> Cut:
     return Cut(
         host=item.host,
@@ -135,10 +148,15 @@ def _dead_path(item: WireSocket) -> Cut:
 
 
 def _silent_ends(tables: Tables) -> list[Cut]:
-    """Cuts, and in packets alone also FINs: one says nothing, several at one age are a timer."""
+    """Cuts, and ends that say nothing each, while several at one age are a timer.
+
+    In packets alone FINs, in a HAR the end of an entry without any word of the close.
+    """
     found = cuts(tables)
-    if sockets(tables):
-        return found
+    rows = sockets(tables)
+    if rows:
+        untold = [row for row in rows if row["ended"] is None and row["error"] is None]
+        return found + [_untold(row) for row in untold if row["idle_before_end_s"] is not None]
     closed = [
         item
         for item in wire_sockets(tables)

@@ -554,7 +554,12 @@ WS = _schema(
     ("server_pongs", "int", "", "pongs from the server"),
     ("subscribed", "int", "", "turn topics the client subscribed to"),
     ("completed", "int", "", "turn topics that ended properly"),
-    ("idle_before_end_s", "float", "s", "silence of data and control frames before the end"),
+    (
+        "idle_before_end_s",
+        "float",
+        "s",
+        "silence of data and control frames before the end, in a HAR that of its entry",
+    ),
     ("longest_gap_s", "float", "s", "longest silence between two frames"),
     ("error", "str", "", "why the websocket failed, as the recorder saw it"),
 )

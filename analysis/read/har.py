@@ -199,7 +199,9 @@ class _Reader:
 
     def _take_socket(self, exchange: Exchange, socket: HarSocket) -> None:
         seen = replace(exchange, status=101) if opened(exchange, socket) else exchange
-        self._rows["ws"].add(socket_row(seen, socket.frames, socket.end))
+        # without a message the entry's time may be that of the upgrade alone
+        over = exchange.ended if socket.frames else None
+        self._rows["ws"].add(socket_row(seen, socket.frames, socket.end, over=over))
         for row in socket.frames:
             self._rows["ws_frames"].add(row)
 

@@ -56,8 +56,12 @@ def socket_row(
     exchange: Exchange,
     frames: Sequence[Row],
     end: SocketEnd | None,
+    *,
+    over: float | None = None,
 ) -> Row:
     """One websocket from its upgrade exchange, its frames and its end, if that was seen.
+
+    `over` is when a browser was done with a socket of whose end it tells no more.
 
     A socket that ended without a close code had no close frame: 1006 stands
     for that (RFC 6455 section 7.1.5).
@@ -69,6 +73,7 @@ def socket_row(
         close_code = 1006
     times = [time for row in frames if isinstance(time := row.get("time"), float)]
     last = max([*times, *([opened] if opened is not None else [])], default=None)
+    silent = over if ended is None else ended
     subscribed: set[str] = set()
     completed: set[str] = set()
     for row in frames:
@@ -97,7 +102,7 @@ def socket_row(
         "subscribed": len(subscribed),
         "completed": len(completed & subscribed) if subscribed else len(completed),
         "idle_before_end_s": (
-            None if ended is None or last is None else round(max(0.0, ended - last), 3)
+            None if silent is None or last is None else round(max(0.0, silent - last), 3)
         ),
         "longest_gap_s": round(max((b - a for a, b in pairwise(sorted(times))), default=0.0), 3),
         "error": redact_text(exchange.error, 300) if exchange.error else None,

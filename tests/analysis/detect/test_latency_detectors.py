@@ -46,6 +46,7 @@ def test_vpn_latency_from_the_recorders_connections() -> None:
         pytest.param(tables(**handshakes(6, near=180.0, far=190.0)), id="far away"),
         pytest.param(tables(**handshakes(2, near=0.4, far=190.0)), id="too few to separate"),
         pytest.param(tables(**handshakes(6, near=10.0, far=14.0)), id="healthy"),
+        pytest.param(tables(**handshakes(6, near=0.3, far=92.0)), id="a local proxy, an edge near"),
         pytest.param(
             tables(**handshakes(6, near=0.4, far=190.0, sni="example.com")), id="not ChatGPT"
         ),
@@ -122,6 +123,29 @@ def test_a_tunnel_that_all_of_it_goes_through(
     given = tables(
         **handshakes(number, near=near, far=near + 8), host=[routed(interface)], dns=lookups
     )
+    assert serious(given) == ({"vpn.latency"} if hauled else set())
+
+
+@pytest.mark.parametrize(
+    ("outside", "octets", "near", "hauled"),
+    [
+        pytest.param("192.168.7.4", 90_000, 390.0, True, id="from inside the tunnel"),
+        pytest.param("192.168.7.4", 90_000, 80.0, False, id="and the edge is near"),
+        pytest.param("10.0.0.2", 90_000, 390.0, False, id="beside the tunnel"),
+        pytest.param("10.0.0.77", 90_000, 390.0, False, id="a neighbour's tunnel"),
+        pytest.param("192.168.7.4", 9_000, 390.0, False, id="the tunnel carries less"),
+        pytest.param("2001:db8::4", 90_000, 390.0, False, id="the other family"),
+    ],
+)
+def test_a_tunnel_seen_from_both_sides(
+    outside: str, octets: int, near: float, hauled: bool
+) -> None:
+    udp = {
+        "source": "p.pcapng", "frame": 1, "time": 99.0, "protocol": "wireguard",
+        "client": outside, "client_port": 41641, "server": "203.0.113.9", "server_port": 51820,
+        "client_bytes": octets // 3, "server_bytes": octets, "answered": True,
+    }  # fmt: skip
+    given = tables(**handshakes(4, near=near, far=near + 8, tcp={"bytes": 20_000}), udp=[udp])
     assert serious(given) == ({"vpn.latency"} if hauled else set())
 
 

@@ -241,6 +241,23 @@ def test_idle_timeout(age: float, owner: str | None) -> None:
     assert findings["ws.dropped"].explained_by == "ws.idle_timeout"
 
 
+def over(*ages: float) -> Tables:
+    """Sockets of a HAR: entries that end after so many seconds of silence, and no word of it."""
+    return tables(
+        ws=[
+            socket(flow=f"w{n}", ended=None, close_code=None, clean=None, idle_before_end_s=age)
+            for n, age in enumerate(ages)
+        ]
+    )
+
+
+def test_ends_that_a_browser_leaves_untold_are_a_timer_at_one_age_alone() -> None:
+    assert serious(over(300.1, 300.4, 299.9)) == {"ws.idle_timeout"}
+    assert serious(over(300.1, 300.4)) == set()
+    assert serious(over(31.0, 95.0, 300.4)) == set()
+    assert serious(over(0.0, 0.0, 0.0)) == set()
+
+
 def test_idle_timeout_in_packets_alone() -> None:
     cut = {"reset_by": "server", "reset_time": 220.0, "reset_frame": 5, "last_payload_time": 120.0}
     assert "ws.idle_timeout" in found(tables(**handshakes(3, sni=WS, tcp=cut)))

@@ -278,6 +278,17 @@ def test_a_close_frame_gives_its_code(tmp_path: Path) -> None:
     assert (row["close_code"], row["closed_by"], row["clean"]) == (1011, "server", True)
 
 
+def test_a_socket_whose_entry_ends_long_after_its_last_message(tmp_path: Path) -> None:
+    made = socket([("receive", 1, "{}")])
+    made["timings"] = {"send": 0, "wait": 90, "receive": 60_910}
+    (row,) = rows(read(tmp_path, made)["ws"])
+    assert (row["ended"], row["clean"], row["close_code"]) == (None, None, None)
+    assert row["idle_before_end_s"] == 60.0
+    made["_webSocketMessages"] = []
+    (row,) = rows(read(tmp_path, made)["ws"])
+    assert row["idle_before_end_s"] is None
+
+
 def test_a_socket_over_http2_is_open_with_200(tmp_path: Path) -> None:
     made = socket([("receive", 1, "{}")], status=200)
     made["request"]["method"] = "CONNECT"
