@@ -15,6 +15,8 @@ from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
 from analysis.model.message import joined, plural, say, some
 
+_MUTE_404 = "conv_404_bare"
+_SEND = "/backend-api/f/conversation"
 _WORKING = ("/backend-api/", "/backend-anon/", "/v1/")
 """Calls that show a session at work, a guest's among them."""
 
@@ -67,8 +69,20 @@ def find_account_session_expired(tables: Tables) -> Iterator[Finding]:
     )
 
 
-def find_account_state(tables: Tables) -> Iterator[Finding]:
+def _lasting_states(tables: Tables) -> list[Told]:
+    """All of them, but for a single 404 without a word after which the person sent a message."""
     items = [item for item in about(tables, "account.state") if not item.healed]
+    mute = [item for item in items if item.rule.rule == _MUTE_404]
+    if len(mute) != 1:
+        return items
+    http = service_exchanges(tables)
+    sent = http["status"].between(200, 299) & (http["path"] == _SEND)
+    sent &= http["started"] > (mute[0].row["started"] or 0.0)
+    return [item for item in items if item not in mute] if sent.fillna(False).any() else items
+
+
+def find_account_state(tables: Tables) -> Iterator[Finding]:
+    items = _lasting_states(tables)
     if not items:
         return
     codes = some(sorted({item.row["error_code"] for item in items if item.row["error_code"]}), 2)

@@ -18,6 +18,7 @@ from analysis.model.figures import Number
 from analysis.model.frames import Tables
 from analysis.model.message import joined, plural, say, some
 
+_REFUSED = (400, 413, 422)
 _UPLOAD = "/backend-api/files"
 
 
@@ -77,11 +78,17 @@ def _end(item: Told) -> float:
 
 
 def _over(tables: Tables) -> list[Record]:
-    """Uploads whose declared size is over the limit and that were not taken."""
+    """Uploads over the limit by their declared size, or refused without a word and over an image's.
+
+    The kind of file is not in the tables, so that an image's limit alone says nothing.
+    """
     http = service_exchanges(tables)
     if http.empty:
         return []
-    large = http[(http["file_bytes"] > threshold("file_bytes")).fillna(False)]
+    over = (http["file_bytes"] > threshold("file_bytes")).fillna(False)
+    mute = http["error_code"].isna() & http["status"].isin(_REFUSED)
+    over |= ((http["file_bytes"] > threshold("image_bytes")) & mute).fillna(False)
+    large = http[over]
     return [
         row
         for row in records(large)

@@ -9,6 +9,7 @@ Source: RFC 6455 section 4, detection notes 8.2.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -34,6 +35,7 @@ from analysis.detect.support import (
     flow_evidence,
     last_moment,
     noted,
+    of_service,
     packet_evidence,
     ranked,
     records,
@@ -59,10 +61,24 @@ _NO_SUCH_PAGE = (400, 404)
 
 
 def _hung(row: Record, tables: Tables) -> bool:
-    """The page gave up only after it had waited long enough for any answer."""
+    """The page gave up only after it had waited long enough for any answer.
+
+    Less will do where the page went on: it was not closed, it had waited in vain.
+    """
     exchange = _exchange(row, tables)
     waited = exchange["total_ms"] if exchange else None
-    return waited is not None and waited >= 1000 * threshold("handoff_wait_s")
+    if waited is None:
+        return False
+    if waited >= 1000 * threshold("handoff_wait_s"):
+        return True
+    return waited >= 1000 * threshold("ws_answer_s") and _went_on(row, tables)
+
+
+def _went_on(row: Record, tables: Tables) -> bool:
+    """The service answered a request that was made after the page had given up."""
+    http = where(tables["http"], "host", of_service)
+    later = http["started"] > (row["ended"] or math.inf)
+    return bool((later & http["status"].notna()).fillna(False).any())
 
 
 def _never_open(tables: Tables) -> list[Record]:

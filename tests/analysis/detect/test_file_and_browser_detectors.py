@@ -100,6 +100,13 @@ def test_file_too_large() -> None:
     assert "file.too_large" not in found(tables(http=[proxy]))
 
 
+def test_a_large_image_that_is_refused_without_a_word() -> None:
+    given = api(file_bytes=31_000_000, error_code=None, status=400)
+    assert "31 MB" in found(tables(http=[given]))["file.too_large"].summary
+    for fine in ({"status": 200}, {"file_bytes": 9_000_000}, {"error_code": "file_not_found"}):
+        assert "file.too_large" not in found(tables(http=[given | fine]))
+
+
 def download(**more: Any) -> Row:
     given = {"host": STORE, "content_length": 5000, "response_bytes": 1200, "error": "closed"}
     return exchange("d", "/file-1", **(given | more))

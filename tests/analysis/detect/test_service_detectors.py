@@ -326,6 +326,21 @@ def test_a_401_and_then_a_good_answer_is_a_refresh(later: Row) -> None:
     assert serious(tables(http=[page(), *rows])) == set()
 
 
+def test_a_conversation_of_another_workspace() -> None:
+    lost = exchange("a", "/backend-api/conversation/{id}", status=404)
+    assert found(tables(http=[lost]))["account.state"].severity is Severity.WARNING
+    sent = exchange("b", "/backend-api/f/conversation", method="POST", started=130.0)
+    again = lost | {"flow": "c", "started": 110.0}
+    assert "account.state" in found(tables(http=[lost, again, sent]))
+    for rows in (
+        [lost, sent],
+        [lost | {"cf_ray": None}],
+        [lost | {"method": "DELETE"}],
+        [lost | {"path": "/backend-api/conversation/{id}/stream_status"}],
+    ):
+        assert "account.state" not in found(tables(http=rows))
+
+
 def test_account_state() -> None:
     row = refused("a", 100.0, error_code="deactivated_workspace")
     assert "deactivated" in found(tables(http=[row]))["account.state"].summary

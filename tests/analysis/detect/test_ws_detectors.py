@@ -370,3 +370,34 @@ def test_a_reason_and_a_cut_beside_each_other() -> None:
         dropped(2, subscribed=1),
     ]
     assert serious(tables(ws=rows)) == {"ws.closed_by_server", "ws.dropped"}
+
+
+def abandoned(waited_s: float) -> dict[str, list[Row]]:
+    """An upgrade that the page gave up without an answer."""
+    end = 101.0 + waited_s
+    row = upgrade(error="Client disconnected.", ended=end)
+    seen = exchange(
+        "w1", "/p1/ws/user/{id}", host=WS, status=None, cf_ray=None, server=None,
+        started=101.0, ended=end, total_ms=1000 * waited_s, error="Client disconnected.",
+        upgrade="websocket",
+    )  # fmt: skip
+    return {"ws": [row], "http": [document(), seen]}
+
+
+def test_an_upgrade_given_up_after_seconds_while_the_page_went_on() -> None:
+    given = abandoned(4.0)
+    later = exchange("later", "/backend-api/me", started=140.0)
+    finding = found(tables(ws=given["ws"], http=[*given["http"], later]))["ws.connect_failed"]
+    assert "gave up waiting" in finding.summary
+
+
+def test_an_upgrade_given_up_with_the_page() -> None:
+    given = abandoned(4.0)
+    assert "ws.connect_failed" not in found(tables(**given))
+    soon = abandoned(1.0)
+    later = exchange("later", "/backend-api/me", started=140.0)
+    rows = [*soon["http"], later]
+    assert "ws.connect_failed" not in found(tables(ws=soon["ws"], http=rows))
+    opened = socket(2, opened=107.0, requested=106.5)
+    rows = [*given["http"], later]
+    assert "ws.connect_failed" not in found(tables(ws=[*given["ws"], opened], http=rows))
