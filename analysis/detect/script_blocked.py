@@ -9,6 +9,7 @@ Source: Chromium net_error_list, detection notes 10.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from analysis.detect.dns_answers import answers
@@ -30,6 +31,7 @@ from analysis.model.message import plural, say, some
 
 # Chromium's code, and WebKit's sentence (WebKitErrorFrameLoadBlockedByContentBlocker)
 _EXTENSION = ("err_blocked_by_client", "blocked by a content blocker")
+_NAMED = re.compile(r"\(extension ([^()]{1,80})\)$")
 _POLICY = (
     "err_blocked_by_administrator",
     "err_blocked_by_csp",
@@ -183,6 +185,7 @@ def find_script_blocked_by_extension(tables: Tables) -> Iterator[Finding]:
             (not used, 0.2),
         ),
         subjects=hosts,
+        vendor=_extension_of(said),
         # where the chat worked, only some part of the page is missing
         severity=Severity.WARNING if used and not said else effect(hosts[0]) if hosts else None,
         count=len(missing),
@@ -199,6 +202,12 @@ def find_script_blocked_by_extension(tables: Tables) -> Iterator[Finding]:
             "page_went_on": used,
         },
     )
+
+
+def _extension_of(rows: list[Record]) -> str | None:
+    """The extension's own name, which Chromium's log gives beside the error."""
+    names = (_NAMED.search(row["error"] or "") for row in rows)
+    return next((name[1] for name in names if name), None)
 
 
 def _known_to_open(tables: Tables, hosts: tuple[str, ...]) -> bool:

@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.detect.scripts import exchanges, foreign, gone_chunks, named, page_loads
+from analysis.detect.scripts import (
+    empty,
+    exchanges,
+    foreign,
+    gone_chunks,
+    misfits,
+    named,
+    page_loads,
+)
 from analysis.detect.support import Record, earned, effect, finding, flow_evidence, ranked
 from analysis.knowledge.products import vendor_of_page
 from analysis.model.diagnosis import Finding
@@ -31,7 +39,7 @@ def _answered(tables: Tables) -> tuple[list[Pair], list[Pair]]:
             if flow is None or flow["cf_mitigated"]:
                 continue
             away = foreign(flow, page.document)
-            if row["outcome"] == "loaded" and _empty(flow) and _have_bodies(page.arrived, flows):
+            if row["outcome"] == "loaded" and empty(flow) and _have_bodies(page.arrived, flows):
                 replaced.append((row, flow))
                 continue
             product = product_of(flow)
@@ -41,6 +49,7 @@ def _answered(tables: Tables) -> tuple[list[Pair], list[Pair]]:
                 row["outcome"] == "refused" and (away or product or not flow["cf_ray"])
             ):
                 replaced.append((row, flow))
+    replaced += [(row, flow) for row, flow in misfits(tables) if not flow["cf_mitigated"]]
     late = gone_chunks(tables)
     flows = exchanges(tables, {row["flow"] for row in late if row["flow"]})
     for row in late:
@@ -50,19 +59,8 @@ def _answered(tables: Tables) -> tuple[list[Pair], list[Pair]]:
     return replaced, gone
 
 
-def _empty(flow: Record) -> bool:
-    """A 200 without an octet of script in it."""
-    return bool(
-        flow["status"] == 200
-        and flow["method"] == "GET"
-        and flow["response_bytes"] == 0
-        and not flow["content_length"]
-        and not flow["from_cache"]
-    )
-
-
 def _type(flow: Record) -> str:
-    if _empty(flow):
+    if empty(flow):
         return say("an empty file")
     return flow["content_type"] or say("no type")
 

@@ -141,6 +141,53 @@ def gone_chunks(tables: Tables) -> list[Record]:
     ]
 
 
+@once
+def misfits(tables: Tables) -> list[tuple[Record, Record]]:
+    """Needed scripts that no page names and that came as a page or empty: resource, exchange.
+
+    One that came well later is left out, and so is one that is empty only because no body
+    was kept or a cache had it: the answer itself must say that it has none.
+    """
+    http = where(tables["http"], "host", hosts().essential)
+    if http.empty:
+        return []
+    listed = set(tables["resources"]["flow"].dropna())
+    fine = http[http["status"].between(200, 299).fillna(False)]
+    fine = fine[~fine["flow"].isin(listed).fillna(False)]
+    html = (fine["content_type"] == "text/html").fillna(False)
+    bare = (fine["response_bytes"] == 0).fillna(False)
+    odd = [
+        row
+        for row in records(fine[html | bare])
+        if is_script(row) and not hosts().harmless(row["host"], row["path"])
+    ]
+    if not odd:
+        return []
+    good = [row for row in records(fine[~html & ~bare]) if is_script(row)]
+    arrived = {(row["host"], row["path"]) for row in good}
+    return [
+        (_as_resource(row) | {"outcome": "replaced"}, row)
+        for row in odd
+        if (row["host"], row["path"]) not in arrived
+        and (row["content_type"] == "text/html" or (empty(row) and _says_empty(row)))
+    ]
+
+
+def _says_empty(row: Record) -> bool:
+    return bool(row["status"] == 204 or row["content_length"] == 0)
+
+
+def empty(flow: Record) -> bool:
+    """An answer of success without an octet of script in it."""
+    return bool(
+        flow["status"] in (200, 204)
+        and flow["method"] == "GET"
+        and flow["response_bytes"] == 0
+        and not flow["content_length"]
+        and not flow["from_cache"]
+    )
+
+
 def _as_resource(row: Record) -> Record:
     return {
         "source": row["source"],

@@ -215,3 +215,52 @@ def test_telemetry_blocked() -> None:
     assert finding.severity is Severity.INFO
     assert finding.count == 3
     assert serious(given) == set()
+
+
+def asked_for(**more: object) -> Row:
+    """A script that no page in the capture names, as in a HAR without bodies."""
+    given = {"request_dest": "script", "content_type": "text/javascript", "response_bytes": 900}
+    return exchange("s", "/cdn/assets/app-1a2b3c4d.js") | given | more
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        asked_for(content_type="text/html"),
+        asked_for(content_type="text/html", cf_ray=None, server="gateway"),
+        asked_for(response_bytes=0, content_length=0),
+        asked_for(response_bytes=0, status=204),
+    ],
+    ids=["page", "page-of-the-path", "empty", "no-content"],
+)
+def test_a_script_that_no_page_names_came_as_something_else(row: Row) -> None:
+    finding = found(tables(http=[document(), row]))["script.replaced"]
+    assert finding.evidence[0].flow_id == "s"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [asked_for()],
+        [asked_for(response_bytes=0)],
+        [asked_for(response_bytes=0, content_length=0, from_cache=True)],
+        [asked_for(content_type="text/html"), asked_for(flow="again", started=109.0)],
+        [asked_for(content_type="text/html", host="www.example.org")],
+        [asked_for(content_type="text/html", cf_mitigated="challenge")],
+        [asked_for(path="/c/abc", request_dest="document", content_type="text/html")],
+    ],
+    ids=["script", "no-bodies", "cache", "healed", "other-site", "challenge", "page"],
+)
+def test_scripts_without_a_page_that_came_well(rows: list[Row]) -> None:
+    assert "script.replaced" not in found(tables(http=[document(), *rows]))
+
+
+def test_a_script_that_the_edge_refuses() -> None:
+    refused = asked_for(status=403, content_type="text/html")
+    assert "ip.reputation_block" in found(tables(http=[document(), refused]))
+
+
+def test_the_extension_is_named_where_the_browser_does() -> None:
+    said = script(3, "failed", error="net::ERR_BLOCKED_BY_CLIENT (extension uBlock Origin)")
+    finding = found(page(*with_missing(set(), 3), said))["script.blocked_by_extension"]
+    assert finding.vendor == "uBlock Origin"
