@@ -12,16 +12,19 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from analysis.knowledge import hosts
 from analysis.knowledge.secrets import redact_text, redact_url, secret_header
 from analysis.model.decoding import decode_body
 from analysis.model.error_header import ERROR_HEADERS, header_code
-from analysis.model.frames import Row
 from analysis.model.page import Page
 from analysis.read.body_facts import HTML, NOTHING, BodyFacts, BodyReader, tells
 from analysis.read.signed_link import signed_until
+
+if TYPE_CHECKING:
+    from analysis.model.frames import Row
 
 _LENGTH = re.compile(r"[0-9]{1,15}\Z")
 # response headers that name a product on the path or tell what a proxy or the service did

@@ -10,6 +10,8 @@ MAX_SAMPLES = 32
 MAX_RESENT = 32
 """Resent segments remembered until they are acknowledged."""
 
+_HALF, _WHOLE = 1 << 31, (1 << 32) - 1
+
 
 class Acks:
     """What became of the data that one end sent.
@@ -37,7 +39,7 @@ class Acks:
 
     def sent(self, end: int, ns: int) -> None:
         """A segment with new data ended before sequence number `end`."""
-        if self.pending is None and self.wanting:
+        if self.pending is None and len(self.samples) < MAX_SAMPLES:
             self.pending = (end, ns)
 
     def resent(self, end: int, length: int) -> None:
@@ -50,11 +52,13 @@ class Acks:
 
     def acknowledged(self, number: int, ns: int) -> None:
         """The other end acknowledged all before `number`."""
-        if self.highest is not None and not after(number, self.highest):
+        # as `after` has it: a call for each of so many would take longer than all else here
+        highest, pending = self.highest, self.pending
+        if highest is not None and not 0 < (number - highest & _WHOLE) < _HALF:
             return
         self.highest = number
-        if self.pending is not None and not after(self.pending[0], number):
-            self.samples.append(ns - self.pending[1])
+        if pending is not None and not 0 < (pending[0] - number & _WHOLE) < _HALF:
+            self.samples.append(ns - pending[1])
             self.pending = None
         if self._resent:
             self._resent = {
@@ -77,7 +81,10 @@ class Acks:
         """Longest payload that was resent and never acknowledged."""
         return max(self._resent.values(), default=None)
 
-    def quantile(self, share: float) -> int | None:
-        """The sample in ns that `share` of all do not exceed (nearest rank)."""
+    def quantiles(self, *shares: float) -> tuple[int | None, ...]:
+        """The sample in ns that each of `shares` of all do not exceed (nearest rank)."""
+        count = len(self.samples)
+        if not count:
+            return (None,) * len(shares)
         ordered = sorted(self.samples)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
+        return tuple(ordered[min(count - 1, int(share * count))] for share in shares)

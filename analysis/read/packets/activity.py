@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import secrets
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from analysis.model.frames import frame_of_columns
-from analysis.read.packets.block import Block, Ints, Words, u16
+from analysis.read.packets.address import Ends
+from analysis.read.packets.block import Block, Ints, Mask, Words
 from analysis.read.packets.ip import TCP, UDP, Datagrams
 
 _SECOND = 1_000_000_000
 
 
+class Seconds(NamedTuple):
+    """What went on in each `second`, in order of time."""
+
+    second: Ints
+    packets: Ints
+    octets: Ints
+    connections: Ints
+    senders: Ints
+
+
 class Activity:
-    """Collects seconds; `frame` makes the table.
+    """Collects seconds.
 
     Kept are one entry per second and block, and one per second and distinct
     connection or sender in it.
@@ -25,46 +34,28 @@ class Activity:
         self._totals: list[tuple[Ints, Ints, Ints]] = []
         self._connections: list[tuple[Ints, Words]] = []
         self._senders: list[tuple[Ints, Words]] = []
-        # nobody who makes a capture can choose addresses that collide
-        self._factors = [np.uint64(secrets.randbits(64) | 1) for _ in range(4)]
 
-    def feed(self, block: Block, found: Datagrams) -> None:
+    def feed(self, block: Block, found: Datagrams, ends: Ends) -> None:
         """Take the packets of a block; those without a time are left out."""
         timed = block.ns != 0
-        rows = np.arange(len(block)) if timed.all() else np.flatnonzero(timed)
-        if not len(rows):
+        if not timed.any():
             return
-        second, index = _seconds(block.ns[rows] // _SECOND)
-        packets = np.bincount(index, minlength=len(second))
-        size = np.bincount(index, weights=block.wirelen[rows], minlength=len(second))
-        self._totals.append((second, packets, size.astype(np.int64)))
-        addressed = found.version[rows] > 0
-        source = self._mixed(found.src_high[rows], found.src_low[rows], np.uint64(0))
-        self._senders.append(_distinct(second, index[addressed], source[addressed]))
-        ported = np.isin(found.protocol[rows], (TCP, UDP))
-        ported &= found.transport[rows] + 4 <= found.captured[rows]
-        rows, index = rows[ported], index[ported]
-        at = found.transport[rows]
-        pair = self._mixed(
-            found.src_high[rows], found.src_low[rows], u16(found.data, at).astype(np.uint64)
-        ) + self._mixed(
-            found.dst_high[rows], found.dst_low[rows], u16(found.data, at + 2).astype(np.uint64)
-        )
-        self._connections.append(
-            _distinct(second, index, pair ^ found.protocol[rows].astype(np.uint64))
-        )
+        # a packet without time goes with those of 1970 until it is left out
+        second, index = _seconds(block.ns // _SECOND)
+        packets = np.bincount(index, weights=timed, minlength=len(second))
+        size = np.bincount(index, weights=block.wirelen * timed, minlength=len(second))
+        self._totals.append((second, packets.astype(np.int64), size.astype(np.int64)))
+        addressed = timed & (found.version > 0)
+        self._senders.append(_distinct(second, index, ends.sender, addressed))
+        ported = (found.protocol == TCP) | (found.protocol == UDP)
+        ported &= timed & (found.transport + 4 <= found.captured)
+        pair = ends.source + ends.target ^ found.protocol.astype(np.uint64) << np.uint64(32)
+        self._connections.append(_distinct(second, index, pair, ported))
 
-    def _mixed(self, high: Words, low: Words, port: Words | np.uint64) -> Words:
-        first, second, third, last = self._factors
-        mixed: Words = high * first + low * second + (port + np.uint64(1)) * third
-        mixed ^= mixed >> np.uint64(31)
-        mixed *= last
-        return mixed
-
-    def frame(self, source: str) -> pd.DataFrame:
-        """The table, in order of time."""
+    def seconds(self) -> Seconds:
+        """All seconds that had a packet."""
         if not self._totals:
-            return frame_of_columns("activity", {})
+            return Seconds(*np.zeros((5, 0), np.int64))
         second, index = np.unique(
             np.concatenate([part[0] for part in self._totals]), return_inverse=True
         )
@@ -72,16 +63,13 @@ class Activity:
             np.bincount(index, weights=np.concatenate([part[at] for part in self._totals]))
             for at in (1, 2)
         )
-        return frame_of_columns(
-            "activity",
-            {
-                "source": [source] * len(second),
-                "time": second.astype(np.float64),
-                "packets": packets.astype(np.int64),
-                "bytes": size.astype(np.int64),
-                "connections": _counted(second, self._connections),
-                "senders": _counted(second, self._senders),
-            },
+        there = packets > 0
+        return Seconds(
+            second[there],
+            packets[there].astype(np.int64),
+            size[there].astype(np.int64),
+            _counted(second, self._connections)[there],
+            _counted(second, self._senders)[there],
         )
 
 
@@ -92,25 +80,33 @@ def _seconds(second: Ints) -> tuple[Ints, Ints]:
     return distinct, np.repeat(which, np.diff(np.r_[begin, len(second)]))
 
 
-def _distinct(second: Ints, index: Ints, value: Words) -> tuple[Ints, Words]:
-    """Each pair of second and value once."""
-    fresh = np.ones(len(value), np.bool_)
+def _distinct(second: Ints, index: Ints, value: Words, which: Mask) -> tuple[Ints, Words]:
+    """Each pair of second and value once, among those of `which`; of a value 56 bits count."""
+    fresh = which.copy()
     # most packets belong to the connection of the one before: sorting these is spared
-    fresh[1:] = (value[1:] != value[:-1]) | (index[1:] != index[:-1])
-    index, value = index[fresh], value[fresh]
-    if len(second) == 1:
-        value = np.sort(value)  # much faster than an order of places
-    else:
-        order = np.lexsort((value, index))
-        index, value = index[order], value[order]
-    keep = np.ones(len(value), np.bool_)
-    keep[1:] = (value[1:] != value[:-1]) | (index[1:] != index[:-1])
-    return second[index[keep]], value[keep]
+    fresh[1:] &= (value[1:] != value[:-1]) | (index[1:] != index[:-1]) | ~which[:-1]
+    index, value = index[fresh], value[fresh] >> np.uint64(8)
+    if len(second) <= 256:
+        # one number for both: much faster to sort than an order of places is found
+        pairs = np.sort(index.astype(np.uint64) << np.uint64(56) | value)
+        pairs = pairs[_changes(pairs)]
+        return second[pairs >> np.uint64(56)], pairs << np.uint64(8)
+    order = np.lexsort((value, index))
+    index, value = index[order], value[order]
+    keep = _changes(index) | _changes(value)
+    return second[index[keep]], value[keep] << np.uint64(8)
+
+
+def _changes(column: Ints | Words) -> Mask:
+    """Where another value begins."""
+    fresh = np.ones(len(column), np.bool_)
+    fresh[1:] = column[1:] != column[:-1]
+    return fresh
 
 
 def _counted(second: Ints, parts: list[tuple[Ints, Words]]) -> Ints:
     """How many distinct values each of `second` has."""
-    whole = np.concatenate([part[0] for part in parts])
-    index = np.searchsorted(second, whole)
-    found, _ = _distinct(second, index, np.concatenate([part[1] for part in parts]))
+    index = np.searchsorted(second, np.concatenate([part[0] for part in parts]))
+    value = np.concatenate([part[1] for part in parts])
+    found, _ = _distinct(second, index, value, np.ones(len(value), np.bool_))
     return np.bincount(np.searchsorted(second, found), minlength=len(second))

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.read.packets.block import Ints, Words, taken
+from analysis.read.packets.block import Ints, Words, gather, taken
 from analysis.read.packets.ip import Datagrams
+
+_PORTS = np.dtype([("source", ">u2"), ("target", ">u2")])
 
 
 class Peers(NamedTuple):
@@ -38,12 +40,16 @@ def sender_and_receiver(found: Datagrams, row: int) -> tuple[str, str]:
     return address_text(both[:size]), address_text(both[size:])
 
 
-type Factors = tuple[int, ...]
+class Ends(NamedTuple):
+    """Who sent each entry of `Datagrams` to whom, as numbers.
 
+    `sender` is of the address, `source` and `target` are of address and port; these
+    two mean something for TCP and UDP only.
+    """
 
-def drawn() -> Factors:
-    """Multipliers for endpoints that nobody who makes a capture can know."""
-    return tuple(secrets.randbits(64) | 1 for _ in range(4))
+    sender: Words
+    source: Words
+    target: Words
 
 
 class Endpoints:
@@ -53,14 +59,37 @@ class Endpoints:
     not to be expected in any file that fits on a disk.
     """
 
-    def __init__(self, factors: Factors | None = None) -> None:
-        self._factors = [np.uint64(factor) for factor in factors or drawn()]
+    def __init__(self) -> None:
+        # nobody who makes a capture can know them
+        self._factors = [np.uint64(secrets.randbits(64) | 1) for _ in range(4)]
 
     def number(self, high: Words, low: Words, port: Ints) -> Words:
         """One number per endpoint, for whole columns."""
-        first, second, third, last = self._factors
-        mixed: Words = high * first + (low + np.uint64(1)) * second + port.astype(np.uint64) * third
+        return self._at_port(self._address(high, low), port.astype(np.uint64))
+
+    def ends(self, found: Datagrams) -> Ends:
+        """The ends of all datagrams of a block."""
+        sender = self._address(found.src_high, found.src_low)
+        receiver = self._address(found.dst_high, found.dst_low)
+        # what begins past the data has no ports to be read, and no use for a number
+        at = np.minimum(found.transport, len(found.data) - _PORTS.itemsize)
+        ports = gather(found.data, _PORTS, at)
+        return Ends(
+            sender,
+            self._at_port(sender, ports["source"].astype(np.uint64)),
+            self._at_port(receiver, ports["target"].astype(np.uint64)),
+        )
+
+    def _address(self, high: Words, low: Words) -> Words:
+        mixed: Words = high * self._factors[0]
+        # halves that only differ in their highest bits would cancel each other out otherwise
+        mixed ^= mixed >> np.uint64(31)
+        mixed += (low + np.uint64(1)) * self._factors[1]
+        return mixed
+
+    def _at_port(self, address: Words, port: Words) -> Words:
+        mixed = address + port * self._factors[2]
         mixed ^= mixed >> np.uint64(29)
-        mixed *= last
+        mixed *= self._factors[3]
         mixed ^= mixed >> np.uint64(32)
         return mixed

@@ -9,16 +9,18 @@ portal or an error sent.  Source: RFC 9112.
 from __future__ import annotations
 
 import re
-from collections import deque
+from typing import TYPE_CHECKING
 
 from analysis.knowledge import hosts
 from analysis.knowledge.probes import probe_answer
 from analysis.model.decoding import decode_body
-from analysis.model.frames import Row
 from analysis.read.body_facts import BodyReader
 from analysis.read.exchange import Exchange
 from analysis.read.packets.clock import seconds
 from analysis.read.packets.reassembly import Origin
+
+if TYPE_CHECKING:
+    from analysis.model.frames import Row
 
 MAX_HEAD = 16_384
 MAX_BODY = 16_384
@@ -99,7 +101,7 @@ class Exchanges:
 
     def __init__(self, room: Room) -> None:
         self.rows: list[Row] = []
-        self._open: deque[tuple[Exchange, int]] = deque()
+        self._open: list[tuple[Exchange, int]] = []
         self._room = room
 
     @property
@@ -144,7 +146,7 @@ class Exchanges:
         """Take the answer to the oldest open request; `body` may be its start only."""
         if not self._open:
             return
-        exchange, frame = self._open.popleft()
+        exchange, frame = self._open.pop(0)
         exchange.status = status
         exchange.response_headers = head.headers
         exchange.response_start = seconds(packet.ns)

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 SERVER_NAME, GROUPS, SIGNATURES, ALPN = 0, 10, 13, 16
 SUPPORTED_VERSIONS, ECH = 43, 0xFE0D
 _MAX_EXTENSIONS = 512
-
-
-def is_grease(value: int) -> bool:
-    """Whether a 16-bit code point is one of RFC 8701's."""
-    return value & 0x0F0F == 0x0A0A and value >> 8 == value & 0xFF
+_READ = (SERVER_NAME, GROUPS, SIGNATURES, ALPN, SUPPORTED_VERSIONS)
+_EXTENSION = struct.Struct(">HH")
+GREASE = frozenset(0x0A0A + 0x1010 * step for step in range(16))
+"""The 16-bit code points of RFC 8701, which mean nothing."""
 
 
 def version_text(number: int) -> str:
@@ -56,7 +55,7 @@ class ClientHello:
     @property
     def highest_version(self) -> int:
         """The highest version offered, GREASE left out."""
-        offered = [number for number in self.versions if not is_grease(number)]
+        offered = [number for number in self.versions if number not in GREASE]
         return max(offered, default=self.version)
 
     @property
@@ -113,14 +112,27 @@ def client_hello(body: bytes) -> ClientHello:
         cursor.vector(1)
         if cursor.left():
             cursor.number(2)
-        while cursor.left() and len(hello.extensions) < _MAX_EXTENSIONS:
-            kind, value = cursor.number(2), cursor.vector(2)
-            hello.extensions.append(kind)
-            _offered(hello, kind, value)
-        hello.whole = not cursor.left()
+        hello.whole = _extensions(hello, body, len(body) - cursor.left())
     except _CutError:
         pass
     return hello
+
+
+def _extensions(hello: ClientHello, body: bytes, at: int) -> bool:
+    """Read the extensions that begin at `at`; whether the message ends where they do.
+
+    The longest part of the message, so without a call for each number.
+    """
+    found, size, header = hello.extensions, len(body), _EXTENSION.unpack_from
+    while at + 4 <= size and len(found) < _MAX_EXTENSIONS:
+        kind, length = header(body, at)
+        begin, at = at + 4, at + 4 + length
+        if at > size:
+            return False
+        found.append(kind)
+        if kind in _READ:
+            _offered(hello, kind, body[begin:at])
+    return at == size
 
 
 def _offered(hello: ClientHello, kind: int, value: bytes) -> None:

@@ -1,10 +1,11 @@
-"""A second process that reads part of a large file's connections.
+"""A second process that follows the connections of a large file.
 
-Connections are independent of each other, so each process walks the file and
-follows those of its own share. The helper is a fresh interpreter: that works
-alike on every system, needs no guard in the caller's program, and forks none
-of its threads. It sends plain values back through a pipe. Where it cannot be
-started, or dies, its share is read in this process, with the same result.
+Both processes walk the file: the helper decodes every packet, the first one only
+those that are not TCP. So neither waits for the other. The helper is a fresh
+interpreter: that works alike on every system, needs no guard in the caller's
+program, and forks none of its threads. It sends plain values back through a pipe.
+Where it cannot be started, or dies, its part is read in this process, with the
+same result.
 """
 
 from __future__ import annotations
@@ -20,20 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from analysis.read.packets.address import Peers, drawn
-from analysis.read.packets.container import blocks, opened, plain_container
-from analysis.read.packets.fragments import Fragments
-from analysis.read.packets.ip import datagrams
-from analysis.read.packets.reassembly import Origin
-from analysis.read.packets.segments import Share
-from analysis.read.packets.tcp import Streams
-from analysis.read.packets.tcp_tables import Connections, connections
+from analysis.read.packets.container import plain_container
+from analysis.read.packets.following import Followed, followed
 
 WORTH = 64 << 20
 """Octets of a file from where on a second process saves more than its start costs."""
-
-SHARE = 224
-"""Of 256 connections, those that the helper takes; the first process has more to do beside."""
 
 _START = (
     "import sys, pickle; job = pickle.load(sys.stdin.buffer); sys.path[:] = job[0]; "
@@ -43,20 +35,19 @@ _START = (
 
 @dataclass(slots=True)
 class Helper:
-    """A process at work on `share`, on the first `limit` octets of the file."""
+    """A process at work on the first `limit` octets of the file."""
 
-    share: Share
     limit: int
     process: subprocess.Popen[bytes]
 
-    def connections(self) -> Connections | None:
+    def followed(self) -> Followed | None:
         """What it found; None when it failed. Waits for it to end."""
         assert self.process.stdout is not None
         octets = self.process.stdout.read()
         if self.process.wait():
             return None
         found = pickle.loads(octets)  # noqa: S301 - our own process wrote it
-        return found if isinstance(found, Connections) else None
+        return found if isinstance(found, Followed) else None
 
 
 class _Job(NamedTuple):
@@ -65,7 +56,6 @@ class _Job(NamedTuple):
     path: list[str]
     file: str
     dns_ports: frozenset[int]
-    share: Share
     limit: int
 
 
@@ -82,30 +72,10 @@ def helped(path: Path, dns_ports: frozenset[int]) -> Iterator[Helper | None]:
                 process.kill()
 
 
-def read_share(
-    path: Path, dns_ports: frozenset[int], share: Share, limit: int | None
-) -> Connections:
-    """The connections of a share, in a walk of its own over the file."""
-    messages: list[tuple[bytes, Origin, Peers]] = []
-
-    def keep(octets: bytes, packet: Origin, peers: Peers) -> None:
-        messages.append((octets, packet, peers))
-
-    streams = Streams(dns_ports, keep, share)
-    fragments = Fragments()
-    with opened(path) as stream:
-        for block in blocks(stream, path.name, [], packed=False, limit=limit):
-            streams.feed(block, datagrams(block, fragments))
-    streams.end()
-    found = connections(streams)
-    found.messages = messages
-    return found
-
-
-def serve(file: str, dns_ports: frozenset[int], share: Share, limit: int) -> None:
+def serve(file: str, dns_ports: frozenset[int], limit: int) -> None:
     """The helper's own main function: its result goes to standard output."""
     gc.disable()
-    pickle.dump(read_share(Path(file), dns_ports, share, limit), sys.stdout.buffer, protocol=5)
+    pickle.dump(followed(Path(file), dns_ports, limit), sys.stdout.buffer, protocol=5)
 
 
 def _worth(path: Path) -> int | None:
@@ -131,8 +101,7 @@ def _started(path: Path, dns_ports: frozenset[int], limit: int) -> Helper | None
     """A helper at work; None where none can be had."""
     if not sys.executable or getattr(sys, "frozen", False):
         return None
-    share = Share(drawn(), 0, SHARE)
-    job = _Job(sys.path, str(path.absolute()), dns_ports, share, limit)
+    job = _Job(sys.path, str(path.absolute()), dns_ports, limit)
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _START],
@@ -143,7 +112,7 @@ def _started(path: Path, dns_ports: frozenset[int], limit: int) -> Helper | None
         )
     except OSError:
         return None
-    helper = Helper(share, limit, process)
+    helper = Helper(limit, process)
     assert process.stdin is not None
     try:
         with process.stdin as pipe:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
-from analysis.read.packets.hello import ALPN, SERVER_NAME, ClientHello, is_grease
+from analysis.read.packets.hello import ALPN, GREASE, SERVER_NAME, ClientHello
 
 _VERSIONS = {
     0x0304: "13",
@@ -31,9 +31,9 @@ def ja4(hello: ClientHello, transport: str) -> str:
         _Offer(
             transport,
             hello.highest_version,
-            tuple(sorted(value for value in hello.ciphers if not is_grease(value))),
-            tuple(sorted(value for value in hello.extensions if not is_grease(value))),
-            tuple(value for value in hello.signatures if not is_grease(value)),
+            tuple(sorted(value for value in hello.ciphers if value not in GREASE)),
+            tuple(sorted(value for value in hello.extensions if value not in GREASE)),
+            tuple(value for value in hello.signatures if value not in GREASE),
             hello.alpn[0] if hello.alpn else b"",
         )
     )

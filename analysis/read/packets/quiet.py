@@ -118,7 +118,7 @@ def quiet_runs(segments: Segments, followed: Callable[[Words], Mask]) -> tuple[l
     )
     quiet = paired & _quiet(segments, own, other, *_before(segments, reached, 0))
     quiet &= ~(fresh & (rank <= _OPENING))
-    cut = fresh & (sent > 0) & np.isin(rank, _CUTS)
+    cut = fresh & (sent > 0) & ((rank == _CUTS[0]) | (rank == _CUTS[1]))
     starts = quiet & (cut | ~np.r_[False, quiet[:-1]])
     stops = quiet & np.r_[starts[1:] | ~quiet[1:], True]
     begin, end = np.flatnonzero(starts), np.flatnonzero(stops) + 1

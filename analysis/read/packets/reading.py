@@ -11,53 +11,48 @@ import pandas as pd
 
 from analysis.model.diagnosis import Source, SourceKind
 from analysis.model.frames import Tables, frame_of_rows
-from analysis.read.packets.activity import Activity
-from analysis.read.packets.address import drawn
 from analysis.read.packets.block import Block
 from analysis.read.packets.clock import seconds
 from analysis.read.packets.container import blocks, is_packed, opened
 from analysis.read.packets.digest import Digest
 from analysis.read.packets.dns_rows import DnsRows
+from analysis.read.packets.following import Following, followed
 from analysis.read.packets.fragments import Fragments
-from analysis.read.packets.helper import Helper, read_share
+from analysis.read.packets.helper import Helper
 from analysis.read.packets.icmp import IcmpRows
-from analysis.read.packets.ip import datagrams
-from analysis.read.packets.segments import Share
-from analysis.read.packets.tables import connection_frames
-from analysis.read.packets.tcp import Streams
-from analysis.read.packets.tcp_tables import connections
+from analysis.read.packets.ip import beside_tcp, datagrams
+from analysis.read.packets.tables import activity_frame, connection_frames
 from analysis.read.packets.udp import Udp
 
 
 def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | None) -> Tables:
-    """All tables of a file; the connections that are not of the helper's share are read here.
+    """All tables of a file; its connections are followed here only without a helper.
 
     Raises InputError when the file cannot be read, is empty or is no capture.
     """
     problems: list[str] = []
     dns = DnsRows()
-    share = Share(drawn()) if helper is None else helper.share.others()
     limit = None if helper is None else helper.limit
-    streams = Streams(dns_ports, dns.add, share)
-    udp, icmp, activity = Udp(dns_ports, dns), IcmpRows(), Activity()
+    following = Following(dns_ports, dns.add)
+    udp, icmp = Udp(dns_ports, dns), IcmpRows()
     fragments = Fragments()
     span = _Span()
     with opened(path) as stream, Digest(stream) as digest, _no_collection():
         packed = is_packed(stream)
         for block in blocks(digest, path.name, problems, packed=packed, limit=limit):
             span.add(block)
-            found = datagrams(block, fragments)
-            streams.feed(block, found)
-            udp.feed(block, found)
-            icmp.feed(block, found)
-            activity.feed(block, found)
-        streams.end()
-        parts = [connections(streams)]
-        if helper is not None:
-            parts.append(helper.connections() or read_share(path, dns_ports, helper.share, limit))
-        for part in parts:
-            for message in part.messages:
-                dns.add(*message)
+            rest = block if helper is None else beside_tcp(block)
+            found = datagrams(rest, fragments)
+            if helper is None:
+                following.feed(rest, found)
+            udp.feed(rest, found)
+            icmp.feed(rest, found)
+        if helper is None:
+            tcp = following.end()
+        else:
+            tcp = helper.followed() or followed(path, dns_ports, limit)
+        for message in tcp.connections.messages:
+            dns.add(*message)
         sha256 = digest.hexdigest()
     problems += [*udp.problems, *icmp.problems]
     others = udp.frames(label)
@@ -75,10 +70,10 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
     return Tables.of(
         {
             "dns": dns.frame(label),
-            **connection_frames(parts, icmp.quoted, label),
+            **connection_frames(tcp.connections, icmp.quoted, label),
             **others,
             "icmp": icmp.frame(label),
-            "activity": activity.frame(label),
+            "activity": activity_frame(tcp.activity, label),
         },
         [source],
     )

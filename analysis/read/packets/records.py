@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.read.packets.block import Data, Ints, Mask, gather
+from analysis.read.packets.block import Data, Ints, Mask, gather, octets
 from analysis.read.packets.segments import Segments
 from analysis.read.packets.sequence import SYN
 from analysis.read.packets.tls import APPLICATION_DATA
@@ -65,8 +65,8 @@ class RecordTimes:
             asked = self._asked(lane, index, segments.ns[index])
             self._take(lane, segments.seq[index], segments.ns[index], length, asked)
 
-    def columns(self, spoken: list[bool]) -> dict[str, list[object]]:
-        """Columns of the connections 0, 1, ...; None for those that have not `spoken` TLS."""
+    def columns(self, spoken: list[bool]) -> dict[str, npt.NDArray[np.float64]]:
+        """Columns of the connections 0, 1, ...; NaN for those that have not `spoken` TLS."""
         self._make_room(len(spoken))
         wanted = np.array(spoken, np.bool_)
         lanes = 2 * np.arange(len(spoken))
@@ -78,17 +78,17 @@ class RecordTimes:
             middle[part], late[part] = _quantile(gaps, 0.5), _quantile(gaps, 0.95)
             timed[part] = wanted[part] & (gaps[:, -1] > 0)
         return {
-            "client_records": _listed(self._count[lanes], wanted),
-            "server_records": _listed(self._count[lanes + 1], wanted),
+            "client_records": _counts(self._count[lanes], wanted),
+            "server_records": _counts(self._count[lanes + 1], wanted),
             "server_record_gap_p50_ms": _spans(np.minimum(middle, longest), timed),
             "server_record_gap_p95_ms": _spans(np.minimum(late, longest), timed),
             "server_record_gap_max_ms": _spans(longest, timed),
             "server_quiet_gap_ms": _spans(
                 self._quiet[lanes + 1], wanted & (self._quiet[lanes + 1] > 0)
             ),
-            "server_records_before_gap": _listed(self._before[lanes + 1], wanted),
-            "client_last_record": _listed(self._length[lanes], wanted),
-            "server_last_record": _listed(self._length[lanes + 1], wanted),
+            "server_records_before_gap": _counts(self._before[lanes + 1], wanted),
+            "client_last_record": _counts(self._length[lanes], wanted),
+            "server_last_record": _counts(self._length[lanes + 1], wanted),
         }
 
     def quiet_gap(self, connection: int) -> tuple[int, int] | None:
@@ -140,7 +140,7 @@ class RecordTimes:
         follows[begin] = self._count[lane[begin]] > 0
         timed = follows & (lane & 1 == 1)
         gap = np.maximum(ns - previous, 0)[timed]
-        np.add.at(self._gaps, (lane[timed] >> 1, _bucket(gap)), 1)
+        np.add.at(self._gaps.reshape(-1), (lane[timed] >> 1) * _BUCKETS + _bucket(gap), 1)
         np.maximum.at(self._longest, lane[timed], gap)
         rank = np.arange(len(lane)) - begin[group]
         quiet = timed & (asked <= previous + _REPLY_NS) & (ns > previous)
@@ -168,10 +168,10 @@ def _records(data: Data, segments: Segments, connection: Ints) -> tuple[Ints, In
     """The segments that begin with an application-data record, and its length."""
     whole = (segments.captured >= _HEADER.itemsize) & (segments.length >= _HEADER.itemsize)
     may = np.flatnonzero(whole & (segments.flags & SYN == 0) & (connection >= 0))
+    may = may[octets(data)[segments.start[may]] == APPLICATION_DATA]
     header = gather(data, _HEADER, segments.start[may])
     length = header["length"].astype(np.int64)
-    sound = (header["kind"] == APPLICATION_DATA) & (header["version"] == _VERSION)
-    sound &= (length > 0) & (length <= _MAX_LENGTH)
+    sound = (header["version"] == _VERSION) & (length > 0) & (length <= _MAX_LENGTH)
     return may[sound], length[sound]
 
 
@@ -196,14 +196,11 @@ def _quantile(gaps: npt.NDArray[Any], share: float) -> Ints:
     return _MIDDLES[bucket]
 
 
-def _listed(numbers: Ints, which: Mask) -> list[object]:
-    """Numbers, None for 0 and outside of `which`."""
-    return [number or None for number in np.where(which, numbers, 0).tolist()]
+def _counts(numbers: Ints, which: Mask) -> npt.NDArray[np.float64]:
+    """Numbers, NaN for 0 and outside of `which`."""
+    return np.where(which & (numbers != 0), numbers, np.nan)
 
 
-def _spans(ns: Ints, which: Mask) -> list[object]:
-    """Milliseconds, None outside of `which`."""
-    return [
-        value if there else None
-        for value, there in zip((ns / 1e6).tolist(), which.tolist(), strict=True)
-    ]
+def _spans(ns: Ints, which: Mask) -> npt.NDArray[np.float64]:
+    """Milliseconds, NaN outside of `which`."""
+    return np.where(which, ns / 1e6, np.nan)

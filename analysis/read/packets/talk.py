@@ -25,6 +25,8 @@ MAX_BUFFER = 160_000
 _MAX_TRIES = 64
 """Segments looked at for a record header where the start of the stream was not captured."""
 
+_NOWHERE = Origin(0, 0, 0, -1)
+
 _METHODS = (
     *(b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"DELETE ", b"PATCH ", b"TRACE "),
     b"HTTP/1.",
@@ -91,7 +93,7 @@ class Direction:
         self._from_client = from_client
         self._buffer = bytearray()
         self._pieces = 0
-        self._origin = Origin(0, 0, 0, -1)
+        self._origin = _NOWHERE
         self._records = Records(talk.session, lambda: self._pieces, from_client=from_client)
         self._stage = self._sniff
         self._from_start = False

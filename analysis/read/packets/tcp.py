@@ -10,14 +10,14 @@ from itertools import islice
 import numpy as np
 
 from analysis.read.packets.acks import Acks
-from analysis.read.packets.address import Endpoints, Peers, sender_and_receiver
+from analysis.read.packets.address import Ends, Peers, sender_and_receiver
 from analysis.read.packets.block import Block, Ints, Mask, Words, taken
 from analysis.read.packets.cleartext import Room
 from analysis.read.packets.ip import Datagrams
 from analysis.read.packets.quiet import Lane, Run, Timeline, quiet_runs
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.records import RecordTimes
-from analysis.read.packets.segments import Segments, Share, segments_of
+from analysis.read.packets.segments import Segments, segments_of
 from analysis.read.packets.sequence import (
     ACK,
     FIN,
@@ -35,6 +35,7 @@ from analysis.read.packets.stream import SACK, Party, Stream, offered
 from analysis.read.packets.talk import Direction, Talk
 
 _WORD = (1 << 64) - 1
+_HALF, _WHOLE = 1 << 31, (1 << 32) - 1
 _CONTROL = SYN | FIN | RST
 _WITH_SACK = 32
 """Length of a header with one SACK block (RFC 2018 section 3) and its padding."""
@@ -48,27 +49,25 @@ type _Row = tuple[int, ...]
 
 
 class Streams:
-    """The connections of a file that are of one share.
+    """The connections of a file.
 
     `tunnels` are the frames in which something began to pass a SOCKS proxy.
     """
 
-    def __init__(self, dns_ports: frozenset[int], on_message: OnMessage, share: Share) -> None:
+    def __init__(self, dns_ports: frozenset[int], on_message: OnMessage) -> None:
         self.all: list[Stream] = []
         self.tunnels: list[int] = []
         self._current: dict[int, Stream] = {}
         self._replaced: list[tuple[Stream, int]] = []
         """Connections of this block whose port was reused, and in which frame."""
-        self._share = share
-        self._endpoints = Endpoints(share.factors)
         self._dns_ports = dns_ports
         self._on_message = on_message
         self.records = RecordTimes()
         self._room = Room()
 
-    def feed(self, block: Block, found: Datagrams) -> None:
+    def feed(self, block: Block, found: Datagrams, ends: Ends) -> None:
         """Take the TCP segments of a block: quiet runs as a whole, all others one by one."""
-        segments = segments_of(block, found, self._endpoints, self._share)
+        segments = segments_of(block, found, ends)
         if segments is None:
             return
         runs, timeline = quiet_runs(segments, self._followed)
@@ -283,25 +282,25 @@ def _time(acks: Acks, timeline: Timeline, which: int, begin: int, end: int) -> N
     if not acks.wanting:
         return
     data, renewed = timeline.data[which], timeline.renewed[1 - which]
+    finish, ack, ns = timeline.finish, timeline.ack, timeline.ns
+    following, answer = bisect_left(data, begin), bisect_left(renewed, begin)
+    last_data, last_answer = bisect_left(data, end), bisect_left(renewed, end)
     at = begin
     while acks.wanting:
         if acks.pending is None:
-            following = bisect_left(data, at)
-            if following == len(data) or data[following] >= end:
+            following = bisect_left(data, at, following, last_data)
+            if following == last_data:
                 return
             at = data[following]
-            acks.sent(timeline.finish[at], timeline.ns[at])
-            continue
+            acks.pending = finish[at], ns[at]
         awaited = acks.pending[0]
-        answer = bisect_left(renewed, at)
-        while True:
-            if answer == len(renewed) or renewed[answer] >= end:
-                return
-            at = renewed[answer]
-            if timeline.ack[at] - awaited & 0xFFFFFFFF < 0x80000000:
-                break
+        answer = bisect_left(renewed, at, answer, last_answer)
+        while answer < last_answer and ack[renewed[answer]] - awaited & _WHOLE >= _HALF:
             answer += 1
-        acks.acknowledged(timeline.ack[at], timeline.ns[at])
+        if answer == last_answer:
+            return
+        at = renewed[answer]
+        acks.acknowledged(ack[at], ns[at])
         at += 1  # goes on even where an older ACK reached further
 
 

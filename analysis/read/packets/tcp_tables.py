@@ -2,47 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
+from types import NoneType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from analysis.read.packets.address import Peers
 from analysis.read.packets.clock import milliseconds, seconds
-from analysis.read.packets.hello import is_grease, printable, version_text
+from analysis.read.packets.hello import GREASE, printable, version_text
 from analysis.read.packets.ja4 import ja4
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.resets import Resets
-from analysis.read.packets.stream import Stream
+from analysis.read.packets.stream import Party, Stream
 from analysis.read.packets.tcp import Streams
 from analysis.read.packets.tls import Handshake
 
 _FRAMES = 8
 
-type Columns = dict[str, list[object]]
+type Column = list[Any] | npt.NDArray[Any]
+"""An array where that can be had: it is small to send, and quick to become a table's column.
+
+NaN stands for a missing number.
+"""
+
+type Columns = dict[str, Column]
 
 
 @dataclass(slots=True)
 class Connections:
-    """What was found of some connections of a file; plain values that another process may send.
+    """What was found of all connections of a file; plain values that another process may send.
 
-    `tcp` are columns, an entry per connection; `tls` and `cleartext` are rows, whose
-    ``stream`` is the connection's place among them. `tunnels` are the frames where data began
-    to pass a SOCKS proxy. `messages` are DNS messages, if these were kept for later.
+    `tcp` are columns, an entry per connection; `tls` too, an entry per ClientHello, and
+    `cleartext`, an entry per exchange; their ``stream`` is the connection's place among
+    all. `tunnels` are the frames where data began to pass a SOCKS proxy. `messages` are
+    DNS messages, if these were kept for later.
     """
 
     tcp: Columns
-    tls: list[dict[str, object]]
-    cleartext: list[dict[str, object]]
+    tls: Columns
+    cleartext: Columns
     tunnels: list[int]
     messages: list[tuple[bytes, Origin, Peers]] = field(default_factory=list)
 
 
 def connections(found: Streams) -> Connections:
-    """The connections of a share, once the file has ended."""
+    """The connections of a file, once it has ended."""
     streams = found.all
-    columns = {name: list(map(value, streams)) for name, value in _COLUMNS.items()}
+    clients = [stream.client for stream in streams]
+    servers = [stream.server for stream in streams]
+    columns: Columns = {}
+    for name, of_stream in _STREAM.items():
+        columns[name] = _column(map(of_stream, streams))
+    for name, of_party in _PARTY.items():
+        columns[f"client_{name}"] = _column(map(of_party, clients))
+        columns[f"server_{name}"] = _column(map(of_party, servers))
     resets = [stream.resets for stream in streams]
-    for name, of in _RESET.items():
-        columns[name] = [None if reset is None else of(reset) for reset in resets]
+    for name, of_resets in _RESET.items():
+        columns[name] = [None if reset is None else of_resets(reset) for reset in resets]
+    columns |= {
+        "client": [client.address for client in clients],
+        "server": [server.address for server in servers],
+        "server_ip_ttl": _column(server.usual_ttl for server in servers),
+        "client_lost_payload": _column(client.acks.lost_payload for client in clients),
+        "client_selected": _column(client.acks.selected for client in clients),
+        "retransmissions": columns["client_retransmissions"] + columns["server_retransmissions"],
+        "zero_window": columns["client_zero_window"] + columns["server_zero_window"],
+        "client_zero_window_ms": _spans(s.client.shut_until(s.last_ns) for s in streams),
+        "server_zero_window_ms": _spans(s.server.shut_until(s.last_ns) for s in streams),
+        "syn_rtt_ms": _spans(stream.syn_rtt for stream in streams),
+        "initial_rtt_ms": _spans(stream.initial_rtt or None for stream in streams),
+        **_answer_times(clients, servers),
+        **_times(streams),
+    }
     spoken = [
         stream.talk.app == "tls" or bool(stream.talk.session.handshakes) for stream in streams
     ]
@@ -64,19 +99,62 @@ def connections(found: Streams) -> Connections:
         for place, stream in enumerate(streams)
         for row in stream.talk.exchanges.rows
     ]
-    return Connections(columns, hellos, plain, found.tunnels)
+    return Connections(columns, _turned(hellos), _turned(plain), found.tunnels)
 
 
 def _troubles(found: Streams, spoken: list[bool]) -> Columns:
     """What happened in each server's longest silence, see `RecordTimes.quiet_gap`."""
-    counts: list[object] = []
-    frames: list[object] = []
+    counts: list[int | None] = []
+    frames: list[list[int] | None] = []
     for place, stream in enumerate(found.all):
         gap = found.records.quiet_gap(place) if spoken[place] else None
         inside = [frame for ns, frame in stream.trouble if gap and gap[0] < ns <= gap[1]]
         counts.append(len(inside) if gap else None)
         frames.append(inside[:_FRAMES] or None)
-    return {"quiet_gap_marks": counts, "quiet_gap_frames": frames}
+    return {"quiet_gap_marks": _column(counts), "quiet_gap_frames": frames}
+
+
+def _turned(rows: list[dict[str, object]]) -> Columns:
+    """Rows as columns."""
+    return {name: _column(row[name] for row in rows) for name in (rows[0] if rows else ())}
+
+
+def _column(values: Iterable[Any]) -> Column:
+    """An array, or the values as they are where they are neither numbers nor truths."""
+    listed = list(values)
+    kinds = set(map(type, listed))
+    if kinds == {int, NoneType}:
+        return np.array(listed, np.float64)
+    return np.array(listed) if kinds in ({int}, {bool}) else listed
+
+
+def _spans(ns: Iterable[int | None]) -> Column:
+    """Milliseconds."""
+    return np.array(list(ns), np.float64) / 1e6
+
+
+def _times(streams: list[Stream]) -> Columns:
+    """Times since 1970: too large to be divided as arrays without another rounding."""
+    return {
+        "first_time": [seconds(stream.first_ns) for stream in streams],
+        "last_time": [seconds(stream.last_ns) for stream in streams],
+        "last_payload_time": [seconds(stream.last_payload_ns) for stream in streams],
+        "client_payload_time": [seconds(stream.client.payload_ns) for stream in streams],
+        "server_payload_time": [seconds(stream.server.payload_ns) for stream in streams],
+        "fin_time": [seconds(stream.fin_ns) for stream in streams],
+    }
+
+
+def _answer_times(clients: list[Party], servers: list[Party]) -> Columns:
+    """How long either end took to acknowledge what the other sent."""
+    of_server = [client.acks.quantiles(0, 0.5, 0.95) for client in clients]
+    of_client = [server.acks.quantiles(0.5) for server in servers]
+    return {
+        "server_ack_ms_min": _spans(least for least, _, _ in of_server),
+        "server_ack_ms_p50": _spans(middle for _, middle, _ in of_server),
+        "server_ack_ms_p95": _spans(late for _, _, late in of_server),
+        "client_ack_ms_p50": _spans(middle for (middle,) in of_client),
+    }
 
 
 def _timestamps(stream: Stream) -> bool | None:
@@ -85,72 +163,42 @@ def _timestamps(stream: Stream) -> bool | None:
     return client.timestamps and server.timestamps if both else None
 
 
-_COLUMNS: dict[str, Callable[[Stream], object]] = {
-    "client": lambda s: s.client.address,
-    "client_port": lambda s: s.client.port,
-    "server": lambda s: s.server.address,
-    "server_port": lambda s: s.server.port,
-    "packets": lambda s: s.packets,
-    "bytes": lambda s: s.octets,
-    "client_payload": lambda s: s.client.payload,
-    "server_payload": lambda s: s.server.payload,
-    "client_sent": lambda s: s.client.sent,
-    "server_sent": lambda s: s.server.sent,
-    "first_time": lambda s: seconds(s.first_ns),
-    "last_time": lambda s: seconds(s.last_ns),
-    "first_frame": lambda s: s.first_frame,
-    "last_frame": lambda s: s.last_frame,
-    "syn_frame": lambda s: s.syn_frame,
-    "synack_frame": lambda s: s.synack_frame,
-    "syns": lambda s: s.syns,
-    "syn_rtt_ms": lambda s: milliseconds(s.syn_rtt),
-    "initial_rtt_ms": lambda s: milliseconds(s.initial_rtt or None),
-    "retransmissions": lambda s: s.client.retransmissions + s.server.retransmissions,
-    "client_retransmissions": lambda s: s.client.retransmissions,
-    "server_retransmissions": lambda s: s.server.retransmissions,
-    "fast_retransmissions": lambda s: s.fast,
-    "spurious_retransmissions": lambda s: s.spurious,
-    "out_of_order": lambda s: s.out_of_order,
-    "lost_segments": lambda s: s.lost_segments,
-    "dup_acks": lambda s: s.duplicate_acks,
-    "zero_window": lambda s: s.client.zero_window + s.server.zero_window,
-    "client_zero_window": lambda s: s.client.zero_window,
-    "server_zero_window": lambda s: s.server.zero_window,
-    "client_zero_window_ms": lambda s: milliseconds(s.client.shut_until(s.last_ns)),
-    "server_zero_window_ms": lambda s: milliseconds(s.server.shut_until(s.last_ns)),
-    "window_full": lambda s: s.window_full,
-    "keep_alives": lambda s: s.keep_alives,
-    "client_data_packets": lambda s: s.client.data_packets,
-    "server_data_packets": lambda s: s.server.data_packets,
-    "client_max_payload": lambda s: s.client.max_payload or None,
-    "server_max_payload": lambda s: s.server.max_payload or None,
-    "client_unacked": lambda s: s.client.unacked,
-    "server_unacked": lambda s: s.server.unacked,
-    "client_lost_payload": lambda s: s.client.acks.lost_payload,
-    "client_selected": lambda s: s.client.acks.selected,
-    "server_ack_ms_min": lambda s: milliseconds(s.client.acks.quantile(0)),
-    "server_ack_ms_p50": lambda s: milliseconds(s.client.acks.quantile(0.5)),
-    "server_ack_ms_p95": lambda s: milliseconds(s.client.acks.quantile(0.95)),
-    "client_ack_ms_p50": lambda s: milliseconds(s.server.acks.quantile(0.5)),
-    "client_fin": lambda s: s.client.fins,
-    "server_fin": lambda s: s.server.fins,
-    "client_rst": lambda s: s.client.resets,
-    "server_rst": lambda s: s.server.resets,
+_STREAM: dict[str, Callable[[Stream], object]] = {
+    "packets": attrgetter("packets"),
+    "bytes": attrgetter("octets"),
+    "first_frame": attrgetter("first_frame"),
+    "last_frame": attrgetter("last_frame"),
+    "syn_frame": attrgetter("syn_frame"),
+    "synack_frame": attrgetter("synack_frame"),
+    "syns": attrgetter("syns"),
+    "fast_retransmissions": attrgetter("fast"),
+    "spurious_retransmissions": attrgetter("spurious"),
+    "out_of_order": attrgetter("out_of_order"),
+    "lost_segments": attrgetter("lost_segments"),
+    "dup_acks": attrgetter("duplicate_acks"),
+    "window_full": attrgetter("window_full"),
+    "keep_alives": attrgetter("keep_alives"),
     "timestamps": _timestamps,
-    "synack_ip_ttl": lambda s: s.synack_ttl,
-    "server_ip_ttl": lambda s: s.server.usual_ttl,
-    "client_mss": lambda s: s.client.mss,
-    "server_mss": lambda s: s.server.mss,
-    "last_payload_time": lambda s: seconds(s.last_payload_ns),
-    "client_payload_time": lambda s: seconds(s.client.payload_ns),
-    "server_payload_time": lambda s: seconds(s.server.payload_ns),
-    "fin_by": lambda s: s.fin_by,
-    "fin_time": lambda s: seconds(s.fin_ns),
-    "port_reused": lambda s: s.port_reused,
-    "interface": lambda s: s.interface,
-    "app": lambda s: s.talk.app,
-    "connect_host": lambda s: s.talk.connect_host,
-    "connect_status": lambda s: s.talk.connect_status,
+    "synack_ip_ttl": attrgetter("synack_ttl"),
+    "fin_by": attrgetter("fin_by"),
+    "port_reused": attrgetter("port_reused"),
+    "interface": attrgetter("interface"),
+    "app": attrgetter("talk.app"),
+    "connect_host": attrgetter("talk.connect_host"),
+    "connect_status": attrgetter("talk.connect_status"),
+}
+_PARTY: dict[str, Callable[[Party], object]] = {
+    "port": attrgetter("port"),
+    "payload": attrgetter("payload"),
+    "sent": attrgetter("sent"),
+    "retransmissions": attrgetter("retransmissions"),
+    "zero_window": attrgetter("zero_window"),
+    "data_packets": attrgetter("data_packets"),
+    "max_payload": lambda party: party.max_payload or None,
+    "unacked": attrgetter("unacked"),
+    "fin": attrgetter("fins"),
+    "rst": attrgetter("resets"),
+    "mss": attrgetter("mss"),
 }
 _RESET: dict[str, Callable[[Resets], object]] = {
     "reset_by": lambda r: r.by,
@@ -194,7 +242,7 @@ def _handshake(handshake: Handshake, stream: Stream, place: int) -> dict[str, ob
         "alpn": [printable(name) for name in hello.alpn],
         "version": version_text(answer.version if answer else hello.highest_version),
         "ja4": ja4(hello, "t") if hello.whole else None,
-        "groups": [group for group in hello.groups if not is_grease(group)],
+        "groups": [group for group in hello.groups if group not in GREASE],
         "ech": hello.ech,
         "hello_bytes": handshake.octets,
         "hello_segments": handshake.segments,

@@ -57,7 +57,7 @@ def is_record(octets: bytes | bytearray) -> bool:
         and CHANGE_CIPHER_SPEC <= octets[0] <= APPLICATION_DATA
         and octets[1] == 3
         and octets[2] <= 4
-        and 0 < int.from_bytes(octets[3:5]) <= MAX_RECORD
+        and 0 < (octets[3] << 8 | octets[4]) <= MAX_RECORD
     )
 
 
@@ -96,14 +96,16 @@ class Records:
 
     def take(self, buffer: bytearray, origin: Origin) -> bool | None:
         """Consume one record; False when it is not all there, None when nothing more is of use."""
-        if len(buffer) < 5:
+        held = len(buffer)
+        if held < 5:
             return False
-        if not is_record(buffer) or buffer[0] == APPLICATION_DATA:
+        kind = buffer[0]
+        if kind == APPLICATION_DATA or not is_record(buffer):
             return None
-        end = 5 + int.from_bytes(buffer[3:5])
-        if len(buffer) < end:
+        end = 5 + (buffer[3] << 8 | buffer[4])
+        if held < end:
             return False
-        kind, fragment = buffer[0], bytes(buffer[5:end])
+        fragment = bytes(buffer[5:end])
         if kind == HANDSHAKE:
             self._message += fragment
             if not self._messages(origin):

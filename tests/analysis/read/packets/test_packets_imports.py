@@ -25,3 +25,10 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 def test_packets_need_no_slow_import(imported: set[str], package: str) -> None:
     assert "analysis" in imported
     assert package not in imported
+
+
+@pytest.mark.parametrize("package", ["pandas", "pyarrow"])
+def test_the_second_process_needs_no_frames(package: str) -> None:
+    code = f"import sys, analysis.read.packets.helper; print({package!r} in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "False"
