@@ -10,21 +10,47 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_PAYLOAD_4 = "tcp[((tcp[12] & 0xf0) >> 2)]"
-_LENGTH_4 = "(ip[2:2] - ((ip[0] & 0xf) << 2) - ((tcp[12] & 0xf0) >> 2))"
-_PAYLOAD_6 = "ip6[40 + ((ip6[52] & 0xf0) >> 2)]"
+_AT_4, _AT_6 = "((tcp[12] & 0xf0) >> 2)", "40 + ((ip6[52] & 0xf0) >> 2)"
+_PAYLOAD_4, _PAYLOAD_6 = f"tcp[{_AT_4}]", f"ip6[{_AT_6}]"
+_LENGTH_4 = f"(ip[2:2] - ((ip[0] & 0xf) << 2) - {_AT_4})"
 _LENGTH_6 = "(ip6[4:2] - ((ip6[52] & 0xf0) >> 2))"
 
-# SYN, FIN, RST; records of type alert (21) and handshake (22); CONNECT ("CONN")
+
+def _proxy_talk(packet: str, at: str, length: str) -> str:
+    """What passes between a client and its proxy before the session's own octets.
+
+    ``CONN`` of a CONNECT; ``HTTP`` of a refusal (its status begins with 4 or 5), or of an answer
+    as short as that to a CONNECT; SOCKS5 (RFC 1928): greeting, request and reply, and of a login
+    its outcome alone; SOCKS4: a request without a user's name, and its reply.
+    """
+
+    def octet(offset: int, size: int = 1) -> str:
+        return f"{packet}[{at} + {offset}:{size}]"
+
+    # reading past a packet's end makes the kernel refuse it: lengths come first
+    connect = f"{octet(0, 4)} = 0x434f4e4e"
+    refused = f"{octet(9)} = 0x34 or {octet(9)} = 0x35"
+    answer = f"{octet(0, 4)} = 0x48545450 and ({refused} or {length} < 200)"
+    request4 = f"{octet(0, 2)} = 0x0401 and {octet(8)} = 0 and {length} < 300"
+    reply4 = f"{octet(0, 2)} >= 0x5a and {octet(0, 2)} <= 0x5d"
+    socks5 = f"{octet(0)} = 5 and ({octet(1)} < 10 or {octet(1)} = 0xff)"
+    return (
+        f"(({length} > 9 and (({connect}) or ({answer}) or ({request4})))"
+        f" or ({length} > 1 and {length} < 263 and {socks5})"
+        f" or ({length} = 2 and {octet(0)} = 1) or ({length} = 8 and {reply4}))"
+    )
+
+
+# SYN, FIN, RST; records of type alert (21) and handshake (22)
 _TCP_4 = (
     "(ip and tcp and (tcp[13] & 7 != 0"
     f" or ({_LENGTH_4} > 0 and ({_PAYLOAD_4} = 21 or {_PAYLOAD_4} = 22))"
-    f" or tcp[((tcp[12] & 0xf0) >> 2):4] = 0x434f4e4e))"
+    f" or {_proxy_talk('tcp', _AT_4, _LENGTH_4)}))"
 )
 _TCP_6 = (
     "(ip6 and ip6[6] = 6 and (ip6[53] & 7 != 0"
     f" or ({_LENGTH_6} > 0 and ({_PAYLOAD_6} = 21 or {_PAYLOAD_6} = 22))"
-    " or ip6[40 + ((ip6[52] & 0xf0) >> 2):4] = 0x434f4e4e))"
+    f" or {_proxy_talk('ip6', _AT_6, _LENGTH_6)}))"
 )
 # A ClientHello with a post-quantum key share takes two segments, and the name
 # may be in the second: short pushed segments to 443 that do not begin a data

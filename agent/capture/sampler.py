@@ -1,9 +1,10 @@
 """Samples packets in a process of its own, so that neither it nor the proxy can stall the other.
 
 Raw receive behind a kernel filter, through scapy's listening socket; nothing is
-dissected here.  Runs until its standard input closes, which also happens when
-the session that started it is killed.  Speaks JSON lines on standard output:
-``ready`` or ``failed`` first, then ``counts`` once a second and at the end.
+dissected here, but credentials in clear are masked.  Runs until its standard
+input closes, which also happens when the session that started it is killed.
+Speaks JSON lines on standard output: ``ready`` or ``failed`` first, then
+``counts`` once a second and at the end.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.capture.kernel_filter import dns_filter, session_filter
+from agent.capture.masking import without_credentials
 from agent.capture.pcapng import Interface, PcapngWriter
 
 SNAP_LENGTH = 4096
@@ -169,7 +171,8 @@ class Sampler:
             if data is None:
                 break
             length = wire_length(data, link_type) if len(data) >= SNAP_LENGTH else len(data)
-            batch.append((index, int((when or time.time()) * 1e9), data, length))
+            kept = without_credentials(data)
+            batch.append((index, int((when or time.time()) * 1e9), kept, length))
         if batch:
             self.writer.write(batch)
             self.written += len(batch)

@@ -2,10 +2,11 @@
 
 From CONNECT answered with an error (in clear, or in the words of whoever asked),
 from an error or block page without the edge's mark that names a product or comes
-from a known proxy, and from the browser's own error codes.  A refusal that a
-later try heals is nothing: a login takes one 407.  A refusal by the service's
-edge carries cf-ray and is none of it.
-Source: RFC 9110 sections 9.3.6 and 15.5.8; detection notes 10 and 16; errors table.
+from a known proxy or one that opens TLS, from a SOCKS proxy's reply, and from the
+browser's own error codes.  A refusal that a later try heals is nothing: a login
+takes one 407.  A refusal by the service's edge carries cf-ray and is none of it.
+Source: RFC 9110 sections 9.3.6 and 15.5.8; RFC 1928; Chromium net_error_list.h and
+socks5_client_socket.cc; detection notes 10 and 16; errors table.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from analysis.detect.certificates import foreign_issuer
 from analysis.detect.cleartext import CONNECT, exchange_evidence, in_clear
 from analysis.detect.once import once
 from analysis.detect.path_answers import (
@@ -39,6 +41,9 @@ from analysis.detect.support import (
     where,
     without_own_leg,
 )
+from analysis.knowledge.products import vendor_of_page
+from analysis.knowledge.socks import GRANTED, socks_reading
+from analysis.knowledge.socks import LOGIN as LOGIN_CODE
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
 from analysis.model.message import plural, say, some, times_over
@@ -47,12 +52,17 @@ LOGIN = 407
 _REFUSALS = (403, 502, 503, 504)
 _CONNECT_REFUSED = re.compile(r"refused HTTP CONNECT request: (\d{3})")
 _LOGIN_ERRORS = ("ERR_PROXY_AUTH_UNSUPPORTED", "ERR_PROXY_AUTH_REQUESTED")
-_DENIED_ERRORS = ("ERR_TUNNEL_CONNECTION_FAILED",)
+_DENIED_ERRORS = (
+    "ERR_TUNNEL_CONNECTION_FAILED",
+    # the SOCKS proxy was there and answered with anything but success
+    "ERR_SOCKS_CONNECTION_FAILED",
+    "ERR_SOCKS_CONNECTION_HOST_UNREACHABLE",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One request that a proxy turned away: by which status, and who says so."""
+    """One request that a proxy turned away: by which status or SOCKS code, and who says so."""
 
     host: str
     status: int | None
@@ -60,6 +70,7 @@ class Refusal:
     surely: bool
     time: float | None
     evidence: tuple[Evidence, ...]
+    socks: int | None = None
 
     @property
     def login(self) -> bool:
@@ -69,7 +80,12 @@ class Refusal:
 @once
 def refusals(tables: Tables) -> list[Refusal]:
     """All of them, of any status; what a later try healed is left out."""
-    found = [*_in_packets(tables), *_in_connections(tables), *_in_exchanges(tables)]
+    found = [
+        *_in_packets(tables),
+        *_by_socks(tables),
+        *_in_connections(tables),
+        *_in_exchanges(tables),
+    ]
     return [refusal for refusal in found if matters(refusal.host)]
 
 
@@ -106,6 +122,31 @@ def _in_packets(tables: Tables) -> Iterator[Refusal]:
         yield Refusal(host, row["connect_status"], vendor, True, row["first_time"], pieces)
 
 
+def _by_socks(tables: Tables) -> Iterator[Refusal]:
+    tcp = without_own_leg(tables["tcp"], tables)
+    if tcp.empty:
+        return
+    asked = records(tcp[tcp["connect_host"].notna() & tcp["socks_reply"].notna()])
+    granted: dict[tuple[str | None, str], float] = {}
+    for row in asked:
+        if row["socks_reply"] in GRANTED:
+            key = (row["client"], row["connect_host"])
+            granted[key] = max(granted.get(key, 0.0), row["first_time"] or 0.0)
+    for row in asked:
+        reply = row["socks_reply"]
+        later = granted.get((row["client"], row["connect_host"]), -1.0)
+        if reply in (*GRANTED, LOGIN_CODE) or later >= (row["first_time"] or 0.0):
+            continue
+        note = say(
+            "asked for {host}, the proxy answers with {reply}",
+            host=row["connect_host"],
+            reply=socks_reading(reply),
+        )
+        pieces = packet_evidence([row], note, ("first_frame", "last_frame"))
+        host = row["connect_host"].rpartition(":")[0]
+        yield Refusal(host, None, None, True, row["first_time"], pieces, reply)
+
+
 def _in_connections(tables: Tables) -> Iterator[Refusal]:
     """CONNECT refused to chatpath or mitmproxy itself, which then went on through that proxy."""
     rows = records(where(tables["connections"], "host", matters))
@@ -113,11 +154,26 @@ def _in_connections(tables: Tables) -> Iterator[Refusal]:
     for row in rows:
         if row["tls_ms"] is not None and row["error"] is None:
             worked[row["host"]] = max(worked.get(row["host"], 0.0), row["started"] or 0.0)
+    makers = _makers(tables)
     for row in rows:
-        status = _CONNECT_REFUSED.search(row["error"] or "")
-        if status and worked.get(row["host"], -1.0) < (row["started"] or 0.0):
+        told = _CONNECT_REFUSED.search(row["error"] or "")
+        if told and worked.get(row["host"], -1.0) < (row["started"] or 0.0):
             piece = noted(row["source"] or "", connection_note(row, row["error"]))
-            yield Refusal(row["host"], int(status[1]), None, True, row["started"], (piece,))
+            status = int(told[1])
+            vendor = vendor_of_page(text=row["error"]) or makers.get((row["host"], status))
+            yield Refusal(row["host"], status, vendor, True, row["started"], (piece,))
+
+
+def _makers(tables: Tables) -> dict[tuple[str, int], str]:
+    """By host and status, the product that refused CONNECT: of the answer, the recorder tells
+    its first line alone, and packets the rest."""
+    frame = tables["cleartext"]
+    if frame.empty:
+        return {}
+    refused = (frame["method"] == CONNECT) & (frame["status"] >= 400)
+    rows = records(where(frame[refused.fillna(False)], "host", matters))
+    found = {(row["host"], row["status"]): named_product(row) for row in rows}
+    return {key: vendor for key, vendor in found.items() if vendor}
 
 
 def _in_exchanges(tables: Tables) -> Iterator[Refusal]:
@@ -192,10 +248,13 @@ def _failed(row: Record, reached: set[str]) -> Refusal | None:
 
 
 def _proxied(tables: Tables) -> set[str]:
-    """Ids of connections that go through a proxy of the network."""
+    """Ids of connections that go through a proxy of the network, or one that opens TLS."""
     frame = tables["connections"]
-    through = frame[frame["via"].notna()] if len(frame) else frame
-    return set(through["connection"].dropna())
+    if frame.empty:
+        return set()
+    inspected = where(frame, "issuer", foreign_issuer)
+    through = frame[frame["via"].notna()]
+    return {*through["connection"].dropna(), *inspected["connection"].dropna()}
 
 
 def find_proxy_denied(tables: Tables) -> Iterator[Finding]:
@@ -269,7 +328,9 @@ def find_proxy_auth_required(tables: Tables) -> Iterator[Finding]:
 
 
 def _statuses(found: list[Refusal]) -> str:
-    return some(sorted({str(refusal.status) for refusal in found if refusal.status is not None}))
+    codes = sorted({refusal.socks for refusal in found if refusal.socks is not None})
+    statuses = sorted({str(refusal.status) for refusal in found if refusal.status is not None})
+    return some([*statuses, *map(socks_reading, codes)])
 
 
 def _evidence(found: list[Refusal]) -> list[Evidence]:

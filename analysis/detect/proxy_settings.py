@@ -36,7 +36,6 @@ from analysis.model.message import joined, plural, say, some
 
 _DEAD_ERRORS = (
     "ERR_PROXY_CONNECTION_FAILED",
-    "ERR_SOCKS_CONNECTION_FAILED",
     "ERR_MANDATORY_PROXY_CONFIGURATION_FAILED",
     "ERR_PAC_SCRIPT_FAILED",
     "ERR_PAC_NOT_IN_DHCP",

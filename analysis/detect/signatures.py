@@ -29,7 +29,8 @@ def silent_after_hello(attempt: Attempt) -> bool:
     row, hello = attempt.tcp, attempt.hello
     if hello is None or attempt.shook_hands or not attempt.answered or row["server_payload"]:
         return False
-    if row["reset_by"] == "server" or row["server_fin"] or hello["alert"] is not None:
+    # a reset that the client's own goodbye drew is of a server, or a gate, that had forgotten it
+    if attempt.reset or row["server_fin"] or hello["alert"] is not None:
         return False
     # a client that left at once did not wait: a cancelled preconnect
     gone = row["fin_time"] if row["client_fin"] else None

@@ -278,6 +278,12 @@ TCP = _schema(
     ("connect_host", "str", "", "host:port asked of an HTTP or SOCKS proxy on this connection"),
     ("connect_status", "int", "", "status of the last answer to CONNECT on this connection"),
     (
+        "socks_reply",
+        "int",
+        "",
+        "code of a SOCKS proxy: 0 or 90 granted, 255 for a login that is missing or wrong",
+    ),
+    (
         "leg",
         "str",
         "",

@@ -203,7 +203,7 @@ def _read(folder: Path, name: str, prefix: str, problems: list[str]) -> Tables:
     if packets is not None:
         lookups = list(_unseen(lookups, packets))
         # not activity: the sampler leaves bulk out, so that its silence says nothing of the network
-        for table in ("quic", "udp", "icmp"):
+        for table in ("quic", "udp", "icmp", "cleartext"):
             frames[table] = packets[table]
         listen = captured.listen
         for table in ("tcp", "tls"):

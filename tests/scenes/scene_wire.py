@@ -346,5 +346,9 @@ class Connection:
         self.wire.put(time, self.server, self.me, again / Raw(self.last_down), self.ttl)
         self._put(time + 0.0002, "A", up=True)
 
+    def leave(self, time: float) -> None:
+        """The client's FIN, unanswered."""
+        self._put(time, "FA", up=True)
+
     def rst(self, time: float, *, up: bool = False, ack: bool = True) -> None:
         self._put(time, "RA" if ack else "R", up=up)

@@ -162,6 +162,30 @@ def cut_by_silence(wire: Wire) -> None:
         conn.hello_only(now, "chatgpt.com")
 
 
+@on_wire("name-forgotten-by-a-gate", "network", "tls.sni_blocked", subject="chatgpt.com")
+def cut_by_a_gate(wire: Wire) -> None:
+    """A gate acknowledges the hello and drops the connection; the client's FIN draws a reset."""
+    elsewhere(wire, count=5, address=EDGE)
+    for index in range(2):
+        wire.lookup(2.0 + index, "chatgpt.com", EDGE)
+        conn = Connection(wire, EDGE, ttl=64)
+        conn.hello_only(conn.open(2.1 + index), "chatgpt.com")
+        conn.leave(22.0 + index)
+        conn.rst(22.001 + index, ack=False)
+
+
+@on_wire("preconnects-left-at-once", "healthy", statuses=WELL)
+def left_at_once(wire: Wire) -> None:
+    """The browser drops two spare connections, and resets answer its goodbye."""
+    visit(wire)
+    for index in range(2):
+        conn = Connection(wire, EDGE)
+        now = conn.open(4.1 + index)
+        conn.hello_only(now, "chatgpt.com")
+        conn.leave(now + 0.05)
+        conn.rst(now + 0.06, ack=False)
+
+
 @on_wire("hello-reset-once", "healthy", statuses=WELL)
 def hello_once(wire: Wire) -> None:
     """A load balancer restarts under one connection; the next works."""

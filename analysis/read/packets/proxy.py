@@ -16,6 +16,8 @@ _CONNECT = re.compile(rb"CONNECT ([!-~]{1,300}) HTTP/1\.[01]\r?\n")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
 _IPV4, _NAME, _IPV6 = 1, 3, 4
+SOCKS_LOGIN = 255
+"""No acceptable method (RFC 1928 section 3), or a login that failed (RFC 1929)."""
 _NO_ADDRESS = 256  # 0.0.0.x with x > 0 says that a name follows (SOCKS4a)
 
 type Request = tuple[int, str | None]
@@ -69,6 +71,19 @@ def socks5_answer(octets: bytes) -> int | None:
         return 2  # a method alone in its segment
     address = _socks5_address(octets)
     return address[0] if address else 2
+
+
+def socks5_reply(octets: bytes) -> int | None:
+    """The code of a reply (RFC 1928 section 6); SOCKS_LOGIN where the login is not what it wants.
+
+    None for a method that was chosen, a login that was right, and what is incomplete.
+    """
+    if octets[:1] == b"\x01" and len(octets) > 1:
+        return SOCKS_LOGIN if octets[1] else None
+    if octets[:2] == b"\x05\xff":
+        return SOCKS_LOGIN
+    length = (_socks5_address(octets) or (INCOMPLETE, None))[0]
+    return octets[1] if length != INCOMPLETE else None
 
 
 def _socks5_address(octets: bytes) -> Request | None:

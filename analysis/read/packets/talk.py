@@ -50,6 +50,7 @@ class Talk:
         "on_dns",
         "port",
         "session",
+        "socks_reply",
         "tunnelled",
     )
 
@@ -58,6 +59,7 @@ class Talk:
         self.app: str | None = None
         self.connect_host: str | None = None
         self.connect_status: int | None = None
+        self.socks_reply: int | None = None
         self.session = Session()
         self.index = 0
         self.tunnelled = False
@@ -336,6 +338,9 @@ class Direction:
                 return self._socks5
             if octets[0] == 4 and len(octets) >= 9 and octets[1] in (1, 2):
                 return self._socks4
+        elif self._from_client and self._talk.app == "socks" and not self._talk.connect_host:
+            # a sampler leaves the login out
+            return self._socks5 if octets[0] == 5 else None
         elif not self._from_client and self._talk.app == "socks":
             if octets[0] in (1, 5):
                 return self._socks5_answer
@@ -351,11 +356,15 @@ class Direction:
 
     def _socks5_answer(self) -> bool:
         self._stage = self._sniff
-        if self._past(proxy.socks5_answer(bytes(self._buffer))):
+        octets = bytes(self._buffer)
+        reply = proxy.socks5_reply(octets)
+        self._talk.socks_reply = self._talk.socks_reply if reply is None else reply
+        if self._past(proxy.socks5_answer(octets)):
             return True
         self._stage = self._socks5_answer
         return False
 
     def _socks4_answer(self) -> bool:
         self._stage = self._sniff
+        self._talk.socks_reply = self._buffer[1]
         return self._past(8 if len(self._buffer) >= 8 else proxy.INCOMPLETE)

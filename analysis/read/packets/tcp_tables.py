@@ -186,6 +186,7 @@ _STREAM: dict[str, Callable[[Stream], object]] = {
     "app": attrgetter("talk.app"),
     "connect_host": attrgetter("talk.connect_host"),
     "connect_status": attrgetter("talk.connect_status"),
+    "socks_reply": attrgetter("talk.socks_reply"),
 }
 _PARTY: dict[str, Callable[[Party], object]] = {
     "port": attrgetter("port"),

@@ -39,9 +39,14 @@ class Handshake:
 
 @dataclass(slots=True)
 class Session:
-    """The handshakes of one TCP connection, in order."""
+    """The handshakes of one TCP connection, in order.
+
+    `early` is a ServerHello that came while the rest of the ClientHello was missing,
+    which a sampler may not have taken.
+    """
 
     handshakes: list[Handshake] = field(default_factory=list)
+    early: tuple[ServerHello | None, Origin] | None = None
 
     def answering(self, *, from_client: bool) -> Handshake | None:
         """The handshake that a server's message in this direction belongs to."""
@@ -126,6 +131,7 @@ class Records:
             if self._message[0] == CLIENT_HELLO:
                 size = int.from_bytes(self._message[1:4]) + 4
                 self._client_hello(client_hello(body), size, origin)
+                self._answered_early()
             elif self._message[0] == SERVER_HELLO:
                 self._server_hello(body, origin)
         self._message.clear()
@@ -172,6 +178,16 @@ class Records:
         if answered is not None and answered.server is None:
             answered.server = server_hello(body)
             answered.server_origin = origin
+        elif not self._session.handshakes:
+            self._session.early = server_hello(body), origin
+
+    def _answered_early(self) -> None:
+        """The server knew the whole of the first ClientHello, of which the capture has a part."""
+        if self._session.early is None or len(self._session.handshakes) != 1:
+            return
+        asked, (server, origin) = self._session.handshakes[0], self._session.early
+        if origin.ns >= asked.origin.ns:
+            asked.server, asked.server_origin = server, origin
 
     def _alert(self, fragment: bytes, origin: Origin) -> None:
         # an encrypted alert is longer than its two octets

@@ -69,6 +69,60 @@ def test_keeps_lookups_and_handshakes_and_no_bulk(tmp_path: Path) -> None:
     assert path.stat().st_size < octets / 10
 
 
+def through_proxies() -> tuple[int, int, int]:
+    """What clients say to an HTTP and to two SOCKS proxies; the ports of these."""
+    talks = (
+        (
+            b"CONNECT chatgpt.com:443 HTTP/1.1\r\nProxy-Authorization: Basic c2VjcmV0\r\n\r\n",
+            b"HTTP/1.1 403 Filtered\r\nServer: tinyproxy/1.11.1\r\nConnection: close\r\n\r\n"
+            + b"x" * 400,
+        ),
+        (b"\5\1\0", b"\5\0", b"\5\1\0\3\13chatgpt.com\1\xbb", b"\5\2\0\1\0\0\0\0\0\0"),
+        (
+            b"\5\1\2", b"\5\2", b"\1\4user\6secret", b"\1\0",
+            b"\5\1\0\3\13chatgpt.com\1\xbb", b"\5\4\0\1\0\0\0\0\0\0",
+        ),
+    )  # fmt: skip
+    ports = []
+    for words in talks:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            client_side = socket.create_connection(server.getsockname())
+            server_side, _ = server.accept()
+            with client_side, server_side:
+                for number, word in enumerate(words):
+                    sender, receiver = (server_side, client_side)[:: 1 if number % 2 else -1]
+                    sender.sendall(word)
+                    left = len(word)
+                    while left:
+                        left -= len(receiver.recv(left))
+            ports.append(server.getsockname()[1])
+    return ports[0], ports[1], ports[2]
+
+
+@pytest.mark.root
+def test_keeps_what_a_proxy_answers_and_no_login(tmp_path: Path) -> None:
+    path = tmp_path / "packets.pcapng"
+    sampling = Sampling(path, Progress())
+
+    async def run() -> tuple[int, int, int]:
+        await sampling.start(["lo"], [], [PORT])
+        assert sampling.reason is None
+        told = await asyncio.to_thread(through_proxies)
+        await sampling.stop()
+        return told
+
+    http, plain, login = asyncio.run(run())
+    tables = read_packets(path)
+    tcp = {row["server_port"]: row for row in tables["tcp"].to_dict("records")}
+    assert tcp[http]["connect_status"] == 403
+    (head,) = tables["cleartext"][tables["cleartext"]["server_port"] == http].to_dict("records")
+    assert head["server"] == "tinyproxy/1.11.1"
+    for port, code in ((plain, 2), (login, 4)):
+        assert (tcp[port]["connect_host"], tcp[port]["socks_reply"]) == ("chatgpt.com:443", code)
+    assert b"secret" not in path.read_bytes()
+    assert b"c2VjcmV0" not in path.read_bytes()
+
+
 def test_without_an_interface_it_says_why_and_leaves_an_empty_capture(tmp_path: Path) -> None:
     path = tmp_path / "packets.pcapng"
     sampling = Sampling(path, Progress())

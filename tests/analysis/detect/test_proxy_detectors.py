@@ -107,6 +107,42 @@ def test_connect_refused_in_packets(status: int) -> None:
     assert finding.evidence[0].frames == (900, 905)
 
 
+def socks(reply: int | None, number: int = 0, host: str = "chatgpt.com") -> Row:
+    """A request to a SOCKS proxy on its own TCP connection."""
+    return tunnel(None, number, host, app="socks", server_port=1080, socks_reply=reply)
+
+
+def test_a_socks_proxy_refuses_by_its_rules() -> None:
+    finding = found(tables(tcp=[socks(2), socks(2, 1), socks(0, 2, "example.org")]))["proxy.denied"]
+    assert (finding.count, finding.subjects) == (2, ("chatgpt.com",))
+    assert "SOCKS code 2, not allowed by its rules" in finding.summary
+    assert [piece.frames for piece in finding.evidence] == [(900, 905), (910, 915)]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [socks(0), socks(0, 1)],
+        [socks(90)],
+        [socks(4), socks(0, 1)],
+        [socks(2, host="games.example.org")],
+        [socks(8, host="[2606:4700::1]"), socks(0, 1)],
+        [socks(None)],
+    ],
+    ids=["granted", "granted-4", "healed", "another-host", "no-ipv6", "unanswered"],
+)
+def test_a_socks_proxy_that_does_no_harm(rows: list[Row]) -> None:
+    assert "proxy.denied" not in found(tables(tcp=rows))
+
+
+@pytest.mark.parametrize("code", ["SOCKS_CONNECTION_FAILED", "TUNNEL_CONNECTION_FAILED"])
+def test_the_browser_says_that_a_proxy_refused(code: str) -> None:
+    row = exchange("h", status=None, cf_ray=None, error=f"net::ERR_{code}")
+    findings = found(tables(http=[row]))
+    assert "proxy.denied" in findings
+    assert "proxy.dead_setting" not in findings
+
+
 def test_connect_granted_later_is_nothing() -> None:
     assert serious(tables(tcp=[tunnel(503), tunnel(200, 1)])) == set()
     assert "proxy.denied" not in found(tables(tcp=[tunnel(403, host="example.org")]))
@@ -118,6 +154,39 @@ def test_connect_refused_in_the_recorders_words() -> None:
     assert "proxy.denied" in found(tables(connections=[row]))
     login = row | {"error": error.replace("403 Forbidden", "407 Login")}
     assert "proxy.auth_required" in found(tables(connections=[login]))
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "head", "vendor"),
+    [
+        (403, "Request blocked by Privoxy", None, "Privoxy"),
+        (403, "Filtered", {"server": "tinyproxy/1.11.1"}, "Tinyproxy"),
+        (403, "Filtered", {"server": "tinyproxy/1.11.1", "status": 500}, None),
+        (404, "No such domain", {"body_excerpt": "404 - No such domain (Privoxy@gw)"}, "Privoxy"),
+        (403, "Forbidden", None, None),
+    ],
+    ids=["reason", "packets", "another-answer", "page", "nameless"],
+)
+def test_who_refused_the_recorders_connect(
+    status: int, reason: str, head: Row | None, vendor: str | None
+) -> None:
+    error = f"Upstream proxy 10.1.1.8:3128 refused HTTP CONNECT request: {status} {reason}"
+    row = connection(via="10.1.1.8:3128", tls_ms=None, error=error, error_stage="proxy")
+    seen = {"source": "p.pcapng", "stream": 1, "method": "CONNECT", "host": "chatgpt.com"}
+    heads = [{**seen, "status": status, **head}] if head else []
+    finding = found(tables(connections=[row], cleartext=heads))["proxy.denied"]
+    assert finding.vendor == vendor
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_one_that_opens_tls_refuses(status: int) -> None:
+    row = page_of(status=status, connection="c1", body_excerpt="Maaf, tidak diizinkan")
+    leaf = connection(issuer="O=PT Kantor Pusat, CN=Kantor Pusat Internal CA")
+    assert "proxy.denied" in found(tables(http=[row], connections=[leaf]))
+    public = leaf | {"issuer": "C=US, O=Google Trust Services, CN=WE1"}
+    assert "proxy.denied" not in found(tables(http=[row], connections=[public]))
+    by_edge = row | {"cf_ray": "8f2d1c3b4a5d6e7f-SIN"}
+    assert "proxy.denied" not in found(tables(http=[by_edge], connections=[leaf]))
 
 
 @pytest.mark.parametrize(

@@ -184,3 +184,16 @@ def test_a_stream_joined_midway(tmp_path: Path) -> None:
     path = written(tmp_path / "some.pcap", pcap(frames[3:]))
     (row,) = read_packets(path)["tls"].to_dict("records")
     assert row["sni"] == "chatgpt.com"
+
+
+def test_an_answer_to_a_hello_whose_end_was_not_captured(tmp_path: Path, chain: Path) -> None:
+    first, answer, *_ = flights(chain, ssl.TLSVersion.TLSv1_3)
+    hello = first[1]
+    after = (True, b"\x14\x03\x03\0\1\1")
+    payloads = [(True, hello[:200]), (True, hello[200:]), answer, after]
+    frames = handshake(payloads=payloads, ports=(50000, 1080))
+    del frames[4]
+    path = written(tmp_path / "some.pcap", pcap(frames))
+    (row,) = read_packets(path)["tls"].to_dict("records")
+    assert (row["frame"], row["server_hello_frame"]) == (4, 5)
+    assert row["server_hello_ms"] == pytest.approx(10)
