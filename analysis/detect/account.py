@@ -1,8 +1,9 @@
 """account.session_expired and account.state: the sign-in or the account is the cause.
 
 A 401 that a later good answer follows, to the same request or to any other call
-of a session, is the normal refresh of a token.  Source: errors.tsv;
-traffic notes 4; detection notes 12.
+of a session, is the normal refresh of a token.  One conversation or file that the
+account does not have is information once others were answered after it.
+Source: errors.tsv; traffic notes 4; detection notes 12.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Iterator
 
 from analysis.detect.error_answers import Told, about, claim, places, says, service_exchanges
 from analysis.detect.support import earned, records
-from analysis.model.diagnosis import Finding
+from analysis.knowledge.error_rules import step
+from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import joined, plural, say, some
 
@@ -19,6 +21,27 @@ _MUTE_404 = "conv_404_bare"
 _SEND = "/backend-api/f/conversation"
 _WORKING = ("/backend-api/", "/backend-anon/", "/v1/")
 """Calls that show a session at work, a guest's among them."""
+
+
+_ONE_THING = ("conv_404", "temp_expired", "no_permission")
+"""Rules about a single conversation or file, beside which all others may work."""
+_USED = frozenset({"send and answer", "chats", "files"})
+
+
+def _others_work(tables: Tables, items: list[Told]) -> bool:
+    """Each was asked for once, and others were answered well after the last of them."""
+    if any(item.rule.rule not in _ONE_THING for item in items):
+        return False
+    if len({item.key for item in items}) < len(items):
+        return False  # the user insisted
+    last = max(item.row["started"] or 0.0 for item in items)
+    http = service_exchanges(tables)
+    fine = http[http["status"].between(200, 299).fillna(False) & (http["started"] > last)]
+    steps = {
+        (found.name if (found := step(row["host"], row["path"] or "/")) else None)
+        for row in records(fine[["host", "path"]])
+    }
+    return bool(steps & _USED)
 
 
 def _refreshed(tables: Tables, refused: list[Told]) -> set[str]:
@@ -97,5 +120,6 @@ def find_account_state(tables: Tables) -> Iterator[Finding]:
             codes=codes,
         ),
         confidence=earned(0.8, (bool(codes), 0.6)),
+        severity=Severity.INFO if _others_work(tables, items) else None,
         in_short=says(items),
     )

@@ -2,15 +2,17 @@
 
 Extended DNS Errors 4, 15, 16 and 17 (RFC 8914).  Stale answers and upstream
 trouble (3, 19, 22, 23) are not a filter.  Where the answer itself already shows
-the block (an address, a redirection, NXDOMAIN), this points at that finding; no
-address and REFUSED mean little without the EDE, so there this is the root.
+the block (an address, a redirection, a denial with a filter's SOA or of a known
+filter), this points at that finding; other denials, no address and REFUSED do not
+say whether somebody blocks, only the EDE does, so there this is the root.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.detect.dns_answers import NXDOMAIN, Answer, answers, good_by_host, healed
+from analysis.detect.dns_answers import Answer, answers, good_by_host, healed
+from analysis.detect.dns_nxdomain import shows_filter
 from analysis.detect.dns_sinkhole import dns_evidence
 from analysis.detect.support import earned, effect, finding, ranked
 from analysis.knowledge.codes import ede
@@ -83,4 +85,4 @@ def _shown_as(answer: Answer) -> str | None:
         return "dns.block_cname"
     if answer.sunk:
         return "dns.sinkhole"
-    return "dns.nxdomain_filter" if answer.rcode == NXDOMAIN else None
+    return "dns.nxdomain_filter" if shows_filter(answer) else None

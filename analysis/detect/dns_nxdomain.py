@@ -93,6 +93,12 @@ def _local_soa(answer: Answer) -> bool:
     )
 
 
+def shows_filter(answer: Answer) -> bool:
+    """The denial is a filter's by itself, without the EDE."""
+    named = answer.soa_vendor or answer.likely_vendor or answer.row["additional_soa"]
+    return answer.rcode == NXDOMAIN and (bool(named) or _local_soa(answer) or _quad9(answer))
+
+
 def _credible(answer: Answer, signals: list[str], answering: frozenset[str]) -> bool:
     rule = rule_of(answer.host)
     assert rule is not None
@@ -119,7 +125,7 @@ def _filtered(vendor: str | None, members: list[tuple[Answer, list[str]]]) -> Fi
     hosts = ranked(answer.host for answer in denied)
     resolvers = tuple(dict.fromkeys(answer.resolver for answer in denied))
     kinds = tuple(dict.fromkeys(_WORDS.get(answer.rcode, _WORDS[0]) for answer in denied))
-    carried = all(answer.filter_codes and answer.rcode != NXDOMAIN for answer in denied)
+    carried = all(answer.filter_codes and not shows_filter(answer) for answer in denied)
     proof = joined(signals, "; ") or say("the name is one of the service's published ones")
     plain = 0.7 if NXDOMAIN in {answer.rcode for answer in denied} else 0.65
     return finding(
@@ -138,7 +144,7 @@ def _filtered(vendor: str | None, members: list[tuple[Answer, list[str]]]) -> Fi
         count=len(denied),
         times=[answer.row["time"] for answer in denied],
         evidence=dns_evidence(denied, say("denials")),
-        # no address and REFUSED are what the EDE makes of them
+        # a denial that no filter has marked is what the EDE makes of it
         explained_by="dns.ede_filtered" if carried and vendor is None else None,
         in_short=some(resolvers),
         measurements={"resolvers": list(resolvers), "signals": signals},

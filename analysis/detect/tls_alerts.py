@@ -1,7 +1,8 @@
-"""tls.handshake_failure and, from packets, tls.cert_invalid: a handshake ended by an alert.
+"""tls.handshake_failure, and certificates refused by an alert: a handshake that one ended.
 
 An alert in clear says why and which side sent it.  Alerts of the certificate
-group by the client mean that it refuses the certificate.  A host that any other
+group by the client mean that it refuses the certificate; unknown_ca that somebody
+signed it who is no public authority, as TLS inspection does.  A host that any other
 handshake reached is left out, and so are orderly ends.  Does not prove that the
 sender's address is the sender.  Source: RFC 8446 section 6, detection notes 5.3.
 """
@@ -22,6 +23,8 @@ from analysis.knowledge.alerts import Alert, alert
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
 from analysis.model.message import Message, plural, say, some
+
+_UNKNOWN_CA = 48
 
 
 def _alert_of(attempt: Attempt) -> Alert | None:
@@ -90,7 +93,7 @@ def _named(shown: Alert) -> Message:
 
 
 def find_tls_cert_refused(tables: Tables) -> Iterator[Finding]:
-    """tls.cert_invalid by the client's alert, where the certificate itself was not seen.
+    """tls.cert_invalid and tls.intercept_breaks where the certificate itself was not seen.
 
     One that was seen is judged by its issuer and dates, see `tls_certificate`.
     """
@@ -99,14 +102,20 @@ def find_tls_cert_refused(tables: Tables) -> Iterator[Finding]:
         for item in _failed(tables)
         if _of_certificate(item) and item.hello and not item.hello["issuer"]
     ]
-    if not found:
-        return
+    unknown = [item for item in found if item.hello and item.hello["alert"] == _UNKNOWN_CA]
+    rest = [item for item in found if item not in unknown]
+    for finding_id, part in (("tls.intercept_breaks", unknown), ("tls.cert_invalid", rest)):
+        if part:
+            yield _refused(finding_id, part)
+
+
+def _refused(finding_id: str, found: list[Attempt]) -> Finding:
     hosts = ranked(item.host for item in found)
     rows = [item.hello for item in found if item.hello]
     words = {shown.code: shown for item in found if (shown := _alert_of(item))}
     signs = [_named(shown) for shown in words.values()]
-    yield finding(
-        "tls.cert_invalid",
+    return finding(
+        finding_id,
         say(
             "The client refuses the certificate for {hosts}: {alerts}.",
             hosts=some(hosts),

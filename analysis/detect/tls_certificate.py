@@ -1,7 +1,8 @@
 """tls.cert_invalid and tls.intercept_breaks: a certificate was refused, and by whose doing.
 
 Where the issuer is an inspection product's, or of no public authority while the
-refusal is about the authority, TLS inspection is what breaks; expiry, a wrong
+refusal is about the authority, TLS inspection is what breaks.  So it is where the
+issuer was not seen, as the service's own authorities are public ones.  Expiry, a wrong
 name or revocation of a certificate nobody re-signed is tls.cert_invalid.  A
 refusal of chatpath's own CA is neither.  An encrypted alert in place of the
 client's Finished says that the certificate was refused, not why; inspection is
@@ -42,7 +43,7 @@ _LEAST_HIDDEN = 2
 
 
 def _inspected(item: Refused) -> bool:
-    if item.reason == "hidden":
+    if item.reason == "hidden" or (item.reason == "authority" and item.issuer is None):
         return True
     return item.inspector is not None or (
         item.foreign and not item.own_name and item.reason in ("authority", "other")
@@ -92,6 +93,17 @@ def _summary(
             len(found),
             hosts=some(hosts),
             who=vendor or say("an authority that is not public ({issuers})", issuers=some(issuers)),
+        )
+    if any(item.reason == "authority" for item in found):
+        return plural(
+            "{n} connection to {hosts} failed because the certificate is of an authority that the "
+            "client does not know: most likely TLS inspection is on the path, and the client was "
+            "not told to trust it.",
+            "{n} connections to {hosts} failed because the certificate is of an authority that the "
+            "client does not know: most likely TLS inspection is on the path, and the client was "
+            "not told to trust it.",
+            len(found),
+            hosts=some(hosts),
         )
     return plural(
         "{n} connection to {hosts} ended with an encrypted alert of the client in place of its "

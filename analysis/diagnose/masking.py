@@ -180,7 +180,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("sse.server_error", ("service.outage", "service.overloaded")),
     # its subject is the host of the check where that is what fails
-    Rule("bot.challenge", _NAME_FAILED),
+    Rule("bot.challenge", (*_NAME_FAILED, *_NOT_OPENED, *_CUT, "script.blocked_by_network")),
     Rule("account.session_expired", ("device.clock_skew",), same_hosts=False),
     Rule("account.session_expired", ("browser.cookie_conflict", "browser.extension_interferes")),
     Rule("browser.stale_cache", ("script.stale_build",), same_hosts=False),

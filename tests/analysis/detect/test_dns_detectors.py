@@ -359,14 +359,22 @@ def test_slow() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rcode", "follower", "root"),
+    ("denial", "follower", "root"),
     [
-        (0, "dns.nxdomain_filter", "dns.ede_filtered"),
-        (5, "dns.nxdomain_filter", "dns.ede_filtered"),
-        (3, "dns.ede_filtered", "dns.nxdomain_filter"),
+        ({"rcode": 0}, "dns.nxdomain_filter", "dns.ede_filtered"),
+        ({"rcode": 5}, "dns.nxdomain_filter", "dns.ede_filtered"),
+        ({"rcode": 3}, "dns.nxdomain_filter", "dns.ede_filtered"),
+        (
+            {"rcode": 3, "additional_soa": ["rpz.example. ns.example."]},
+            "dns.ede_filtered",
+            "dns.nxdomain_filter",
+        ),
+        ({"rcode": 3, "ede_text": ["gravity"]}, "dns.ede_filtered", "dns.nxdomain_filter"),
+        ({"rcode": 3, "recursion_available": False}, "dns.ede_filtered", "dns.nxdomain_filter"),
     ],
+    ids=["no-address", "refused", "nxdomain", "policy-zone", "pi-hole", "quad9"],
 )
-def test_which_of_ede_and_denial_is_the_root(rcode: int, follower: str, root: str) -> None:
-    findings = found(tables(dns=[answer("chatgpt.com", rcode=rcode, ede=[15])]))
+def test_which_of_ede_and_denial_is_the_root(denial: Row, follower: str, root: str) -> None:
+    findings = found(tables(dns=[answer("chatgpt.com", ede=[15], **denial)]))
     assert findings[follower].explained_by == root
     assert findings[root].explained_by is None

@@ -341,6 +341,23 @@ def test_a_conversation_of_another_workspace() -> None:
         assert "account.state" not in found(tables(http=rows))
 
 
+def gone(path: str, **more: object) -> Row:
+    return exchange(
+        "gone", path, status=404, error_message="Conversation not found", started=100.0, **more
+    )
+
+
+def test_one_conversation_that_is_gone_beside_others_that_work() -> None:
+    lost = gone("/backend-api/conversation/{id}")
+    assert serious(tables(http=[page(), lost])) == {"account.state"}
+    sent = exchange("s", SEND, method="POST", started=120.0)
+    assert serious(tables(http=[page(), lost, sent])) == set()
+    earlier = exchange("s", SEND, method="POST", started=90.0)
+    assert serious(tables(http=[page(), lost, earlier])) == {"account.state"}
+    closed = refused("a", 100.0, error_code="deactivated_workspace")
+    assert serious(tables(http=[page(), closed, sent])) == {"account.state"}
+
+
 def test_account_state() -> None:
     row = refused("a", 100.0, error_code="deactivated_workspace")
     assert "deactivated" in found(tables(http=[row]))["account.state"].summary

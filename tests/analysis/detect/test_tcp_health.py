@@ -361,6 +361,12 @@ def test_a_certificate_that_was_not_seen_is_refused(code: int, word: str) -> Non
     assert "tls.handshake_failure" not in found(tables(**given))
 
 
+def test_an_unknown_authority_is_an_inspectors() -> None:
+    given = tables(**alerted(48, "client"))
+    assert diagnose(given).verdict.primary == "tls.intercept_breaks"
+    assert "tls.cert_invalid" not in found(given)
+
+
 @pytest.mark.parametrize("code", [0, 90], ids=["close-notify", "cancelled"])
 def test_an_orderly_end_is_no_failure(code: int) -> None:
     assert "tls.handshake_failure" not in found(tables(**alerted(code, "client")))

@@ -66,11 +66,22 @@ def test_a_certificate_nobody_re_signed(error: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["ERR_CERT_DATE_INVALID", "ERR_CERT_COMMON_NAME_INVALID", "ERR_CERT_AUTHORITY_INVALID"]
+    ("code", "told"),
+    [
+        ("ERR_CERT_DATE_INVALID", "tls.cert_invalid"),
+        ("ERR_CERT_COMMON_NAME_INVALID", "tls.cert_invalid"),
+        ("ERR_CERT_AUTHORITY_INVALID", "tls.intercept_breaks"),
+    ],
 )
-def test_the_browsers_own_codes(code: str) -> None:
+def test_the_browsers_own_codes(code: str, told: str) -> None:
     row = exchange("h", status=None, cf_ray=None, server=None, error=f"net::{code}")
-    assert "tls.cert_invalid" in found(tables(http=[row]))
+    both = {"tls.cert_invalid", "tls.intercept_breaks"}
+    assert both & set(found(tables(http=[row]))) == {told}
+
+
+def test_a_public_authority_that_the_client_does_not_know_is_no_inspection() -> None:
+    ids = found(tables(connections=[refused(UNKNOWN, "CN=WE1, O=Google Trust Services")]))
+    assert {"tls.cert_invalid", "tls.intercept_breaks"} & set(ids) == {"tls.cert_invalid"}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +142,7 @@ def test_a_greeting_before_the_refusal_is_no_proof_that_the_host_works(
     row = refused(error, None, local_port=46052)
     seen = handshakes(1, tls={"client_port": port, "sni": row["host"], "server_hello_ms": 1.2})
     claims = found(tables(connections=[row], **seen))
-    assert ("tls.cert_invalid" in claims) is told
+    assert ("tls.intercept_breaks" in claims) is told
 
 
 UNKNOWN = "Certificate verify failed: self-signed certificate in certificate chain"

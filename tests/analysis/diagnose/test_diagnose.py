@@ -93,10 +93,18 @@ def test_an_idle_timer_is_the_root_of_its_cuts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rcode", "primary"), [(0, "dns.ede_filtered"), (3, "dns.nxdomain_filter")]
+    ("rcode", "text", "primary"),
+    [
+        (0, "", "dns.ede_filtered"),
+        (3, "", "dns.ede_filtered"),
+        (3, "gravity", "dns.nxdomain_filter"),
+    ],
 )
-def test_an_extended_error_and_its_denial_have_one_root(rcode: int, primary: str) -> None:
-    diagnosis = diagnose(tables(dns=[answer("chatgpt.com", rcode=rcode, ede=[15])]))
+def test_an_extended_error_and_its_denial_have_one_root(
+    rcode: int, text: str, primary: str
+) -> None:
+    denial = answer("chatgpt.com", rcode=rcode, ede=[15], ede_text=[text])
+    diagnosis = diagnose(tables(dns=[denial]))
     assert diagnosis.verdict.primary == primary
     assert roots(diagnosis) == {primary}
 
