@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tests.lab import document, labelled, matrix
 from tests.lab.oracle import Outcome, judge
+from tests.lab.pinned import is_pinned, run_pinned
 from tests.lab.results import STORE, Result, earlier, folder_of, recorded, store, stored
 from tests.lab.runner import judge_again, run_scene, scenes_named
 from tests.lab.scene import Scene, load_scenes
@@ -29,6 +30,8 @@ TRIES = 2
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 0 as expected, 1 worse than committed, 2 wrong usage."""
     options = _parser().parse_args(arguments)
+    if options.command == "run" and not is_pinned():
+        return run_pinned(sys.argv[1:] if arguments is None else arguments)
     try:
         if options.command == "list":
             return _list()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.lab.network import ROOT
+from tests.lab.pinned import HOME
 from tests.lab.scene import Scene
 
-DOCUMENT = ROOT / "docs" / "lab.md"
+DOCUMENT = HOME / "docs" / "lab.md"
 _BEGIN = "<!-- made by `make lab`: do not edit below -->"
 
 
@@ -26,6 +26,8 @@ def render(matrix: Mapping[str, Any], scenes: Sequence[Scene]) -> str:
     seeds = ", ".join(map(str, matrix["seeds"]))
     lines = [
         f"## Figures of the last run (`make lab`, seed {seeds})",
+        "",
+        f"All scenes ran from one copy of the sources: commit {matrix['code']}.",
         "",
         "| what | count | of | share |",
         "|---|---|---|---|",

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.lab.network import ROOT
 from tests.lab.oracle import Outcome
+from tests.lab.pinned import HOME, code
 from tests.lab.results import Result
 from tests.lab.scene import Scene, catalogue_ids
 
-MATRIX = ROOT / "docs" / "lab-matrix.json"
+MATRIX = HOME / "docs" / "lab-matrix.json"
 SCHEMA = "chatpath.lab-matrix/1"
 _NOTHING = "nothing"
 
@@ -31,6 +31,7 @@ def build_matrix(scenes: Sequence[Scene], results: Iterable[Result]) -> dict[str
     healthy = [(scene, result) for scene, result in judged if scene.truth.healthy]
     return {
         "schema": SCHEMA,
+        "code": code(),
         "seeds": sorted({result.seed for _, result in rows}),
         "rates": {
             "exact_cause": _rate(faults, {Outcome.EXACT}),

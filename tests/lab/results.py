@@ -11,9 +11,10 @@ from typing import Any
 
 from tests.lab.network import ROOT
 from tests.lab.oracle import Outcome
+from tests.lab.pinned import HOME
 from tests.lab.scene import Scene
 
-STORE = ROOT / ".lab"
+STORE = HOME / ".lab"
 _RECORDING = (
     "addons",
     "tests/lab/parts",
