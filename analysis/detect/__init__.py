@@ -91,6 +91,7 @@ from analysis.detect.tcp_unreachable import find_tcp_refused, find_tcp_unreachab
 from analysis.detect.tcp_zero_window import find_tcp_zero_window
 from analysis.detect.tls_alerts import find_tls_cert_refused, find_tls_handshake_failure
 from analysis.detect.tls_certificate import find_tls_cert_invalid, find_tls_intercept_breaks
+from analysis.detect.tls_failure_by_error import find_tls_failure_by_error
 from analysis.detect.tls_intercepted import find_tls_intercepted
 from analysis.detect.tls_pq import find_tls_pq_hello_dropped
 from analysis.detect.tls_sni import find_tls_sni_blocked
@@ -129,6 +130,7 @@ DETECTORS: tuple[Detector, ...] = (
     find_net_ipv6_broken,
     find_net_firewall_ip_block,
     find_tls_sni_blocked,
+    find_tls_failure_by_error,
     find_tls_sni_blocked_by_error,
     find_tls_pq_hello_dropped,
     find_tls_handshake_failure,

@@ -205,7 +205,10 @@ RULES: tuple[Rule, ...] = (
     Rule("tcp.refused", (*_NAME_FAILED, "net.firewall_ip_block", "proxy.dead_setting")),
     Rule("tls.sni_blocked", (*_NAME_FAILED, "tls.pq_hello_dropped", "tcp.mtu_blackhole")),
     Rule("tls.pq_hello_dropped", (*_NAME_FAILED, "tcp.mtu_blackhole")),
-    Rule("tls.handshake_failure", (*_NAME_FAILED, "tls.pq_hello_dropped", "tls.intercept_breaks")),
+    Rule(
+        "tls.handshake_failure",
+        (*_NAME_FAILED, "net.captive_portal", "tls.pq_hello_dropped", "tls.intercept_breaks"),
+    ),
     Rule("tcp.reset_injected", (*_NAME_FAILED, "tls.sni_blocked", "tls.pq_hello_dropped")),
     Rule("tcp.loss", ("tcp.mtu_blackhole", "net.offline_gap")),
     Rule("net.ipv6_broken", ("net.offline_gap",)),
