@@ -19,6 +19,8 @@ import scenes_ws
 import sessions_browser
 import sessions_browser_healthy
 import sessions_recorded
+import sessions_third_browser
+import sessions_third_wire
 import sessions_wire
 from scene import SCENES, Scene
 
@@ -42,5 +44,7 @@ __all__ = [
     "sessions_browser",
     "sessions_browser_healthy",
     "sessions_recorded",
+    "sessions_third_browser",
+    "sessions_third_wire",
     "sessions_wire",
 ]

@@ -25,6 +25,7 @@ UNCONNECTED = (
     "tunnel-407",
     "authority",
     "expired",
+    "tls",
 )
 
 
