@@ -79,7 +79,7 @@ from analysis.detect.service_errors import (
 )
 from analysis.detect.service_outage import find_service_outage
 from analysis.detect.service_status import find_service_status_unknown
-from analysis.detect.sse import find_sse_buffered, find_sse_cut
+from analysis.detect.sse import find_sse_buffered, find_sse_cut, find_sse_unanswered
 from analysis.detect.sse_error import find_sse_server_error
 from analysis.detect.sse_stalled import find_sse_stalled
 from analysis.detect.sse_wire import find_sse_cut_on_wire, find_sse_stalled_on_wire
@@ -90,6 +90,7 @@ from analysis.detect.tcp_reset import find_tcp_reset_injected
 from analysis.detect.tcp_unreachable import find_tcp_refused, find_tcp_unreachable
 from analysis.detect.tcp_zero_window import find_tcp_zero_window
 from analysis.detect.tls_alerts import find_tls_cert_refused, find_tls_handshake_failure
+from analysis.detect.tls_by_error import find_tls_handshake_failure_by_error
 from analysis.detect.tls_certificate import find_tls_cert_invalid, find_tls_intercept_breaks
 from analysis.detect.tls_failure_by_error import find_tls_failure_by_error
 from analysis.detect.tls_intercepted import find_tls_intercepted
@@ -134,6 +135,7 @@ DETECTORS: tuple[Detector, ...] = (
     find_tls_sni_blocked_by_error,
     find_tls_pq_hello_dropped,
     find_tls_handshake_failure,
+    find_tls_handshake_failure_by_error,
     find_tls_cert_refused,
     find_quic_blocked,
     find_dns_dnssec_failure,
@@ -172,6 +174,7 @@ DETECTORS: tuple[Detector, ...] = (
     find_ws_stalled,
     find_ws_closed_by_server,
     find_sse_cut,
+    find_sse_unanswered,
     find_sse_cut_on_wire,
     find_sse_buffered,
     find_sse_stalled,

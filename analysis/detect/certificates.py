@@ -35,6 +35,8 @@ from analysis.model.message import Message, say
 OWN_ISSUERS = ("mitmproxy", "chatpath")
 
 _WORDS = (
+    # Chromium knows the certificates of some inspectors, and the mark of a lowered version
+    ("inspected", ("err_cert_known_interception_blocked", "err_tls13_downgrade_detected")),
     ("name", ("hostname mismatch", "ip address mismatch", "err_cert_common_name_invalid")),
     ("date", ("has expired", "not yet valid", "err_cert_date_invalid")),
     (
@@ -47,7 +49,6 @@ _WORDS = (
             "unable to verify the first",
             "unknown ca",
             "err_cert_authority_invalid",
-            "err_cert_known_interception_blocked",
             "err_ssl_pinned_key_not_in_cert_chain",
             "err_quic_cert_root_not_known",
         ),
@@ -71,7 +72,7 @@ _ALERTS = {45: "date", 44: "revoked", 48: "authority"}
 class Refused:
     """One handshake that ended because the certificate was not accepted.
 
-    `reason` is name, date, authority, revoked, other, or hidden where the alert
+    `reason` is inspected, name, date, authority, revoked, other, or hidden where the alert
     was encrypted; `inspector` the product
     whose issuer is known; `foreign` tells that the issuer was seen and is of no
     public authority; `address` is whom the client had reached.
@@ -133,7 +134,7 @@ def foreign_issuer(issuer: str | None) -> bool:
 
 
 def reason_of(text: str | None) -> str | None:
-    """Why a certificate was refused, in one of five words; None when that was not the reason."""
+    """Why a certificate was refused, in one of six words; None when that was not the reason."""
     low = (text or "").lower()
     return next((reason for reason, words in _WORDS if any(word in low for word in words)), None)
 

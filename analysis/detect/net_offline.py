@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.detect.attempts import wire
+from analysis.detect.sse import unanswered_sends
 from analysis.detect.support import (
     Record,
     earned,
@@ -57,7 +58,10 @@ class Gap:
 def find_net_offline_gap(tables: Tables) -> Iterator[Finding]:
     gaps = _gaps(tables)
     errors = _errors(tables)
-    if not gaps and len(errors) < threshold("offline_connections"):
+    flows = {(row["source"], row["flow"]) for row in errors}
+    hurt = any((row["source"], row["flow"]) in flows for row in unanswered_sends(tables))
+    # one request that is made again is nothing; a message that was lost by it is something
+    if not gaps and not hurt and len(errors) < threshold("offline_connections"):
         return
     signs: list[str] = [
         plural(

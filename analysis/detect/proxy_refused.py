@@ -49,7 +49,7 @@ from analysis.model.frames import Tables
 from analysis.model.message import plural, say, some, times_over
 
 LOGIN = 407
-_REFUSALS = (403, 502, 503, 504)
+_REFUSALS = (403, 413, 451, 502, 503, 504)
 _CONNECT_REFUSED = re.compile(r"refused HTTP CONNECT request: (\d{3})")
 _LOGIN_ERRORS = ("ERR_PROXY_AUTH_UNSUPPORTED", "ERR_PROXY_AUTH_REQUESTED")
 _DENIED_ERRORS = (

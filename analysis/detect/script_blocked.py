@@ -23,7 +23,9 @@ from analysis.detect.support import (
     flow_evidence,
     ranked,
     records,
+    where,
 )
+from analysis.knowledge import hosts as known_hosts
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
@@ -285,6 +287,8 @@ def find_script_blocked_by_policy(tables: Tables) -> Iterator[Finding]:
     silent = _never_asked(tables, pages) if reports else []
     refused = {id(row) for row in said}
     missing = said + [row for row in silent if id(row) not in refused]
+    if forbidden := _forbidden_pages(tables):
+        yield _forbidden(forbidden)
     if not missing:
         return
     hosts = ranked(row["host"] for row in missing)
@@ -315,4 +319,35 @@ def find_script_blocked_by_policy(tables: Tables) -> Iterator[Finding]:
         + flow_evidence(said, say("the request that was refused"))
         + flow_evidence(reports, say("the browser's policy report")),
         in_short=some(named(missing)),
+    )
+
+
+def _forbidden_pages(tables: Tables) -> list[Record]:
+    """Documents of ChatGPT that a managed browser may not open, and never did."""
+    http = where(tables["http"], "host", known_hosts().essential)
+    if http.empty:
+        return []
+    pages = http[(http["request_dest"] == "document").fillna(False)]
+    opened = set(pages[pages["status"].between(200, 399).fillna(False)]["host"])
+    return [
+        row
+        for row in records(pages[pages["error"].notna()])
+        if row["host"] not in opened and "ERR_BLOCKED_BY_ADMINISTRATOR" in row["error"]
+    ]
+
+
+def _forbidden(rows: list[Record]) -> Finding:
+    names = ranked(row["host"] for row in rows)
+    return finding(
+        "script.blocked_by_policy",
+        say(
+            "{hosts} is not opened: a policy of the managed browser forbids it.", hosts=some(names)
+        ),
+        confidence=0.95,
+        subjects=names,
+        severity=effect(names[0]),
+        count=len(rows),
+        times=[row["started"] for row in rows],
+        evidence=flow_evidence(rows, say("the page that the policy forbids")),
+        in_short=some(names),
     )

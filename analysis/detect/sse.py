@@ -1,10 +1,13 @@
 """sse.cut and sse.buffered: the streamed answer ends early, or comes all at once.
 
 Cut: neither message_stream_complete nor [DONE] came, and the reader did not
-cancel.  Buffered: nearly all octets in the last moment of a long wait, and a
-mark of something that rewrote the stream (Content-Length, Via, HTTP/1.1, a
-product that opens TLS to that host while many events share a chunk); without
-such a mark a short answer of a thinking model looks the same.
+cancel; or the message itself was sent and its connection broke before any answer,
+on a host that answers otherwise, and no later send went through.
+
+Buffered: nearly all octets in the last moment of a long wait, and a mark of
+something that rewrote the stream (Content-Length, Via, HTTP/1.1, a product that
+opens TLS to that host while many events share a chunk); without such a mark a
+short answer of a thinking model looks the same.
 Source: detection notes 9.
 """
 
@@ -13,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analysis.detect.certificates import inspector_at, opened_by
+from analysis.detect.once import once
 from analysis.detect.reach import cancelled
 from analysis.detect.sockets import ended_by_capture
 from analysis.detect.support import (
@@ -26,10 +30,22 @@ from analysis.detect.support import (
     where,
 )
 from analysis.knowledge import hosts, threshold
+from analysis.model.connect_error import net_error_stage
 from analysis.model.diagnosis import Finding
 from analysis.model.figures import Number
 from analysis.model.frames import Tables
 from analysis.model.message import plural, say, some
+
+_SENDS = (
+    "/backend-api/f/conversation",
+    "/backend-api/conversation",
+    "/backend-anon/f/conversation",
+    "/backend-anon/conversation",
+    "/backend-api/codex/responses",
+    "/v1/responses",
+    "/v1/chat/completions",
+)
+"""Where a message is sent, and its answer streamed back (traffic notes 5 and 9)."""
 
 _OLD_HTTP = say("HTTP/1.1 came where HTTP/2 is usual")
 
@@ -69,6 +85,69 @@ def find_sse_cut(tables: Tables) -> Iterator[Finding]:
         times=[row["last_chunk"] or row["started"] for row in cut],
         evidence=flow_evidence(cut, say("the stream that was cut")),
         in_short=some(errors, 1) or say("no end of the stream was seen"),
+    )
+
+
+@once
+def unanswered_sends(tables: Tables) -> list[Record]:
+    """Messages that were sent and that the connection failed under."""
+    http = where(tables["http"], "host", hosts().essential)
+    if http.empty:
+        return []
+    sends = http[(http["method"] == "POST").fillna(False) & http["path"].isin(_SENDS).fillna(False)]
+    lost = [
+        row
+        for row in records(sends[sends["error"].notna() & sends["status"].isna()])
+        if _broke(row["error"]) and not ended_by_capture(tables, row["ended"])
+    ]
+    if not lost:
+        return []
+    answered = http[http["status"].between(200, 499).fillna(False)]
+    reached = set(answered["host"])
+    healed: dict[str, float] = {}
+    for row in records(answered[answered["path"].isin(_SENDS).fillna(False)]):
+        healed[row["host"]] = max(healed.get(row["host"], 0.0), row["started"] or 0.0)
+    return [
+        row
+        for row in lost
+        if row["host"] in reached and healed.get(row["host"], -1.0) < (row["started"] or 0.0)
+    ]
+
+
+def _broke(error: str) -> bool:
+    """The words are of an open connection: not the browser's own, nor of one that never opened."""
+    own = ("ERR_BLOCKED_", "ERR_FAILED", "ERR_ABORTED")
+    return (
+        not cancelled(error)
+        and net_error_stage(error) is None
+        and not any(word in error for word in own)
+    )
+
+
+def find_sse_unanswered(tables: Tables) -> Iterator[Finding]:
+    """sse.cut: the answer's connection broke before the answer began."""
+    lost = unanswered_sends(tables)
+    if not lost:
+        return
+    names = ranked(row["host"] for row in lost)
+    errors = some(tuple(dict.fromkeys(row["error"].rstrip(". ") for row in lost)), 2)
+    yield finding(
+        "sse.cut",
+        plural(
+            "{n} message to {hosts} was sent and its connection broke before any answer: {errors}.",
+            "{n} messages to {hosts} were sent and their connections broke before any answer: "
+            "{errors}.",
+            len(lost),
+            hosts=some(names),
+            errors=errors,
+        ),
+        confidence=earned(0.7, (len(lost) > 1, 0.4)),
+        subjects=names,
+        severity=effect(names[0]),
+        count=len(lost),
+        times=[row["started"] for row in lost],
+        evidence=flow_evidence(lost, say("the message that got no answer")),
+        in_short=errors,
     )
 
 

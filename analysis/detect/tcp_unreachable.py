@@ -29,7 +29,7 @@ from analysis.detect.support import (
     where,
 )
 from analysis.knowledge.addresses import address
-from analysis.model.connect_error import Manner, manner, tries
+from analysis.model.connect_error import Manner, manner, never_opened, tries
 from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import Message, joined, plural, say, some
@@ -196,6 +196,8 @@ def _speaks(row: Record, manners: frozenset[Manner | None]) -> bool:
     text = str(row.get("error") or "").lower()
     if row.get("via") or row.get("error_stage") not in (None, "tcp"):
         return False
+    if never_opened(row["error"] or "") and not tries(row["error"]):
+        return False  # the name lookup failed
     if row.get("flow") and not ("net::err_" in text or tries(row["error"]) or "errno" in text):
         return False
     return manner(text) in manners

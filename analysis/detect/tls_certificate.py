@@ -43,7 +43,9 @@ _LEAST_HIDDEN = 2
 
 
 def _inspected(item: Refused) -> bool:
-    if item.reason == "hidden" or (item.reason == "authority" and item.issuer is None):
+    if item.reason in ("hidden", "inspected"):
+        return True
+    if item.reason == "authority" and item.issuer is None:
         return True
     return item.inspector is not None or (
         item.foreign and not item.own_name and item.reason in ("authority", "other")
@@ -67,7 +69,7 @@ def find_tls_intercept_breaks(tables: Tables) -> Iterator[Finding]:
             confidence=earned(
                 0.5 if hidden else 0.7,
                 (vendor is not None, 0.6),
-                (any(item.reason == "authority" for item in found), 0.4),
+                (any(item.reason in ("authority", "inspected") for item in found), 0.4),
                 (len(found) > 1, 0.2),
             ),
             subjects=hosts,
@@ -93,6 +95,15 @@ def _summary(
             len(found),
             hosts=some(hosts),
             who=vendor or say("an authority that is not public ({issuers})", issuers=some(issuers)),
+        )
+    if any(item.reason == "inspected" for item in found):
+        return plural(
+            "{n} connection to {hosts} failed: the browser says that TLS inspection on the path "
+            "broke it.",
+            "{n} connections to {hosts} failed: the browser says that TLS inspection on the path "
+            "broke them.",
+            len(found),
+            hosts=some(hosts),
         )
     if any(item.reason == "authority" for item in found):
         return plural(

@@ -218,7 +218,7 @@ RULES: tuple[Rule, ...] = (
     Rule("ws.dropped", ("net.offline_gap",), lesser=True),
     Rule("sse.cut", ("net.offline_gap",), lesser=True),
     Rule("script.blocked_by_network", (*_NOT_OPENED, *_CUT)),
-    Rule("sse.cut", ("tcp.reset_injected",)),
+    Rule("sse.cut", (*_NOT_OPENED, *_CUT)),
     Rule("sse.stalled", ("net.offline_gap",), lesser=True),
     Rule("sse.stalled", ("tcp.zero_window", "tcp.loss")),
     Rule("ws.frames_lost", ("ws.dropped",)),

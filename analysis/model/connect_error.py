@@ -36,7 +36,7 @@ _NET_STAGES = {
     "tls": ("ERR_SSL_", "ERR_CERT_", "ERR_TLS", "ERR_ECH_", "ERR_INSECURE_RESPONSE"),
     "tcp": (
         *("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_FAILED", "ERR_CONNECTION_TIMED_OUT"),
-        *("ERR_ADDRESS_UNREACHABLE", "ERR_ADDRESS_INVALID"),
+        *("ERR_ADDRESS_UNREACHABLE", "ERR_ADDRESS_INVALID", "ERR_NETWORK_ACCESS_DENIED"),
     ),
 }
 
@@ -54,7 +54,10 @@ _MANNER_OF_ERRNO: dict[int, Manner] = {
 _MANNER_WORDS: tuple[tuple[Manner, tuple[str, ...]], ...] = (
     ("refused", ("refused",)),
     ("timed out", ("timed out", "timed_out", "timeout")),
-    ("unreachable", ("unreachable", "no route", "err_connection_failed")),
+    (
+        "unreachable",
+        ("unreachable", "no route", "err_connection_failed", "err_network_access_denied"),
+    ),
     ("reset", ("connection reset", "connection_reset", "reset by peer")),
     ("closed", ("err_connection_closed", "err_empty_response")),
 )

@@ -558,3 +558,73 @@ def status_major(har: Har) -> None:
         '"components":[{"name":"Conversations","status":"major_outage"}],"incidents":[]}'
     )
     har.ask(20, "https://status.openai.com/api/v2/summary.json", body=summary, address=EDGE)
+
+
+SEND = "https://chatgpt.com/backend-api/f/conversation"
+
+
+def _send_breaks(name: str, error: str, *primary: str) -> None:
+    def draw(har: Har) -> None:
+        har.visit()
+        har.turn(5)
+        har.ask(12, SEND, method="POST", error=error, took=2.5)
+        har.api(20, "/backend-api/me")
+
+    in_har(name, "stream", *primary, statuses=BAD)(draw)
+
+
+_send_breaks("har-send-breaks-in-http2", "net::ERR_HTTP2_PROTOCOL_ERROR", "sse.cut")
+_send_breaks("har-send-breaks-in-quic", "net::ERR_QUIC_PROTOCOL_ERROR", "sse.cut")
+_send_breaks("har-send-meets-another-network", "net::ERR_NETWORK_CHANGED", "net.offline_gap")
+
+
+@in_har("har-send-made-again", "none", statuses=WELL)
+def send_again(har: Har) -> None:
+    """The first try broke, and the page's own second one went through."""
+    har.visit()
+    har.ask(5, SEND, method="POST", error="net::ERR_HTTP2_PROTOCOL_ERROR", took=0.4)
+    har.turn(6)
+
+
+@in_har("har-send-stopped", "none", statuses=WELL)
+def send_stopped(har: Har) -> None:
+    """The person stops the answer before it begins."""
+    har.visit()
+    har.ask(5, SEND, method="POST", error="net::ERR_ABORTED", took=3)
+    har.turn(20)
+
+
+def _page_fails(name: str, error: str, *primary: str) -> None:
+    def draw(har: Har) -> None:
+        har.ask(0, "https://www.wikipedia.org/", body="<html></html>", kind="text/html")
+        for index in range(2):
+            har.ask(1 + 4 * index, "https://chatgpt.com/", error=error, resource="document")
+
+    in_har(name, "network", *primary, statuses=BLOCKED)(draw)
+
+
+_page_fails("har-tls-protocol-error", "net::ERR_SSL_PROTOCOL_ERROR", "tls.handshake_failure")
+_page_fails(
+    "har-tls-no-common-cipher", "net::ERR_SSL_VERSION_OR_CIPHER_MISMATCH", "tls.handshake_failure"
+)
+_page_fails(
+    "har-known-interception", "net::ERR_CERT_KNOWN_INTERCEPTION_BLOCKED", "tls.intercept_breaks"
+)
+_page_fails("har-forbidden-by-policy", "net::ERR_BLOCKED_BY_ADMINISTRATOR",
+            "script.blocked_by_policy")  # fmt: skip
+_page_fails("har-local-firewall", "net::ERR_NETWORK_ACCESS_DENIED", "tcp.unreachable")
+
+
+@in_har("har-resolver-times-out", "network", "dns.resolver_failing", statuses=BAD)
+def resolver_times_out(har: Har) -> None:
+    har.ask(0, "https://www.wikipedia.org/", body="<html></html>", kind="text/html")
+    for index in range(3):
+        har.ask(1 + 4 * index, "https://chatgpt.com/", error="net::ERR_DNS_TIMED_OUT",
+                resource="document")  # fmt: skip
+
+
+@in_har("har-tls-error-once", "none", statuses=WELL)
+def tls_error_once(har: Har) -> None:
+    har.ask(0, "https://chatgpt.com/", error="net::ERR_SSL_PROTOCOL_ERROR", resource="document")
+    har.visit()
+    har.turn(8)

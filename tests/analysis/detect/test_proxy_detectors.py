@@ -281,3 +281,9 @@ def test_healthy_traffic_through_a_proxy_is_silent() -> None:
         connections=[connection(n, via="10.1.1.8:3128") for n in range(3)],
     )
     assert serious(given) == set()
+
+
+def test_a_message_too_long_for_the_proxy() -> None:
+    row = page_of(status=413, via="1.1 gw", server="gateway", path="/backend-api/f/conversation")
+    assert "413" in found(tables(http=[row]))["proxy.denied"].summary
+    assert "proxy.denied" not in found(tables(http=[exchange("d", status=413)]))
