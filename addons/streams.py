@@ -67,7 +67,7 @@ class BodyWatch:
         if self._keep:
             self._keep_part(data)
         if self._scanner is not None and self._decoder is not None:
-            self._scanner.feed(self._decoder.decode(data))
+            self._scanner.feed(self._decoder.decode(data), now)
         if len(self._offsets) >= BATCH or now - self._batch_start > FLUSH_SECONDS:
             self.flush()
         return data
@@ -101,6 +101,8 @@ class BodyWatch:
             "done": scanner.done,
             "handoff": scanner.handoff,
             "error_code": scanner.error_code,
+            "in_text": scanner.in_text,
+            "text_gap_ms": round(scanner.text_gap * 1000, 3) or None,
             "scanned": self._decoder is not None and not self._decoder.failed,
         }
 

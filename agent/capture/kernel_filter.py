@@ -1,7 +1,9 @@
 """Which packets the kernel hands to the sampler, in libpcap's filter language.
 
-Bulk data must never reach Python: only name lookups, the start and end of
-connections, handshakes in clear and what tells of a blocked path.  ``tcp[...]``
+Other bulk data must never reach Python: only name lookups, the start and end of
+connections, handshakes in clear and what tells of a blocked path.  Of connections
+to the service's own networks every segment is taken, of which the sampler keeps
+the headers: loss, silences and idle timers show in nothing less.  ``tcp[...]``
 reads IPv4 alone in libpcap, so IPv6 is spelled out with fixed offsets (no
 extension headers, which TCP rarely has).
 """
@@ -79,15 +81,21 @@ def dns_filter(ports: Iterable[int] = (53,)) -> str:
     return " or ".join(f"port {port}" for port in sorted(set(ports)))
 
 
-def session_filter(ports: Iterable[int] = (53,), only: Iterable[int] = ()) -> str:
-    """Everything the diagnosis can use of a session, and no bulk data.
+def session_filter(
+    ports: Iterable[int] = (53,), only: Iterable[int] = (), whole: Iterable[str] = ()
+) -> str:
+    """Everything the diagnosis can use of a session, and no bulk data but that of `whole`.
 
-    `only` are the ports that the session is known to use, where that is known.
+    `only` are the ports that the session is known to use, where that is known;
+    `whole` networks with whom every segment on port 443 counts.
     """
-    whole = " or ".join(
-        (dns_filter(ports), _TCP_4, _TCP_6, _HELLO_REST_4, _HELLO_REST_6, *_UDP, *_ICMP)
-    )
+    parts = [dns_filter(ports), _TCP_4, _TCP_6, _HELLO_REST_4, _HELLO_REST_6, *_UDP, *_ICMP]
+    networks = " or ".join(f"net {network}" for network in whole)
+    if networks:
+        # before any look at octets: the kernel drops a packet that has none where it looks
+        parts.insert(0, f"(tcp port 443 and ({networks}))")
+    taken = " or ".join(parts)
     known = sorted(set(only))
     if not known:
-        return whole
-    return f"({whole}) and ({' or '.join(f'port {port}' for port in known)})"
+        return taken
+    return f"({taken}) and ({' or '.join(f'port {port}' for port in known)})"

@@ -31,6 +31,9 @@ from agent.capture.pcapng import Interface, PcapngWriter
 SNAP_LENGTH = 4096
 """Octets kept of a packet: whole DNS messages and hellos."""
 
+MOST_BULK = 500_000
+"""Segments of which only the headers are kept; about 50 MB, a file of a gigabyte."""
+
 RECEIVE_BUFFER = 16 * 1024 * 1024
 _BATCH = 512
 _SOL_PACKET, _PACKET_STATISTICS, _PACKET_IGNORE_OUTGOING = 263, 6, 23
@@ -63,10 +66,12 @@ def open_taps(
     ports: Sequence[int],
     dns_only: Sequence[str],
     only_ports: Sequence[int] = (),
+    whole: Sequence[str] = (),
 ) -> list[Tap]:
     """Listen on each interface; an interface in `dns_only` gives name lookups alone.
 
-    `ports` carry name lookups; `only_ports` limits everything to these ports.
+    `ports` carry name lookups; `only_ports` limits everything to these ports;
+    every segment of connections to the networks `whole` is taken.
 
     Raises OSError without the right to listen, ValueError when the filter
     cannot be compiled because libpcap is missing.
@@ -80,7 +85,7 @@ def open_taps(
     taps = []
     listen: Any = conf.L2listen
     for name in interfaces:
-        text = dns_filter(ports) if name in dns_only else session_filter(ports, only_ports)
+        text = dns_filter(ports) if name in dns_only else session_filter(ports, only_ports, whole)
         try:
             listening = listen(iface=name, filter=text, promisc=False)
         except Scapy_Exception as error:
@@ -126,6 +131,49 @@ def wire_length(data: bytes, link_type: int) -> int:
     return max(len(data), at + length + (40 if version == 6 else 0))
 
 
+_TCP = 6
+_ENDS = 7  # FIN, SYN, RST
+_PUSH = 8
+_ALERT, _HANDSHAKE, _DATA = 21, 22, 23
+_RECORD_HEADER = 5
+_FULL = 1300
+_SHORT = 300
+"""What a client and a proxy say to each other before the session is shorter."""
+
+
+def bulk_kept(data: bytes, link_type: int) -> int | None:
+    """The octets to keep of a segment that carries no more news than its header.
+
+    None for everything that is kept whole, which is what the kernel's filter takes
+    of any connection: see `agent.capture.kernel_filter`.
+    """
+    at = 14 if link_type == _ETHERNET else 0
+    if len(data) < at + 40:
+        return None
+    version = data[at] >> 4
+    if version == 4 and data[at + 9] == _TCP:
+        tcp = at + 4 * (data[at] & 0xF)
+    elif version == 6 and data[at + 6] == _TCP:
+        tcp = at + 40
+    else:
+        return None
+    payload = tcp + 4 * (data[tcp + 12] >> 4) if len(data) > tcp + 13 else len(data)
+    if len(data) <= payload or data[tcp + 13] & _ENDS:
+        return None
+    begins = data[payload]
+    if begins in (_ALERT, _HANDSHAKE) or data[payload : payload + 4] in (b"CONN", b"HTTP"):
+        return None
+    if begins != _DATA and len(data) < payload + _SHORT:
+        return None
+    to_service = data[tcp + 2 : tcp + 4] == b"\x01\xbb"
+    if not to_service and data[tcp : tcp + 2] != b"\x01\xbb":
+        return None
+    rest_of_hello = to_service and data[tcp + 13] & _PUSH and len(data) < at + _FULL
+    if rest_of_hello and begins != _DATA:
+        return None
+    return payload + _RECORD_HEADER
+
+
 class Sampler:
     """Moves packets from the taps to the file until `stop` is set."""
 
@@ -133,6 +181,7 @@ class Sampler:
         self.taps = taps
         self.writer = writer
         self.written = 0
+        self.bulk = 0
         self.stop = threading.Event()
 
     def run(self, report_every: float = 1.0) -> None:
@@ -160,6 +209,7 @@ class Sampler:
         """Take what waits on one tap, at most a batch; the number of packets taken."""
         tap = self.taps[index]
         batch = []
+        taken = 0
         link_type = tap.interface.link_type
         for _ in range(_BATCH):
             try:
@@ -170,13 +220,21 @@ class Sampler:
                 break  # the interface went down; what was sampled stays
             if data is None:
                 break
+            taken += 1
             length = wire_length(data, link_type) if len(data) >= SNAP_LENGTH else len(data)
-            kept = without_credentials(data)
-            batch.append((index, int((when or time.time()) * 1e9), kept, length))
+            kept = bulk_kept(data, link_type)
+            if kept is None:
+                data = without_credentials(data)
+            else:
+                self.bulk += 1
+                if self.bulk > MOST_BULK:
+                    continue
+                data = data[:kept]
+            batch.append((index, int((when or time.time()) * 1e9), data, length))
         if batch:
             self.writer.write(batch)
             self.written += len(batch)
-        return len(batch)
+        return taken
 
     def report(self, kind: str) -> None:
         for tap in self.taps:
@@ -184,6 +242,7 @@ class Sampler:
         say(
             kind,
             written=self.written,
+            whole=self.bulk <= MOST_BULK,
             received=sum(tap.received for tap in self.taps),
             dropped=sum(tap.dropped for tap in self.taps),
         )
@@ -203,10 +262,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dns-only", action="append", default=[])
     parser.add_argument("--dns-port", action="append", type=int, default=[])
     parser.add_argument("--only-port", action="append", type=int, default=[])
+    parser.add_argument("--whole", action="append", default=[])
     options = parser.parse_args(arguments)
     try:
         taps = open_taps(
-            options.interface, options.dns_port or [53], options.dns_only, options.only_port
+            options.interface,
+            options.dns_port or [53],
+            options.dns_only,
+            options.only_port,
+            options.whole,
         )
     except (OSError, ValueError) as error:
         say("failed", reason=str(error), denied=isinstance(error, PermissionError))

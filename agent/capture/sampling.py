@@ -31,6 +31,7 @@ class Sampling:
     received: int = 0
     written: int = 0
     dropped: int = 0
+    whole: tuple[str, ...] = ()
     ended_early: bool = False
     _process: asyncio.subprocess.Process | None = None
     _reader: asyncio.Task[None] | None = None
@@ -42,8 +43,12 @@ class Sampling:
         dns_only: Sequence[str],
         dns_ports: Sequence[int],
         only_ports: Sequence[int] = (),
+        whole: Sequence[str] = (),
     ) -> None:
-        """Begin to sample; without the right to, the reason is kept and the session goes on."""
+        """Begin to sample; without the right to, the reason is kept and the session goes on.
+
+        Of connections to the networks `whole` every segment's headers are kept.
+        """
         if not interfaces:
             self._give_up("no network interface with a default route was found")
             return
@@ -56,6 +61,8 @@ class Sampling:
             arguments += ["--dns-port", str(port)]
         for port in only_ports:
             arguments += ["--only-port", str(port)]
+        for network in whole:
+            arguments += ["--whole", network]
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *arguments,
@@ -79,6 +86,7 @@ class Sampling:
             self._give_up("this user may not sniff packets" if denied else reason[:200])
             return
         self.interfaces = tuple(interfaces)
+        self.whole = tuple(whole)
         self._reader = asyncio.create_task(self._follow(process))
 
     def _give_up(self, reason: str) -> None:
@@ -94,6 +102,8 @@ class Sampling:
                 self.received = int(counts["received"])
                 self.written = int(counts["written"])
                 self.dropped = int(counts["dropped"])
+                if not counts["whole"]:
+                    self.whole = ()
                 self.progress.packets, self.progress.dropped = self.written, self.dropped
         self.ended_early = not self._stopping
 
@@ -122,5 +132,6 @@ class Sampling:
             "received": self.received,
             "written": self.written,
             "dropped": self.dropped,
+            "whole": list(self.whole),
             "ended_early": self.ended_early,
         }

@@ -23,6 +23,7 @@ from agent.capture.network_proxy import network_proxy
 from agent.capture.progress import Progress
 from agent.capture.proxy import Proxy, ProxySettings
 from agent.capture.sampling import Sampling
+from analysis.knowledge.addresses import EDGE, networks_of
 from analysis.knowledge.secrets import redact_text
 from analysis.model.errors import UsageError
 from analysis.model.message import say
@@ -208,7 +209,8 @@ async def _start(settings: CaptureSettings, parts: _Parts, scratch: Path) -> Run
     if settings.interfaces is not None:
         interfaces, dns_only = list(settings.interfaces), []
     ports = {DNS_PORT, settings.nameserver[1] if settings.nameserver else DNS_PORT}
-    await parts.sampling.start(interfaces, dns_only, sorted(ports), settings.only_ports)
+    whole = [str(network) for network in networks_of(EDGE)]
+    await parts.sampling.start(interfaces, dns_only, sorted(ports), settings.only_ports, whole)
     facts: dict[str, object] = {"packets": parts.sampling.facts(), "dns_ports": sorted(ports)}
     if settings.mode == "passive":
         if parts.sampling.reason:

@@ -8,8 +8,10 @@ should have is the matter of the name lookup and is not judged here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 
 import pandas as pd
 
@@ -17,8 +19,8 @@ from analysis.detect.dns_answers import is_bogus
 from analysis.detect.once import once
 from analysis.detect.support import Record, matters, ranked, records, rule_of, without_own_leg
 from analysis.knowledge import threshold
-from analysis.knowledge.addresses import address, in_group, vendor_of_address
-from analysis.model.frames import Tables
+from analysis.knowledge.addresses import Network, address, in_group, vendor_of_address
+from analysis.model.frames import CaptureFacts, Tables
 
 _UNUSED = frozenset(
     {
@@ -65,7 +67,7 @@ class Attempt:
     """One TCP connection for listed hosts: its `tcp` row, its `tls` row, and whose it is.
 
     `end` is when the last packet of its file was seen; `sampled` says that the
-    file holds no bulk data on purpose.
+    file holds no bulk data of it on purpose.
     """
 
     tcp: Record
@@ -162,7 +164,8 @@ def wire(tables: Tables) -> Wire:
     hellos = _hellos(tables)
     names = names_of_addresses(tables)
     ends = _ends(tables)
-    sampled = {facts.source for facts in tables.captures if facts.packets_sampled}
+    partly = [facts for facts in tables.captures if facts.packets_sampled]
+    whole = _whole(partly)
     chosen: list[Attempt] = []
     answered = 0
     rtts: dict[str, float] = {}
@@ -181,11 +184,27 @@ def wire(tables: Tables) -> Wire:
             answered += row["synack_frame"] is not None
         elif hosts:
             end = ends.get(row["source"], row["last_time"] or 0.0)
-            chosen.append(
-                Attempt(row, hello, hosts, end, bool(sampled) or row["source"] in sampled)
-            )
+            sampled = bool(partly) and not _within(place, whole)
+            chosen.append(Attempt(row, hello, hosts, end, sampled))
     known = {place: frozenset(seen) for place, seen in ttls.items()}
     return Wire(tuple(chosen), answered, rtts, known, passed)
+
+
+def _whole(partly: Sequence[CaptureFacts]) -> tuple[Network, ...]:
+    """The networks with which every one of the sampled captures holds all segments."""
+    named = [frozenset(facts.whole) for facts in partly]
+    networks = []
+    for text in frozenset.intersection(*named) if named else ():
+        with suppress(ValueError):
+            networks.append(ip_network(text))
+    return tuple(networks)
+
+
+def _within(text: str, networks: Sequence[Network]) -> bool:
+    place = address(text) if networks else None
+    return place is not None and any(
+        place.version == network.version and place in network for network in networks
+    )
 
 
 def _hellos(tables: Tables) -> dict[tuple[str | None, int], Record]:

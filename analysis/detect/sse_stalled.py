@@ -1,9 +1,10 @@
 """sse.stalled: the streamed answer stops for long.
 
 A thinking model is silent by nature, so silence alone is no fault: it takes
-retransmissions or a closed window in the packets below, or a client that gave up
-during a silence that is long against the stream's own pace.  Source: detection
-notes 9; traffic notes 5.4.
+retransmissions or a closed window in the packets below, a client that gave up
+during a silence that is long against the stream's own pace, or a silence inside
+a text, between two pieces that add to it: there nobody thinks or calls a tool.
+Source: detection notes 9; traffic notes 5.2 and 5.4.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from analysis.detect.support import (
     finding,
     flow_evidence,
     packet_evidence,
+    packets_below,
     ranked,
     records,
     where,
@@ -44,13 +46,11 @@ def _long(row: Record, end: float | None) -> bool:
 
 def _below(row: Record, tables: Tables) -> list[Record]:
     """TCP rows of the stream's connection that show trouble."""
-    http, connections, tcp = tables["http"], tables["connections"], tables["tcp"]
-    if http.empty or connections.empty or tcp.empty:
+    http = tables["http"]
+    if http.empty:
         return []
     own = http[(http["flow"] == row["flow"]).fillna(False)]["connection"].dropna()
-    used = connections[connections["connection"].isin(list(own)).fillna(False)]
-    ports = [int(port) for port in used["local_port"].dropna()]
-    below = records(tcp[tcp["client_port"].isin(ports).fillna(False)])
+    below = packets_below(tables, list(own))
     return [item for item in below if (item["retransmissions"] or 0) >= threshold("stall_resent")]
 
 
@@ -63,6 +63,7 @@ def find_sse_stalled(tables: Tables) -> Iterator[Finding]:
     stopped = capture_end(tables)
     path: list[tuple[Record, list[Record]]] = []
     left: list[Record] = []
+    inside: list[Record] = []
     for row in streams:
         end = _end_of(row, tables, stopped)
         if not _long(row, end):
@@ -72,17 +73,23 @@ def find_sse_stalled(tables: Tables) -> Iterator[Finding]:
             path.append((row, below))
         elif _given_up(row, end):
             left.append(row)
-    rows = [row for row, _ in path] + left
+        elif _inside_text(row, end):
+            inside.append(row)
+    rows = [row for row, _ in path] + left + inside
     if not rows:
         return
     names = ranked(row["host"] for row in rows)
     worst = max(_silence_ms(row, _end_of(row, tables, stopped)) for row in rows) / 1000
     packets = [item for _, below in path for item in below]
-    why = (
-        say("packets were sent again below it, so the path held it up")
-        if path
-        else say("the client gave up waiting; the packets below show no trouble or were not seen")
-    )
+    if path:
+        why = say("packets were sent again below it, so the path held it up")
+    elif left:
+        why = say("the client gave up waiting; the packets below show no trouble or were not seen")
+    else:
+        why = say(
+            "it stood still in the middle of a text; the packets below show no trouble or were "
+            "not seen, so the service itself may have paused"
+        )
     yield finding(
         "sse.stalled",
         plural(
@@ -121,6 +128,13 @@ def _ends(tables: Tables) -> dict[str, float]:
         return {}
     ended = http[["flow", "ended"]].dropna().sort_values("ended")
     return dict(zip(ended["flow"], ended["ended"].astype(float), strict=True))
+
+
+def _inside_text(row: Record, end: float | None) -> bool:
+    """Two pieces of one text lie far apart, or the client left long after the last piece."""
+    last = row["last_chunk"]
+    waited = end - last if row["in_text"] and end is not None and last is not None else 0.0
+    return max((row["text_gap_ms"] or 0.0) / 1000, waited) >= threshold("text_stall_s")
 
 
 def _given_up(row: Record, end: float | None) -> bool:

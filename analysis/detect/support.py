@@ -178,6 +178,16 @@ def noted(source: str, note: str) -> Evidence:
     return Evidence(source, note)
 
 
+def packets_below(tables: Tables, connections: Sequence[str]) -> list[Record]:
+    """The tcp rows of these connections of the recorder, by their port on this machine."""
+    known, tcp = tables["connections"], tables["tcp"]
+    if not connections or known.empty or tcp.empty:
+        return []
+    used = known[known["connection"].isin(connections).fillna(False)]
+    ports = [int(port) for port in used["local_port"].dropna()]
+    return records(tcp[tcp["client_port"].isin(ports).fillna(False)])
+
+
 def connection_evidence(row: Record, note: str) -> Evidence:
     """The exchange that a connection carried, or the note alone where it carried none."""
     source, said = row["source"] or "", connection_note(row, note)

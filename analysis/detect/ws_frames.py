@@ -2,7 +2,9 @@
 
 Lost: numbers of the frames of one topic jump, and the missing ones never come,
 also not as catch-ups on a new socket.  Stalled: an answer is due and nothing
-comes for far longer than a model thinks, or pings stay without pong.
+comes for far longer than a model thinks (in the middle of a text it does not
+think), or pings stay without pong, or what the
+client last sent is resent and never acknowledged in the packets below.
 Source: hand-off protocol as reported for 2026, detection notes 8.2.
 """
 
@@ -23,6 +25,8 @@ from analysis.detect.support import (
     finding,
     flow_evidence,
     last_moment,
+    packet_evidence,
+    packets_below,
     ranked,
     records,
     where,
@@ -31,7 +35,8 @@ from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.figures import Number
 from analysis.model.frames import Tables
-from analysis.model.message import plural, say, some
+from analysis.model.message import joined, plural, say, some
+from analysis.model.ws_message import MORE, TEXT
 
 PING, PONG = 9, 10
 
@@ -123,7 +128,8 @@ def find_ws_stalled(tables: Tables) -> Iterator[Finding]:
     frames: dict[str, list[Record]] = {}
     for frame in _frames(tables, {row["flow"] for row in rows}):
         frames.setdefault(frame["flow"], []).append(frame)
-    stalled = []
+    stalled: list[tuple[Record, float, int]] = []
+    dead: list[Record] = []
     for row in rows:
         until = row["ended"] or end
         if until is None or not turns_due(row, tables):
@@ -132,33 +138,74 @@ def find_ws_stalled(tables: Tables) -> Iterator[Finding]:
         silence, pings, pongs = _silence(row, own, until)
         # with answered pings the path is alive, and the model may only be thinking
         patience = threshold("ws_stall_s") * (2 if pongs else 1)
-        if silence >= patience or (pings >= 2 and silence >= threshold("ws_ping_stall_s")):
+        unheard = _unheard(row, tables)
+        tried = pings >= 2 or unheard
+        if (
+            silence >= patience
+            or (tried and silence >= threshold("ws_ping_stall_s"))
+            or (_in_text(own) and silence >= threshold("text_stall_s"))
+        ):
             stalled.append((row, silence, pings))
+            dead += unheard
     if not stalled:
         return
     hosts = ranked(row["host"] for row, _, _ in stalled)
     longest = max(silence for _, silence, _ in stalled)
     pings = sum(count for _, _, count in stalled)
+    signs = []
+    if pings:
+        signs.append(plural("{n} ping stayed without pong", "{n} pings stayed without pong", pings))
+    if dead:
+        signs.append(say("what the client sent last was resent and never acknowledged"))
+    if any(_in_text(frames.get(row["flow"], [])) for row, _, _ in stalled):
+        signs.append(say("it had stopped in the middle of a text"))
     yield finding(
         "ws.stalled",
         say(
             "An answer was due on the websocket to {hosts}, and nothing came for {seconds} s; "
-            "{pings}.",
+            "{signs}.",
             hosts=some(hosts),
             seconds=Number(longest),
-            pings=plural("{n} ping stayed without pong", "{n} pings stayed without pong", pings)
-            if pings
-            else "",
+            signs=joined(signs, "; "),
         ),
-        confidence=earned(0.6, (pings >= 2, 0.6), (longest >= 2 * threshold("ws_stall_s"), 0.3)),
+        confidence=earned(
+            0.6,
+            (pings >= 2, 0.6),
+            (bool(dead), 0.5),
+            (longest >= 2 * threshold("ws_stall_s"), 0.3),
+        ),
         subjects=hosts,
         severity=effect(hosts[0], Severity.WARNING),
         count=len(stalled),
         times=[row["opened"] for row, _, _ in stalled],
-        evidence=flow_evidence([row for row, _, _ in stalled], say("the silent websocket")),
+        evidence=flow_evidence([row for row, _, _ in stalled], say("the silent websocket"))
+        + packet_evidence(dead, say("its connection"), ("first_frame", "last_frame")),
         in_short=say("silent for {seconds} s", seconds=Number(longest)),
         measurements={"silence_s": round(longest, 1), "pings_unanswered": pings},
     )
+
+
+def _in_text(frames: list[Record]) -> bool:
+    """True when the last message added to a text, whose end did not come."""
+    inside = False
+    for row in frames:
+        if row["opcode"] in (PING, PONG) or row["from_client"]:
+            continue
+        words = (row["kind"] or "").replace("+", "/").split("/")
+        inside = TEXT in words or (inside and MORE in words)
+    return inside
+
+
+def _unheard(row: Record, tables: Tables) -> list[Record]:
+    """TCP rows of the socket whose last data the other end never acknowledged."""
+    own = [row["connection"]] if row["connection"] else []
+    return [
+        item
+        for item in packets_below(tables, own)
+        if (item["client_unacked"] or 0) > 0
+        and (item["client_retransmissions"] or 0) >= threshold("ws_unheard_resent")
+        and (item["server_payload_time"] or 0.0) < (item["client_payload_time"] or 0.0)
+    ]
 
 
 def _silence(row: Record, frames: list[Record], until: float) -> tuple[float, int, int]:

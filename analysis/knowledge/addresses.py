@@ -17,6 +17,9 @@ from analysis.knowledge import table
 type Address = IPv4Address | IPv6Address
 type Network = IPv4Network | IPv6Network
 
+EDGE = "cloudflare"
+"""The group of ranges.tsv that the service's names lead to."""
+
 _FACTS = ("source", "date", "confidence")
 
 
@@ -47,6 +50,11 @@ def _groups() -> dict[str, tuple[Network, ...]]:
 def in_group(group: str, of: Address) -> bool:
     """True when an address is in a group of ranges.tsv (cloudflare, openai, voice, fake-ip ...)."""
     return any(network.version == of.version and of in network for network in _groups()[group])
+
+
+def networks_of(group: str) -> tuple[Network, ...]:
+    """The networks of a group of ranges.tsv."""
+    return _groups()[group]
 
 
 @cache

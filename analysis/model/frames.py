@@ -83,7 +83,8 @@ class CaptureFacts:
 
     `listen` is chatpath's own proxy (``host:port``): traffic to it is the
     capture's own leg and is never judged. `packets_reason` says why no packets
-    were sampled. `end_state` is ``complete`` or ``abrupt``.
+    were sampled. `end_state` is ``complete`` or ``abrupt``. `whole` are the
+    networks with which every segment was sampled.
     """
 
     source: str
@@ -95,6 +96,7 @@ class CaptureFacts:
     packets_sampled: int | None = None
     packets_dropped: int | None = None
     packets_reason: str | None = None
+    whole: tuple[str, ...] = ()
     ca_sha256: str | None = None
     scene: str | None = None
 

@@ -20,6 +20,13 @@ MAX_PIECE = 24
 MAX_DIGITS = 4
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}\Z")
 _PIECES = re.compile(r"[_.:-]")
+_TEXT_PART = re.compile(
+    rb'"/message/content/parts/|"response\.output_text\.delta"|"delta"\s*:\s*\{\s*"content"'
+)
+MORE = re.compile(rb'\{\s*"v"\s*:\s*"')
+"""Delta encoding: an event without path and operation goes on with the last ones."""
+_HEAD = 256
+"""Octets of an event in which its path and operation stand."""
 _COMPLETE = frozenset({"message_stream_complete", "response.completed"})
 _ERRORS = frozenset({"error", "response.failed"})
 
@@ -45,6 +52,9 @@ class SseScanner:
     order of first appearance; `complete` is set by message_stream_complete,
     `done` by ``[DONE]``, `handoff` by stream_handoff; `error_code` is a
     machine-readable word ("" when an error carried none), None without error.
+    `in_text` tells that the last event was a piece of a text, `goes_on` that it was
+    a piece of what the event before it was; `text_gap` is the longest time between
+    two pieces of a text in a row, in the caller's seconds.
     """
 
     events: int = 0
@@ -53,14 +63,20 @@ class SseScanner:
     done: bool = False
     handoff: bool = False
     error_code: str | None = None
+    in_text: bool = False
+    goes_on: bool = False
+    text_gap: float = 0.0
+    _text_time: float | None = None
+    _now: float | None = None
     _line: bytearray = field(default_factory=bytearray)
     _skipping: bool = False
     _event: str = ""
     _has_data: bool = False
     _last_cr: bool = False
 
-    def feed(self, data: bytes) -> None:
-        """Take the next octets of the stream, cut anywhere."""
+    def feed(self, data: bytes, now: float | None = None) -> None:
+        """Take the next octets of the stream, cut anywhere, that came at `now`."""
+        self._now = now
         if not data:
             return
         if self._last_cr and data[:1] == b"\n":
@@ -104,7 +120,18 @@ class SseScanner:
                 self.error_code = self.error_code or ""
         elif name == b"data":
             self._has_data = True
+            self._note_text(value)
             self._take_data(value)
+
+    def _note_text(self, value: bytes) -> None:
+        self.goes_on = MORE.match(value) is not None
+        self.in_text = _is_text(value) or (self.in_text and self.goes_on)
+        if not self.in_text:
+            self._text_time = None
+            return
+        if self._text_time is not None and self._now is not None:
+            self.text_gap = max(self.text_gap, self._now - self._text_time)
+        self._text_time = self._now
 
     def _note_type(self, word: str) -> None:
         if word not in self.types and len(self.types) < MAX_TYPES and is_word(word):
@@ -149,3 +176,12 @@ class SseScanner:
     def ended(self) -> bool:
         """The stream said that it is over."""
         return self.complete or self.done
+
+
+def _is_text(value: bytes) -> bool:
+    """True for an event that adds to a text; one that also ends the message is none."""
+    return (
+        _TEXT_PART.search(value, 0, _HEAD) is not None
+        and b'"/message/status"' not in value
+        and b'"replace"' not in value[:_HEAD]
+    )

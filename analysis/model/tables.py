@@ -579,7 +579,13 @@ WS_FRAMES = _schema(
     ("from_client", "bool", "", "direction"),
     ("opcode", "int", "", "1 text, 2 binary, 8 close, 9 ping, 10 pong"),
     ("size", "int", "octets", "payload length"),
-    ("kind", "str", "", "message type words, such as message/stream-item, reply, subscribe"),
+    (
+        "kind",
+        "str",
+        "",
+        "message type words, such as message/stream-item, reply, subscribe; text: adds to a text, "
+        "more: to what came before",
+    ),
     ("topic", "str", "", "topic, ids replaced by a number per capture"),
     ("sequence", "int", "", "sequence number, where the frame carries one"),
     ("items", "list[str]", "", "stream item ids, masked but still distinct and in order"),
@@ -604,6 +610,13 @@ SSE = _schema(
     ("gap_p50_ms", "float", "ms", "median gap between chunks"),
     ("gap_p95_ms", "float", "ms", "95th percentile of the gaps"),
     ("gap_max_ms", "float", "ms", "longest gap"),
+    (
+        "text_gap_ms",
+        "float",
+        "ms",
+        "longest time between two events in a row that add to a text; missing without any",
+    ),
+    ("in_text", "bool", "", "the last event added to a text"),
     ("span_ms", "float", "ms", "last chunk minus first chunk"),
     ("last_250ms_share", "float", "", "share of the octets that arrived in the last 250 ms"),
     ("handoff", "bool", "", "the stream announced that the answer goes on over the websocket"),

@@ -22,6 +22,9 @@ MAX_SEQUENCE = 2**63
 _TRAILING_NUMBER = re.compile(r"(\d{1,12})\Z")
 _TURN_ENDS = frozenset({"done", "conversation-turn-complete"})
 _TURN_TOPIC = "conversation-turn-"
+TEXT, MORE = "text", "more"
+"""Words for a message whose last item adds to a text, or to what came before it."""
+
 _SEQUENCE_WORDS = ("sequenceId", "sequence_id", "sequence_number", "seq")
 """What a message may call its own number; the first that is there counts."""
 
@@ -145,6 +148,8 @@ class _Reader:
                 scanner.feed(encoded.encode("utf-8", "replace") + b"\n\n")
                 ended |= scanner.ended
                 self.error |= scanner.error_code is not None
+                if scanner.in_text or scanner.goes_on:
+                    words.append(TEXT if scanner.in_text else MORE)
             if ended and isinstance(topic, str):
                 self.turn_end.append(mask(topic, self.key))
             payload = payload.get("payload")

@@ -333,6 +333,7 @@ def _capture_facts(parts: _Parts, name: str) -> CaptureFacts:
         packets_sampled=sampled,
         packets_dropped=fields.whole(packets, "dropped"),
         packets_reason=reason,
+        whole=tuple(fields.texts(packets, "whole") or ()),
         ca_sha256=fields.text(session, "ca_sha256", 64),
         scene=fields.text(session, "scene", 60),
     )

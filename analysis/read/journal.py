@@ -193,6 +193,8 @@ def _stream_facts(facts: StreamFacts, said: Mapping[str, object]) -> None:
     facts.done = bool(fields.flag(said, "done"))
     facts.handoff = bool(fields.flag(said, "handoff"))
     facts.error_code = fields.text(said, "error_code", 100)
+    facts.in_text = bool(fields.flag(said, "in_text"))
+    facts.text_gap_ms = fields.number(said, "text_gap_ms")
 
 
 def _end(journal: Journal, record: Mapping[str, object], time: float | None, _: str) -> None:

@@ -35,6 +35,8 @@ class StreamFacts:
     handoff: bool = False
     error_code: str | None = None
     ended: bool = False
+    in_text: bool = False
+    text_gap_ms: float | None = None
     times: array[float] = field(default_factory=lambda: array("d"))
     sizes: array[int] = field(default_factory=lambda: array("q"))
 
@@ -48,6 +50,7 @@ class StreamFacts:
             scanner.handoff,
             scanner.error_code,
             ended,
+            scanner.in_text,
         )
 
 
@@ -70,6 +73,8 @@ def stream_row(exchange: Exchange, facts: StreamFacts) -> Row:
         "via": exchange.via,
         "http_version": exchange.http_version,
         "event_types": list(facts.types) or None,
+        "in_text": facts.in_text,
+        "text_gap_ms": facts.text_gap_ms,
     }
     if facts.times:
         row.update(_pace(exchange.started, facts.times, facts.sizes))

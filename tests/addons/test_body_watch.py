@@ -52,6 +52,18 @@ def test_times_count_from_the_first_chunk_of_a_batch(monkeypatch: pytest.MonkeyP
     assert len(events) == 2
 
 
+def test_a_pause_inside_a_text_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 100.1, 112.1])
+    monkeypatch.setattr(streams.time, "time", lambda: next(clock))
+    watch, _ = watched("text/event-stream")
+    watch.chunk(b'data: {"p":"/message/content/parts/0","o":"append","v":"He"}\n\n')
+    watch.chunk(b'data: {"v":"l"}\n\n')
+    watch.chunk(b'data: {"v":"lo"}\n\n')
+    said = watch.facts()["sse"]
+    assert isinstance(said, dict)
+    assert (said["in_text"], said["text_gap_ms"]) == (True, 12_000.0)
+
+
 @pytest.mark.parametrize("encoding", ["", "gzip"])
 def test_a_stream_tells_what_it_said_of_itself(encoding: str) -> None:
     body = b'event: delta\ndata: {"type":"message_stream_complete"}\n\ndata: [DONE]\n\n'
@@ -67,6 +79,8 @@ def test_a_stream_tells_what_it_said_of_itself(encoding: str) -> None:
         "done": True,
         "handoff": False,
         "error_code": None,
+        "in_text": False,
+        "text_gap_ms": None,
         "scanned": True,
     }
     assert events[-1]["sse"] == said

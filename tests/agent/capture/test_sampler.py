@@ -16,11 +16,29 @@ import pytest
 from agent.capture.kernel_filter import session_filter
 from agent.capture.pcapng import Interface, PcapngWriter
 from agent.capture.progress import Progress
-from agent.capture.sampler import SNAP_LENGTH, wire_length
+from agent.capture.sampler import SNAP_LENGTH, bulk_kept, wire_length
 from agent.capture.sampling import Sampling
 from analysis.read.packets import read_packets
 
 PORT = 45353
+
+
+SECRET = b"not to be kept"
+
+
+def talk_on_443() -> int:
+    """Data in both directions on port 443; its octets each way."""
+    record = b"\x17\x03\x03\x40\x00" + SECRET.ljust(16384, b".")
+    with socket.create_server(("127.0.0.1", 443)) as server:
+        client_side = socket.create_connection(server.getsockname())
+        server_side, _ = server.accept()
+        with client_side, server_side:
+            for sender, receiver in ((client_side, server_side), (server_side, client_side)) * 20:
+                sender.sendall(record)
+                left = len(record)
+                while left:
+                    left -= len(receiver.recv(left))
+    return 20 * len(record)
 
 
 def talk() -> tuple[int, int]:
@@ -121,6 +139,60 @@ def test_keeps_what_a_proxy_answers_and_no_login(tmp_path: Path) -> None:
         assert (tcp[port]["connect_host"], tcp[port]["socks_reply"]) == ("chatgpt.com:443", code)
     assert b"secret" not in path.read_bytes()
     assert b"c2VjcmV0" not in path.read_bytes()
+
+
+@pytest.mark.root
+def test_keeps_the_headers_of_every_segment_to_a_network_that_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "packets.pcapng"
+    sampling = Sampling(path, Progress())
+
+    async def run() -> int:
+        await sampling.start(["lo"], [], [PORT], whole=["127.0.0.0/8"])
+        assert sampling.reason is None
+        told = await asyncio.to_thread(talk_on_443)
+        await sampling.stop()
+        return told
+
+    octets = asyncio.run(run())
+    tcp = read_packets(path)["tcp"]
+    connection = tcp[tcp["server_port"] == 443].iloc[0]
+    assert connection["client_payload"] == connection["client_sent"] == octets
+    assert connection["server_payload"] == connection["server_sent"] == octets
+    assert connection["client_records"] == connection["server_records"] == 20
+    assert connection["client_unacked"] == 0
+    assert SECRET not in path.read_bytes()
+    assert sampling.facts()["whole"] == ["127.0.0.0/8"]
+
+
+def _segment(payload: bytes, *, flags: int = 0x18, ports: tuple[int, int] = (443, 40000)) -> bytes:
+    tcp = struct.pack("!HHIIBBHHH", *ports, 1, 1, 0x50, flags, 9000, 0, 0) + payload
+    ip = struct.pack(
+        "!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0, b"\x7f\0\0\1", b"\x7f\0\0\1"
+    )
+    return bytes(12) + b"\x08\x00" + ip + tcp
+
+
+@pytest.mark.parametrize(
+    ("frame", "kept"),
+    [
+        pytest.param(_segment(b"\x17\x03\x03" + bytes(900)), 59, id="a data record"),
+        pytest.param(_segment(bytes(1400)), 59, id="the middle of one"),
+        pytest.param(_segment(b"\x16\x03\x01" + bytes(900)), None, id="a handshake"),
+        pytest.param(_segment(b"\x15\x03\x03\0\2\2\x28"), None, id="an alert"),
+        pytest.param(_segment(b""), None, id="an acknowledgement"),
+        pytest.param(_segment(b"", flags=2), None, id="a SYN"),
+        pytest.param(_segment(b"\1" * 400, ports=(40000, 443)), None, id="the rest of a hello"),
+        pytest.param(_segment(b"\1" * 1400, ports=(40000, 443)), 59, id="an upload"),
+        pytest.param(_segment(bytes(900), ports=(80, 40000)), None, id="another port"),
+        pytest.param(_segment(b"\5\0"), None, id="a proxy's short word"),
+        pytest.param(_segment(b"HTTP/1.1 403 " + bytes(900)), None, id="a proxy's answer"),
+        pytest.param(_segment(b"\x17" * 90)[:40], None, id="cut in its header"),
+        pytest.param(b"", None, id="nothing"),
+    ],
+)
+def test_what_is_kept_of_a_segment(frame: bytes, kept: int | None) -> None:
+    assert bulk_kept(frame, 1) == kept
+    assert bulk_kept(frame[14:], 101) == (None if kept is None else kept - 14)
 
 
 def test_without_an_interface_it_says_why_and_leaves_an_empty_capture(tmp_path: Path) -> None:

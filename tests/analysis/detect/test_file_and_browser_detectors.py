@@ -320,6 +320,23 @@ def test_silence_of_a_thinking_model_is_no_fault() -> None:
     assert serious(tables(sse=[long])) == set()
 
 
+@pytest.mark.parametrize(
+    ("row", "fires"),
+    [
+        pytest.param({"text_gap_ms": 14_000.0}, True, id="between two pieces of a text"),
+        pytest.param({"text_gap_ms": 4_000.0}, False, id="a short pause"),
+        pytest.param({"text_gap_ms": 14_000.0, "gap_p50_ms": 3_000.0}, False, id="slow all along"),
+    ],
+)
+def test_silence_inside_a_text_is_no_thinking(row: Row, fires: bool) -> None:
+    given = tables(sse=[stream(gap_max_ms=14_000.0) | row])
+    assert ("sse.stalled" in found(given)) is fires
+
+
+def test_a_client_that_left_in_the_middle_of_a_text_need_not_wait_long() -> None:
+    assert "sse.stalled" in found(silent("cancelled", 125.0, in_text=True))
+
+
 def test_loss_below_a_silent_stream_is_the_path() -> None:
     packets = {
         "source": "p.pcapng",

@@ -328,6 +328,60 @@ def test_stalled() -> None:
     assert found(given)["ws.stalled"].measurements["silence_s"] == 289.0
 
 
+@pytest.mark.parametrize(
+    ("kinds", "fires"),
+    [
+        pytest.param(("item/text", "item/more"), True, id="inside a text"),
+        pytest.param(("item", "item/more"), False, id="inside a thought"),
+        pytest.param(("item/text", "item"), False, id="after a text"),
+    ],
+)
+def test_silence_inside_a_text_needs_less_patience(kinds: tuple[str, ...], fires: bool) -> None:
+    given = tables(
+        ws=[socket(subscribed=1, completed=0, ended=135.0, close_code=1000, clean=True)],
+        ws_frames=[frame(n, 110.0 + n, kind=kind) for n, kind in enumerate(kinds)],
+    )
+    assert ("ws.stalled" in found(given)) is fires
+
+
+@pytest.mark.parametrize(
+    ("tcp", "fires"),
+    [
+        pytest.param({}, True, id="resent in vain"),
+        pytest.param({"client_unacked": 0}, False, id="acknowledged at last"),
+        pytest.param({"client_retransmissions": 1}, False, id="resent once"),
+        pytest.param({"server_payload_time": 141.0}, False, id="the server spoke after it"),
+    ],
+)
+def test_silence_over_a_dead_path_needs_less_patience(tcp: Row, fires: bool) -> None:
+    below = {
+        "source": "p.pcapng",
+        "client_port": 40001,
+        "first_frame": 3,
+        "last_frame": 90,
+        "client_unacked": 30,
+        "client_retransmissions": 2,
+        "client_payload_time": 140.0,
+        "server_payload_time": 110.0,
+    }
+    given = tables(
+        ws=[
+            socket(
+                subscribed=1,
+                completed=0,
+                ended=141.0,
+                close_code=1000,
+                clean=True,
+                connection="c1",
+            )
+        ],
+        ws_frames=[frame(1, 110.0)],
+        connections=[connection(1, host=WS, local_port=40001)],
+        tcp=[below | tcp],
+    )
+    assert ("ws.stalled" in found(given)) is fires
+
+
 def test_a_second_idle_socket_is_not_stalled() -> None:
     handed = {"source": "f", "flow": "a", "host": "chatgpt.com", "started": 104.0, "handoff": True}
     rows = [socket(1), socket(2, subscribed=1, completed=1)]

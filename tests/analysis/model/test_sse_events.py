@@ -190,3 +190,42 @@ def test_a_token_in_the_place_of_a_type_is_not_a_word(secret: str) -> None:
 )
 def test_words_of_the_service_are_words(word: str) -> None:
     assert is_word(word)
+
+
+APPEND = 'data: {"p":"/message/content/parts/0","o":"append","v":"a"}\n\n'
+THOUGHT = 'data: {"p":"/message/content/thoughts/0/content","o":"append","v":"a"}\n\n'
+MORE_OF_IT = 'data: {"v":"b"}\n\n'
+STATUS = (
+    'data: {"p":"","o":"patch","v":[{"p":"/message/content/parts/0","o":"append","v":"c"},'
+    '{"p":"/message/status","o":"replace","v":"finished_successfully"}]}\n\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "gap"),
+    [
+        pytest.param(APPEND, MORE_OF_IT, 9.0, id="a text goes on"),
+        pytest.param(APPEND, APPEND, 9.0, id="a text goes on, said again"),
+        pytest.param(
+            'data: {"type":"response.output_text.delta","delta":"a"}\n\n',
+            'data: {"type":"response.output_text.delta","delta":"b"}\n\n',
+            9.0,
+            id="of the responses API",
+        ),
+        pytest.param(
+            'data: {"choices":[{"delta":{"content":"a"}}]}\n\n',
+            'data: {"choices":[{"delta":{"content":"b"}}]}\n\n',
+            9.0,
+            id="of chat completions",
+        ),
+        pytest.param(THOUGHT, MORE_OF_IT, 0.0, id="a thought"),
+        pytest.param(APPEND + STATUS, APPEND, 0.0, id="two messages"),
+        pytest.param(APPEND, STATUS, 0.0, id="the end of a text"),
+        pytest.param(MORE_OF_IT, MORE_OF_IT, 0.0, id="of something unknown"),
+    ],
+)
+def test_the_longest_pause_inside_a_text(before: str, after: str, gap: float) -> None:
+    scanner = SseScanner()
+    scanner.feed(before.encode(), 100.0)
+    scanner.feed(after.encode(), 109.0)
+    assert scanner.text_gap == gap

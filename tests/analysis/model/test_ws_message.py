@@ -82,6 +82,19 @@ def test_the_end_of_a_turn_inside_an_item(encoded: str) -> None:
     assert facts(item(1, encoded)).turn_end == (mask(TOPIC, KEY),)
 
 
+@pytest.mark.parametrize(
+    ("encoded", "word"),
+    [
+        ('data: {"p":"/message/content/parts/0","o":"append","v":"a"}\n\n', "text"),
+        ('event: delta\ndata: {"v":"a"}\n\n', "more"),
+        ('data: {"p":"/message/content/thoughts/0/content","o":"append","v":"a"}\n\n', None),
+    ],
+)
+def test_an_item_that_adds_to_a_text(encoded: str, word: str | None) -> None:
+    words = facts(item(1, encoded)).kind.split("/")
+    assert [said for said in words if said in ("text", "more")] == ([word] if word else [])
+
+
 @pytest.mark.parametrize("kind", ["done", "conversation-turn-complete"])
 def test_the_end_of_a_turn_as_a_payload(kind: str) -> None:
     found = facts({"type": "message", "topic_id": TOPIC, "payload": {"type": kind}})
