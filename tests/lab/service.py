@@ -12,6 +12,8 @@ import random
 import socket
 import struct
 import sys
+import time
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +54,23 @@ async def _serve(plan: ServicePlan, certificates: Certificates, chance: random.R
     if plan.voice:
         for address in addresses.ZONE["voice.chatgpt.com"]:
             await loop.create_datagram_endpoint(_Stun, sock=_udp(address, STUN_PORT))
-    config = ServiceConfig(list(listeners), certificates, quic)
+    config = _Config(list(listeners), certificates, quic)
+    config.ahead = plan.clock
     config.h11_max_incomplete_size = 1 << 18  # cookies past all limits should reach the edge's rule
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     await serve(app, config, shutdown_trigger=asyncio.Event().wait)  # type: ignore[arg-type]
+
+
+class _Config(ServiceConfig):
+    """With a clock of its own: `ahead` seconds."""
+
+    ahead = 0.0
+
+    def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:
+        date = formatdate(time.time() + self.ahead, usegmt=True).encode()
+        kept = [item for item in super().response_headers(protocol) if item[0] != b"date"]
+        return [(b"date", date), *kept]
 
 
 class _Stun(asyncio.DatagramProtocol):

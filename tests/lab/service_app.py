@@ -61,7 +61,7 @@ class LabApp(DemoApp):
         headers, body = super().page()
         wider = " ".join((*TELEMETRY, FILES, "https://*.oaiusercontent.com"))
         headers = [
-            (name, value.replace("connect-src", f"connect-src {wider}"))
+            (name, value.replace("connect-src", f"connect-src {wider}").replace(*self.plan.policy))
             if name == "content-security-policy"
             else (name, value)
             for name, value in headers

@@ -123,6 +123,8 @@ class ServicePlan:
     ago, in seconds, links to files ended (negative: they end then). `slow` are seconds before
     every dynamic answer. `voice` answers STUN on the voice addresses. `trace` replaces lines of
     `/cdn-cgi/trace`. `indicator` is the status page's, `component` what it names as failing.
+    `clock` is how many seconds its clock is ahead of the machine's. `policy` are two texts: the
+    first is replaced by the second in the page's Content-Security-Policy.
     """
 
     answer: tuple[Answer, ...] = ()
@@ -141,6 +143,8 @@ class ServicePlan:
     indicator: str = "none"
     component: str = "Conversations"
     answer_words: int = 0
+    clock: float = 0.0
+    policy: tuple[str, str] = ("", "")
 
     @classmethod
     def parse(cls, table: dict[str, Any]) -> ServicePlan:

@@ -26,6 +26,11 @@ DENIALS = {
     },
 }
 """By mode, what is done with a denied name, in the words of its configuration."""
+NAMES = (
+    *("chatgpt.com", "*.chatgpt.com", "openai.com", "*.openai.com", "*.oaistatic.com"),
+    *("*.oaiusercontent.com", "challenges.cloudflare.com", "*.oaistatsig.com"),
+    *("*.ingest.sentry.io", "*.browser-intake-datadoghq.com", "*.example.org"),
+)
 
 
 class Haproxy(Program):
@@ -35,6 +40,8 @@ class Haproxy(Program):
     a certificate of the authority `issuer` (see `vendor_ca.ISSUERS`), trusted here when
     `installed`, and goes by the Host header. `denied` names, with those below, get `denial`: a key
     of DENIALS. `idle` is how many seconds of silence an open connection or websocket may have.
+    `tls` are further words of its `bind` line, such as `ssl-max-ver TLSv1.2`; its certificate is
+    for `names`.
     """
 
     command = "haproxy"
@@ -50,6 +57,8 @@ class Haproxy(Program):
         denied: Sequence[str] = (),
         denial: str = "no-server",
         idle: float = 3600.0,
+        tls: str = "",
+        names: Sequence[str] = NAMES,
         issuer: str = "company",
         installed: bool = True,
         device: str = "lan",
@@ -61,6 +70,8 @@ class Haproxy(Program):
         self._denied = denied
         self._denial = denial
         self._idle = idle
+        self._tls = tls
+        self._names = names
         self._issuer = issuer
         self._installed = installed
         self.trusted: list[Path] = []
@@ -117,10 +128,11 @@ class Haproxy(Program):
         else:
             root, signer = write_ca(folder, self._issuer)
             self.trusted = [root] if self._installed else []
-            leaf = write_leaf(folder, signer, _HOSTS)
+            leaf = write_leaf(folder, signer, self._names)
+            secure = f"ssl crt {leaf} alpn h2,http/1.1 {self._tls}".rstrip()
             lines += [
-                f"  bind 0.0.0.0:{PORT} ssl crt {leaf} alpn h2,http/1.1",
-                f"  bind :::{PORT} v6only ssl crt {leaf} alpn h2,http/1.1",
+                f"  bind 0.0.0.0:{PORT} {secure}",
+                f"  bind :::{PORT} v6only {secure}",
                 *self._acl(name),
                 *self._rule("http-request"),
             ]
@@ -142,10 +154,3 @@ class Haproxy(Program):
     def _rule(self, kind: str) -> list[str]:
         rule = DENIALS[self._mode][self._denial]
         return [f"  {rule}"] if self._denied and rule.startswith(kind) else []
-
-
-_HOSTS = (
-    *("chatgpt.com", "*.chatgpt.com", "openai.com", "*.openai.com", "*.oaistatic.com"),
-    *("*.oaiusercontent.com", "challenges.cloudflare.com", "*.oaistatsig.com"),
-    *("*.ingest.sentry.io", "*.browser-intake-datadoghq.com", "*.example.org"),
-)
