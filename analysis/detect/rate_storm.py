@@ -65,7 +65,8 @@ def storms(tables: Tables) -> list[Storm]:
     http = service_exchanges(tables)
     if http.empty:
         return []
-    timed = http[http["started"].notna()]
+    # a browser's report of a policy or an error tells of something else, once for each
+    timed = http[http["started"].notna() & (http["request_dest"] != "report").fillna(True)]
     bad = (timed["status"] >= 400).fillna(False)
     kinds = set(timed[bad]["path"].dropna().unique())
     groups: dict[Key, list[Record]] = {}

@@ -280,11 +280,29 @@ def _policy_reports(tables: Tables) -> list[Record]:
     return records(http[paths.str.contains("csp-report", regex=False)])
 
 
+def _reported(tables: Tables, pages: list[PageLoad], reports: list[Record]) -> list[Record]:
+    """Scripts of a page that asked for none of them, and reported at least as many refusals.
+
+    Its styles came, so that it was neither closed nor taken from a cache.
+    """
+    missing: list[Record] = []
+    cached = _cached(tables)
+    for page in pages:
+        scripts = [row for row in page.needed if row["kind"] in ("script", "preload")]
+        other = [row for row in page.rows if row not in scripts]
+        if any(row["outcome"] != "never_asked" for row in scripts) or _returning(page, cached):
+            continue
+        loaded = any(row["outcome"] == "loaded" for row in other)
+        if scripts and loaded and len(reports) >= len(scripts):
+            missing += scripts
+    return missing
+
+
 def find_script_blocked_by_policy(tables: Tables) -> Iterator[Finding]:
     pages = page_loads(tables)
     said = _refused(tables, _POLICY)
     reports = _policy_reports(tables)
-    silent = _never_asked(tables, pages) if reports else []
+    silent = _never_asked(tables, pages) or _reported(tables, pages, reports) if reports else []
     refused = {id(row) for row in said}
     missing = said + [row for row in silent if id(row) not in refused]
     if forbidden := _forbidden_pages(tables):

@@ -199,6 +199,29 @@ def test_a_policy_report_beside_a_missing_script() -> None:
     assert "script.blocked_by_extension" not in findings
 
 
+def refused_by_policy(style: str, reports: int) -> set[str]:
+    """Findings of a page with five scripts, none of them asked for, and as many reports."""
+    rows = [script(number, "never_asked") for number in range(5)]
+    rows.append(script(9, style, kind="style", url="https://chatgpt.com/cdn/assets/root.css"))
+    report = {"method": "POST", "status": 404, "request_dest": "report"}
+    flows = [
+        exchange(f"r{number}", "/csp-report", started=101.0 + 0.01 * number, **report)
+        for number in range(reports)
+    ]
+    return set(found(tables(resources=rows, http=[document(), exchange("s9"), *flows])))
+
+
+def test_a_policy_that_refuses_every_script() -> None:
+    findings = refused_by_policy("loaded", 6)
+    assert "script.blocked_by_policy" in findings
+    assert not {"script.blocked_by_extension", "rate.retry_storm"} & findings
+
+
+@pytest.mark.parametrize(("style", "reports"), [("loaded", 2), ("cached", 6), ("never_asked", 6)])
+def test_reports_of_something_else(style: str, reports: int) -> None:
+    assert "script.blocked_by_policy" not in refused_by_policy(style, reports)
+
+
 def test_telemetry_blocked() -> None:
     given = tables(
         http=[
