@@ -11,8 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.read.packets.container import looks_like_packets
 from analysis.read.packets.helper import helped
+from analysis.read.packets.magic import looks_like_packets
 
 if TYPE_CHECKING:
     from analysis.model.frames import Tables
@@ -32,7 +32,7 @@ def read_packets(
     capture.
     """
     with helped(path, dns_ports) as helper:
-        # pandas takes long to import: the helper is at work meanwhile
+        # NumPy and pandas take long to import: the helper is at work meanwhile
         from analysis.read.packets.reading import read
 
         return read(path, name or path.name, dns_ports, helper)

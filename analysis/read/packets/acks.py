@@ -32,11 +32,6 @@ class Acks:
         """Longest stretch of data that was acknowledged although data before it was not."""
         self._resent: dict[int, int] = {}
 
-    @property
-    def wanting(self) -> bool:
-        """More samples are of use."""
-        return len(self.samples) < MAX_SAMPLES
-
     def sent(self, end: int, ns: int) -> None:
         """A segment with new data ended before sequence number `end`."""
         if self.pending is None and len(self.samples) < MAX_SAMPLES:

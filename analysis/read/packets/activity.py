@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.read.packets.address import Ends
-from analysis.read.packets.block import Block, Ints, Mask, Words
+from analysis.read.packets.block import Block, Ints, Mask, Words, changes
 from analysis.read.packets.ip import TCP, UDP, Datagrams
 
 _SECOND = 1_000_000_000
@@ -75,7 +75,7 @@ class Activity:
 
 def _seconds(second: Ints) -> tuple[Ints, Ints]:
     """Distinct seconds, and the place of each packet's among them; times mostly ascend."""
-    begin = np.flatnonzero(np.r_[True, second[1:] != second[:-1]])
+    begin = np.flatnonzero(changes(second))
     distinct, which = np.unique(second[begin], return_inverse=True)
     return distinct, np.repeat(which, np.diff(np.r_[begin, len(second)]))
 
@@ -89,19 +89,12 @@ def _distinct(second: Ints, index: Ints, value: Words, which: Mask) -> tuple[Int
     if len(second) <= 256:
         # one number for both: much faster to sort than an order of places is found
         pairs = np.sort(index.astype(np.uint64) << np.uint64(56) | value)
-        pairs = pairs[_changes(pairs)]
+        pairs = pairs[changes(pairs)]
         return second[pairs >> np.uint64(56)], pairs << np.uint64(8)
     order = np.lexsort((value, index))
     index, value = index[order], value[order]
-    keep = _changes(index) | _changes(value)
+    keep = changes(index) | changes(value)
     return second[index[keep]], value[keep] << np.uint64(8)
-
-
-def _changes(column: Ints | Words) -> Mask:
-    """Where another value begins."""
-    fresh = np.ones(len(column), np.bool_)
-    fresh[1:] = column[1:] != column[:-1]
-    return fresh
 
 
 def _counted(second: Ints, parts: list[tuple[Ints, Words]]) -> Ints:

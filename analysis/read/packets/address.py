@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from functools import lru_cache
 from socket import AF_INET6, inet_ntoa, inet_ntop
 from typing import NamedTuple
@@ -61,7 +61,7 @@ class Endpoints:
 
     def __init__(self) -> None:
         # nobody who makes a capture can know them
-        self._factors = [np.uint64(secrets.randbits(64) | 1) for _ in range(4)]
+        self._factors = [np.uint64(int.from_bytes(os.urandom(8)) | 1) for _ in range(4)]
 
     def number(self, high: Words, low: Words, port: Ints) -> Words:
         """One number per endpoint, for whole columns."""

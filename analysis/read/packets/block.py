@@ -7,6 +7,7 @@ packet is that of NumPy and not of Python objects.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +63,13 @@ def gather(data: Data, dtype: np.dtype[np.void], offsets: Ints) -> npt.NDArray[n
     room = len(data) - dtype.itemsize + 1
     windows = np.ndarray(shape=(room,), dtype=dtype, buffer=data, strides=(1,))
     return windows[offsets]
+
+
+def changes(column: npt.NDArray[Any]) -> Mask:
+    """Where a stretch of equal values begins."""
+    fresh = np.ones(len(column), np.bool_)
+    fresh[1:] = column[1:] != column[:-1]
+    return fresh
 
 
 def taken(data: Data, begin: int, end: int) -> bytes:

@@ -11,16 +11,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from analysis.knowledge import hosts
-from analysis.knowledge.probes import probe_answer
-from analysis.model.decoding import decode_body
-from analysis.read.body_facts import BodyReader
-from analysis.read.exchange import Exchange
 from analysis.read.packets.clock import seconds
 from analysis.read.packets.reassembly import Origin
 
 if TYPE_CHECKING:
     from analysis.model.frames import Row
+    from analysis.read.exchange import Exchange
+
+# what reads bodies and knows hosts is imported with the first exchange: most captures
+# have none, and the second process would import it too
 
 MAX_HEAD = 16_384
 MAX_BODY = 16_384
@@ -118,6 +117,8 @@ class Exchanges:
         line = _REQUEST.match(head.line)
         if line is None:
             return False
+        from analysis.read.exchange import Exchange
+
         method = line[1].decode("ascii")
         target = line[2].decode("ascii").partition("?")[0]
         if method == "CONNECT":
@@ -153,6 +154,9 @@ class Exchanges:
         length = head.content_length
         exchange.response_bytes = len(body) if length is None else length
         if body and _of_interest(exchange):
+            from analysis.model.decoding import decode_body
+            from analysis.read.body_facts import BodyReader
+
             plain = _unchunked(body) if head.chunked else body
             shown = decode_body(plain[:MAX_BODY], exchange.header("content-encoding") or "")
             exchange.look_at_body(shown or b"", BodyReader())
@@ -177,6 +181,9 @@ def has_body(method: str | None, status: int) -> bool:
 
 def _of_interest(exchange: Exchange) -> bool:
     """A page that anybody reads in clear is nobody's business; an error or a portal's page is."""
+    from analysis.knowledge import hosts
+    from analysis.knowledge.probes import probe_answer
+
     host = exchange.host
     failed = (exchange.status or 0) >= 400
     return failed or hosts().is_chatgpt(host) or probe_answer(host, None) is not None

@@ -5,7 +5,6 @@ Formats: libpcap (draft-ietf-opsawg-pcap) and pcapng (draft-ietf-opsawg-pcapng).
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
@@ -15,36 +14,16 @@ from analysis.model.errors import InputError
 from analysis.model.message import say
 from analysis.read.packets.block import Block
 from analysis.read.packets.gunzip import Gunzip, Readable
+from analysis.read.packets.magic import GZIP, SECTION_HEADER
 from analysis.read.packets.pcap import MAGICS, pcap_blocks
-from analysis.read.packets.pcapng import SECTION_HEADER, pcapng_blocks
+from analysis.read.packets.pcapng import pcapng_blocks
 from analysis.read.packets.window import Window
 
-GZIP = b"\x1f\x8b"
 CHUNK = 8 << 20
 """Octets looked at together: the buffer that the whole reader's memory hangs on."""
 
 MAX_UNPACKED = 8 << 30
 """Where a gzip file is given up, against decompression bombs."""
-
-
-def looks_like_packets(first_bytes: bytes) -> bool:
-    """Whether a file that begins so is pcap, pcapng or a gzip file that may hold one.
-
-    Four octets are enough; a gzip file is unpacked as far as `first_bytes` go.
-    """
-    if first_bytes[:2] == GZIP:
-        try:
-            first_bytes = zlib.decompressobj(wbits=31).decompress(first_bytes, 4)
-        except zlib.error:
-            return False
-        if not first_bytes:
-            return True  # only the gzip header was given
-    return plain_container(first_bytes)
-
-
-def plain_container(first_bytes: bytes) -> bool:
-    """Whether a file that begins so is pcap or pcapng, not gzipped."""
-    return first_bytes[:4] in MAGICS or first_bytes[:4] == SECTION_HEADER
 
 
 class Feed:

@@ -10,7 +10,6 @@ same result.
 
 from __future__ import annotations
 
-import gc
 import os
 import pickle
 import subprocess
@@ -19,18 +18,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from analysis.read.packets.container import plain_container
-from analysis.read.packets.following import Followed, followed
+from analysis.read.packets.magic import plain_container
+
+if TYPE_CHECKING:
+    from analysis.read.packets.following import Followed
 
 WORTH = 64 << 20
 """Octets of a file from where on a second process saves more than its start costs."""
 
 _START = (
     "import sys, pickle; job = pickle.load(sys.stdin.buffer); sys.path[:] = job[0]; "
-    "from analysis.read.packets.helper import serve; serve(*job[1:])"
+    "from analysis.read.packets.following import serve; serve(*job[1:])"
 )
+
+_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+    "MALLOC_TOP_PAD_": str(16 << 20),
+}
+"""Keeps the GNU allocator from giving back the arrays of each block, only to ask for them anew."""
 
 
 @dataclass(slots=True)
@@ -42,6 +50,8 @@ class Helper:
 
     def followed(self) -> Followed | None:
         """What it found; None when it failed. Waits for it to end."""
+        from analysis.read.packets.following import Followed
+
         assert self.process.stdout is not None
         octets = self.process.stdout.read()
         if self.process.wait():
@@ -70,12 +80,6 @@ def helped(path: Path, dns_ports: frozenset[int]) -> Iterator[Helper | None]:
         if helper is not None:
             with helper.process as process:
                 process.kill()
-
-
-def serve(file: str, dns_ports: frozenset[int], limit: int) -> None:
-    """The helper's own main function: its result goes to standard output."""
-    gc.disable()
-    pickle.dump(followed(Path(file), dns_ports, limit), sys.stdout.buffer, protocol=5)
 
 
 def _worth(path: Path) -> int | None:
@@ -108,6 +112,7 @@ def _started(path: Path, dns_ports: frozenset[int], limit: int) -> Helper | None
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env=os.environ | _MEMORY,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     except OSError:

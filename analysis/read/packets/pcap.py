@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.model.message import say
+from analysis.read.packets import magic
 from analysis.read.packets.block import Block, Data, Ints, gather
 from analysis.read.packets.window import Window
 
@@ -40,13 +41,13 @@ class _Layout:
 
 
 MAGICS: dict[bytes, _Layout] = {
-    b"\xd4\xc3\xb2\xa1": _Layout("<", 1000, 16),
-    b"\xa1\xb2\xc3\xd4": _Layout(">", 1000, 16),
-    b"\x4d\x3c\xb2\xa1": _Layout("<", 1, 16),
-    b"\xa1\xb2\x3c\x4d": _Layout(">", 1, 16),
+    magic.MICRO_LITTLE: _Layout("<", 1000, 16),
+    magic.MICRO_BIG: _Layout(">", 1000, 16),
+    magic.NANO_LITTLE: _Layout("<", 1, 16),
+    magic.NANO_BIG: _Layout(">", 1, 16),
     # "modified" libpcap: the interface, protocol and packet type follow
-    b"\x34\xcd\xb2\xa1": _Layout("<", 1000, 24),
-    b"\xa1\xb2\xcd\x34": _Layout(">", 1000, 24),
+    magic.MODIFIED_LITTLE: _Layout("<", 1000, 24),
+    magic.MODIFIED_BIG: _Layout(">", 1000, 24),
 }
 
 

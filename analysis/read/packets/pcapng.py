@@ -13,7 +13,6 @@ from analysis.read.packets.block import Block, Data, Ints, gather, taken
 from analysis.read.packets.pcap import MAX_PACKET
 from analysis.read.packets.window import Window
 
-SECTION_HEADER = b"\x0a\x0d\x0d\x0a"
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
 _NUMBERED = frozenset((9, 0x0BAD, 0x40000BAD, 0x204, 0x208, 0x216, 0x217, 0x221, 0x222))
 """Blocks that are no packets and yet take a frame number in Wireshark: journal, custom, sysdig."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.read.packets.block import Ints, Mask, Words
+from analysis.read.packets.block import Ints, Mask, Words, changes
 from analysis.read.packets.segments import Segments
 from analysis.read.packets.sequence import ACK, FIN, RST, SYN
 
@@ -98,7 +98,7 @@ def quiet_runs(segments: Segments, followed: Callable[[Words], Mask]) -> tuple[l
     not all of a long one is lost to that.
     """
     index = np.arange(len(segments.row))
-    first = np.r_[True, segments.flow[1:] != segments.flow[:-1]]
+    first = changes(segments.flow)
     sides = (~segments.upper, segments.upper)
     latest = (_latest(sides[0], index), _latest(sides[1], index))
     finish = _finish(segments)
@@ -114,13 +114,15 @@ def quiet_runs(segments: Segments, followed: Callable[[Words], Mask]) -> tuple[l
     rank = np.cumsum(sent > 0)
     rank -= (rank - (sent > 0))[begins]  # segments with payload up to here, within the group
     fresh = np.repeat(
-        followed(segments.flow[first]), np.diff(np.r_[np.flatnonzero(first), len(index)])
+        followed(segments.flow[first]), np.diff(np.append(np.flatnonzero(first), len(index)))
     )
     quiet = paired & _quiet(segments, own, other, *_before(segments, reached, 0))
     quiet &= ~(fresh & (rank <= _OPENING))
     cut = fresh & (sent > 0) & ((rank == _CUTS[0]) | (rank == _CUTS[1]))
-    starts = quiet & (cut | ~np.r_[False, quiet[:-1]])
-    stops = quiet & np.r_[starts[1:] | ~quiet[1:], True]
+    turns = changes(quiet)
+    starts = quiet & (cut | turns)
+    stops = quiet.copy()
+    stops[:-1] &= starts[1:] | turns[1:]
     begin, end = np.flatnonzero(starts), np.flatnonzero(stops) + 1
     long = end - begin >= MIN_RUN
     begin, end = begin[long], end[long]
@@ -187,9 +189,16 @@ def _highest(segments: Segments, finish: Ints, mine: Mask, first: Mask) -> Ints:
 
 def _before(segments: Segments, columns: tuple[Ints, Ints], none: int) -> tuple[Ints, Ints]:
     """What held before each segment in its own direction, and in the other."""
-    lower, upper = (np.r_[none, column[:-1]] for column in columns)
+    lower, upper = (_shifted(column, none) for column in columns)
     own = np.where(segments.upper, upper, lower)
     return own, np.where(segments.upper, lower, upper)
+
+
+def _shifted(column: Ints, first: int) -> Ints:
+    """What stands one place before, and `first` at the start."""
+    out = np.empty_like(column)
+    out[0], out[1:] = first, column[:-1]
+    return out
 
 
 def _quiet(segments: Segments, own: Ints, other: Ints, reached: Ints, other_reached: Ints) -> Mask:
@@ -291,7 +300,7 @@ def _longest(length: Ints, begin: Ints, end: Ints) -> Ints:
         return begin
     edges = np.stack((begin, end), 1).ravel()
     # the last run may end with the block, where there is nothing to start a slice at
-    found: Ints = np.maximum.reduceat(np.r_[length, 0], edges)[::2]
+    found: Ints = np.maximum.reduceat(np.append(length, 0), edges)[::2]
     return found
 
 

@@ -47,17 +47,26 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
                 following.feed(rest, found)
             udp.feed(rest, found)
             icmp.feed(rest, found)
-        if helper is None:
-            tcp = following.end()
-        else:
-            tcp = helper.followed() or followed(path, dns_ports, limit)
-        for message in tcp.connections.messages:
-            dns.add(*message)
+        tcp = following.end() if helper is None else None
+        frames = {
+            "dns": dns.frame(label),
+            **udp.frames(label),
+            "icmp": icmp.frame(label),
+        }
+        if tcp is None:
+            # the helper was at work meanwhile
+            tcp = (helper and helper.followed()) or followed(path, dns_ports, limit)
+            if tcp.connections.messages:
+                for message in tcp.connections.messages:
+                    dns.add(*message)
+                frames["dns"] = dns.frame(label)
+        frames |= connection_frames(tcp.connections, icmp.quoted, label)
+        frames["activity"] = activity_frame(tcp.activity, label)
         sha256 = digest.hexdigest()
-    problems += [*udp.problems, *icmp.problems]
-    others = udp.frames(label)
     if span.cut:
-        others["host"] = pd.concat([others["host"], _cut_packets(span, label)], ignore_index=True)
+        cut = [frames["host"], _cut_packets(span, label)]
+        frames["host"] = pd.concat(cut, ignore_index=True)
+    problems += [*udp.problems, *icmp.problems]
     source = Source(
         label,
         SourceKind.PCAP,
@@ -67,16 +76,7 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
         first_seen=seconds(span.first),
         last_seen=seconds(span.last),
     )
-    return Tables.of(
-        {
-            "dns": dns.frame(label),
-            **connection_frames(tcp.connections, icmp.quoted, label),
-            **others,
-            "icmp": icmp.frame(label),
-            "activity": activity_frame(tcp.activity, label),
-        },
-        [source],
-    )
+    return Tables.of(frames, [source])
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.read.packets.block import Data, Ints, Mask, gather, octets
+from analysis.read.packets.block import Data, Ints, Mask, changes, gather, octets
 from analysis.read.packets.segments import Segments
 from analysis.read.packets.sequence import SYN
 from analysis.read.packets.tls import APPLICATION_DATA
@@ -147,7 +147,7 @@ class RecordTimes:
         self._note_quiet(
             lane[quiet], (ns - previous)[quiet], ns[quiet], (self._count[lane] + rank)[quiet]
         )
-        last = np.r_[begin[1:], len(lane)] - 1
+        last = np.append(begin[1:], len(lane)) - 1
         here = lane[begin]
         self._count[here] += np.bincount(group)
         self._seq[here], self._ns[here], self._length[here] = seq[last], ns[last], length[last]
@@ -177,7 +177,7 @@ def _records(data: Data, segments: Segments, connection: Ints) -> tuple[Ints, In
 
 def _groups(lane: Ints) -> tuple[Ints, Ints]:
     """The number of each entry's group of equal lanes, and where each group begins."""
-    first = np.r_[True, lane[1:] != lane[:-1]]
+    first = changes(lane)
     return np.cumsum(first) - 1, np.flatnonzero(first)
 
 

@@ -58,8 +58,10 @@ class Side:
     @property
     def in_step(self) -> bool:
         """What was sent is known without doubt, except perhaps for gaps in the capture."""
-        known = self.next_seq != 0 and self.max_acked != 0
-        return known and not after(self.max_acked, self.next_seq)
+        acked, following = self.max_acked, self.next_seq
+        return acked == following != 0 or (
+            following != 0 and acked != 0 and not after(acked, following)
+        )
 
 
 def analyse(

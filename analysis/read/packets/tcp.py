@@ -9,9 +9,9 @@ from itertools import islice
 
 import numpy as np
 
-from analysis.read.packets.acks import Acks
+from analysis.read.packets.acks import MAX_SAMPLES, Acks
 from analysis.read.packets.address import Ends, Peers, sender_and_receiver
-from analysis.read.packets.block import Block, Ints, Mask, Words, taken
+from analysis.read.packets.block import Block, Ints, Mask, Words, changes, taken
 from analysis.read.packets.cleartext import Room
 from analysis.read.packets.ip import Datagrams
 from analysis.read.packets.quiet import Lane, Run, Timeline, quiet_runs
@@ -84,7 +84,7 @@ class Streams:
 
     def _take_records(self, found: Datagrams, segments: Segments) -> None:
         """Take the TLS records of a block, once its connections are known."""
-        first = np.r_[True, segments.flow[1:] != segments.flow[:-1]]
+        first = changes(segments.flow)
         group = np.cumsum(first) - 1
         streams = [self._current[flow] for flow in segments.flow[first].tolist()]
         index = np.array([stream.talk.index for stream in streams], np.int64)
@@ -279,21 +279,20 @@ def _rows(segments: Segments, which: Ints) -> Iterator[_Row]:
 
 def _time(acks: Acks, timeline: Timeline, which: int, begin: int, end: int) -> None:
     """Take the times to an acknowledgement from a run, just as one by one."""
-    if not acks.wanting:
-        return
     data, renewed = timeline.data[which], timeline.renewed[1 - which]
     finish, ack, ns = timeline.finish, timeline.ack, timeline.ns
     following, answer = bisect_left(data, begin), bisect_left(renewed, begin)
     last_data, last_answer = bisect_left(data, end), bisect_left(renewed, end)
-    at = begin
-    while acks.wanting:
-        if acks.pending is None:
+    at, samples = begin, acks.samples
+    while len(samples) < MAX_SAMPLES:
+        pending = acks.pending
+        if pending is None:
             following = bisect_left(data, at, following, last_data)
             if following == last_data:
                 return
             at = data[following]
-            acks.pending = finish[at], ns[at]
-        awaited = acks.pending[0]
+            acks.pending = pending = finish[at], ns[at]
+        awaited = pending[0]
         answer = bisect_left(renewed, at, answer, last_answer)
         while answer < last_answer and ack[renewed[answer]] - awaited & _WHOLE >= _HALF:
             answer += 1
@@ -319,27 +318,33 @@ def _skip(stream: Stream, run: Run, timeline: Timeline) -> bool:
     lower, upper = stream.client, stream.server
     if lower.number > upper.number:
         lower, upper = upper, lower
-    parties = (lower, upper)
-    for party, lane in zip(parties, run.lanes, strict=True):
-        side = party.side
-        if side.next_seq != lane.expected or not side.in_step:
-            return False
-        if lane.octets and party.direction is not None:
-            return False
-    for which, party in enumerate(parties):
-        _time(party.acks, timeline, which, run.begin, run.end)
-    for party, other, lane in zip(parties, parties[::-1], run.lanes, strict=True):
-        _follow(party, other, lane)
-        if lane.octets:
-            stream.last_payload_ns = run.data_ns
+    begin, end, of_lower, of_upper = run.begin, run.end, *run.lanes
+    if not (_in_step(lower, of_lower) and _in_step(upper, of_upper)):
+        return False
+    if len(lower.acks.samples) < MAX_SAMPLES:
+        _time(lower.acks, timeline, 0, begin, end)
+    if len(upper.acks.samples) < MAX_SAMPLES:
+        _time(upper.acks, timeline, 1, begin, end)
+    _follow(lower, upper, of_lower)
+    _follow(upper, lower, of_upper)
+    if of_lower.octets or of_upper.octets:
+        stream.last_payload_ns = run.data_ns
     for which, ttl, count in run.ttls:
-        ttls = parties[which].ttls
+        ttls = upper.ttls if which else lower.ttls
         ttls[ttl] = ttls.get(ttl, 0) + count
-    stream.packets += run.end - run.begin
+    stream.packets += end - begin
     stream.octets += run.octets
     stream.last_frame = run.last_frame
     stream.last_ns = run.last_ns
     return True
+
+
+def _in_step(party: Party, lane: Lane) -> bool:
+    """Whether a run goes on from where this end is, and what it sends need not be looked at."""
+    side = party.side
+    if side.next_seq != lane.expected or (lane.octets and party.direction is not None):
+        return False
+    return side.in_step
 
 
 def _follow(party: Party, other: Party, lane: Lane) -> None:

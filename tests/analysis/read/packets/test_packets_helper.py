@@ -24,6 +24,7 @@ from analysis.model.errors import InputError
 from analysis.model.frames import Tables
 from analysis.read.packets import helper, read_packets, reading
 from analysis.read.packets.container import blocks
+from analysis.read.packets.following import Followed
 from analysis.read.packets.helper import Helper
 from analysis.read.packets.ip import beside_tcp
 
@@ -90,7 +91,7 @@ def test_two_processes_give_the_same_tables(
     capture: Path, results: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = read_packets(capture)
-    assert isinstance(results[0], helper.Followed)
+    assert isinstance(results[0], Followed)
     alone = _alone(capture, monkeypatch)
     assert len(alone["dns"]) > 1
     assert alone["tcp"]["stream"].max() >= len(alone["tcp"])  # what SOCKS carries counts

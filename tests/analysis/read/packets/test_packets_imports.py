@@ -29,6 +29,6 @@ def test_packets_need_no_slow_import(imported: set[str], package: str) -> None:
 
 @pytest.mark.parametrize("package", ["pandas", "pyarrow"])
 def test_the_second_process_needs_no_frames(package: str) -> None:
-    code = f"import sys, analysis.read.packets.helper; print({package!r} in sys.modules)"
+    code = f"import sys, analysis.read.packets.following; print({package!r} in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "False"
