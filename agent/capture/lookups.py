@@ -22,11 +22,14 @@ import dns.flags
 import dns.message
 import dns.rcode
 import dns.rdatatype
+from aiohappyeyeballs import start_connection
 
 from analysis.knowledge import hosts
 
 ASK_AGAIN_SECONDS = 30.0
 TIMEOUT_SECONDS = 4.0
+ATTEMPT_DELAY = 0.25
+"""Seconds until the next address is tried beside the first (RFC 8305, section 8)."""
 _TRIES = 2
 _TYPES = ("A", "AAAA")
 
@@ -156,7 +159,8 @@ def loop_factory(lookups: Lookups, *, replace: bool) -> Callable[[], asyncio.Abs
 
     With `replace` the configured name server answers instead of the system
     (the demo's resolver); otherwise the system answers and `lookups` only asks
-    beside it.
+    beside it.  Connections race their addresses as browsers do, or the recorder
+    would wait on a dead IPv6 until the client gives up.
     """
     base: type[Any] = type(asyncio.new_event_loop())
 
@@ -181,6 +185,28 @@ def loop_factory(lookups: Lookups, *, replace: bool) -> Callable[[], asyncio.Abs
                 host, port, family=family, type=type, proto=proto, flags=flags
             )
             return system
+
+        async def create_connection(
+            self,
+            protocol_factory: Callable[[], Any],
+            host: str | None = None,
+            port: int | None = None,
+            *,
+            local_addr: tuple[str, int] | None = None,
+            **options: Any,
+        ) -> Any:
+            """As asyncio's; its own race deadlocks under eager tasks (CPython gh-124309)."""
+            if host is None or local_addr is not None:
+                return await super().create_connection(
+                    protocol_factory, host, port, local_addr=local_addr, **options
+                )
+            infos = await self.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            connected = await start_connection(
+                list(infos), happy_eyeballs_delay=ATTEMPT_DELAY, interleave=1, loop=self
+            )
+            if options.get("ssl"):
+                options.setdefault("server_hostname", host)
+            return await super().create_connection(protocol_factory, sock=connected, **options)
 
     return LookupLoop
 

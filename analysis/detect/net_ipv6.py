@@ -1,8 +1,8 @@
 """net.ipv6_broken: IPv6 is tried first and fails, and IPv4 then works.
 
-SYNs resent over IPv6 without an answer, nothing of the service reached over
-IPv6, and the same hosts reached over IPv4.  A single lost race is normal
-(RFC 8305), so one SYN says nothing.  The cost is the wait from the first IPv6
+SYNs over IPv6 without an answer, resent or lost in several races, nothing of the
+service reached over IPv6, and the same hosts reached over IPv4.  A single lost
+race is normal (RFC 8305), so one SYN says nothing.  The cost is the wait from the first IPv6
 SYN to the first IPv4 SYN that won.  Source: detection notes 15.
 """
 
@@ -35,7 +35,9 @@ def find_net_ipv6_broken(tables: Tables) -> Iterator[Finding]:
         hosts.add(host)
         lost += [item for item in six if item not in lost]
         waits += [wait for item in six if (wait := _wait(item, four)) is not None]
-    if len(lost) < threshold("ipv6_tries") or not any(item.dead for item in lost):
+    # one SYN each is all that a race leaves IPv6, so without a resent one it takes several
+    enough = "ipv6_tries" if any(item.dead for item in lost) else "ipv6_races"
+    if len(lost) < threshold(enough):
         return
     names = ranked(hosts)
     cost = 1000 * median(waits) if waits else None

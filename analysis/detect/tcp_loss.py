@@ -3,8 +3,9 @@
 The share of data segments that had to be resent, per direction and over all
 connections to ChatGPT's hosts; spurious retransmissions are taken out of either
 direction, and connections with octets that the capture itself lacks are left
-out.  Bands: from 5 %, from 15 % severe.  Does not prove where the loss is.
-Source: detection notes 4 (bands of the W365 tool).
+out, and so are those whose ClientHello nobody answered.  Bands: from 5 %, from
+15 % severe.  Does not prove where the loss is.  Source: detection notes
+4 (bands of the W365 tool).
 """
 
 from __future__ import annotations
@@ -88,6 +89,8 @@ def _counts(item: Attempt) -> bool:
     row = item.tcp
     if item.sampled or not item.answered or not any(map(usable, item.hosts)):
         return False
+    if item.hello is not None and not item.shook_hands:
+        return False  # resent in vain: something took the hello, and no chance did
     # acknowledged at once or after a while, every octet must have been seen at some time
     return all(
         row[f"{side}_sent"] is None or (row[f"{side}_payload"] or 0) >= row[f"{side}_sent"]

@@ -120,3 +120,37 @@ def test_a_shadow_lookup_is_for_listed_names_and_once_in_a_while() -> None:
     assert sorted(names) == ["chatgpt.com", "chatgpt.com"]
     assert len(events.answers("A")) == 1
     assert len(events.answers("AAAA")) == 1
+
+
+@pytest.mark.parametrize("eager", [False, True], ids=["plain", "as under mitmproxy"])
+def test_an_address_that_swallows_connections_does_not_hold_up_the_next_one(eager: bool) -> None:
+    zone = {"chatgpt.com": ["127.0.0.3", "127.0.0.1"]}
+    with (
+        DemoResolver("127.0.0.1", 0, zone, {}) as resolver,
+        socket.create_server(("127.0.0.1", 0)) as fine,
+        socket.socket() as full,
+    ):
+        port = fine.getsockname()[1]
+        full.bind(("127.0.0.3", port))
+        full.listen(0)
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:  # past its queue, a listener drops what comes, as a black hole does
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.3", port))
+
+        async def connect() -> str:
+            _, writer = await asyncio.open_connection("chatgpt.com", port)
+            peer: str = writer.get_extra_info("peername")[0]
+            writer.close()
+            return peer
+
+        async def run() -> list[str]:
+            if eager:
+                asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+            return await asyncio.gather(*(asyncio.create_task(connect()) for _ in range(3)))
+
+        factory = loop_factory(Lookups(resolver.address, Events()), replace=True)
+        with asyncio.Runner(loop_factory=factory) as runner:
+            assert runner.run(run()) == ["127.0.0.1"] * 3
+        for one in waiting:
+            one.close()

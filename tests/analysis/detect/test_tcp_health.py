@@ -51,6 +51,21 @@ def test_no_loss(more: Row) -> None:
     assert "tcp.loss" not in found(tables(**counted(**more)))
 
 
+def test_a_hello_resent_in_vain_is_no_loss() -> None:
+    given = counted(client_retransmissions=9, retransmissions=9)
+    for row in given["tls"]:
+        row["server_hello_ms"] = None
+    assert "tcp.loss" not in found(tables(**given))
+
+
+def test_a_sampler_of_every_segment_shows_loss() -> None:
+    given = counted(server_retransmissions=9, retransmissions=9)
+    whole = CaptureFacts("b", packets_sampled=90, ended=1000.0, whole=(f"{GOOD}/32", "nonsense"))
+    assert "tcp.loss" in found(tables([whole], **given))
+    other = CaptureFacts("b", packets_sampled=90, ended=1000.0, whole=("203.0.113.0/24",))
+    assert "tcp.loss" not in found(tables([other], **given))
+
+
 def test_a_sampler_keeps_too_little_for_shares() -> None:
     facts = CaptureFacts("b", packets_sampled=90, ended=1000.0)
     given = counted(server_retransmissions=9, retransmissions=9)
