@@ -129,6 +129,15 @@ class Attempt:
         return row["syn_frame"] is not None and not self.answered and row["reset_by"] == "server"
 
     @property
+    def cut_at_once(self) -> bool:
+        """Opened, and reset by the server's address before anybody said a word."""
+        row = self.tcp
+        if row["synack_frame"] is None or not self.reset or row["reset_time"] is None:
+            return False
+        quiet = not row["client_payload"] and not row["server_payload"]
+        return quiet and row["reset_time"] - self.began < threshold("silence_s")
+
+    @property
     def shook_hands(self) -> bool:
         """TLS was answered."""
         return self.hello is not None and self.hello["server_hello_ms"] is not None

@@ -38,6 +38,7 @@ from analysis.detect.support import (
     packet_evidence,
     ranked,
     records,
+    rule_of,
     where,
     without_own_leg,
 )
@@ -50,6 +51,8 @@ from analysis.model.message import plural, say, some, times_over
 
 LOGIN = 407
 _REFUSALS = (403, 413, 451, 502, 503, 504)
+_FORBIDDEN = (403, 451)
+_DATA = ("/backend-api/", "/backend-anon/", "/v1/")
 _CONNECT_REFUSED = re.compile(r"refused HTTP CONNECT request: (\d{3})")
 _LOGIN_ERRORS = ("ERR_PROXY_AUTH_UNSUPPORTED", "ERR_PROXY_AUTH_REQUESTED")
 _DENIED_ERRORS = (
@@ -215,13 +218,14 @@ def _answered(row: Record, through: set[str], reached: set[str]) -> Refusal | No
         vendor = named_product(row)
         known = (row["connection"] or "") in through or bool(row["via"])
         surely = vendor is not None or known
-        if not (vendor or (before_the_edge(row) and (known or row["host"] in reached))):
+        sure = known or row["host"] in reached or _foreign_page(row)
+        if not (vendor or (before_the_edge(row) and sure)):
             return None
     elif status == LOGIN:
         vendor, surely = named_product(row), True
     elif status is not None and status < 400 and before_the_edge(row):
         vendor, surely = block_page(row), True
-        if vendor is None:
+        if vendor is None and not (row["host"] in reached and _page_for_data(row)):
             return None
     else:
         return None
@@ -229,6 +233,20 @@ def _answered(row: Record, through: set[str], reached: set[str]) -> Refusal | No
         [row], say("answered with {status}, not by the service", status=str(status))
     )
     return Refusal(row["host"], status, vendor, surely, row["started"], pieces)
+
+
+def _foreign_page(row: Record) -> bool:
+    """A refusal as a page of a server that is not the edge, of a host that only the edge serves."""
+    rule = rule_of(row["host"])
+    ours = rule is not None and rule.essential and not rule.wildcard
+    page = row["content_type"] == "text/html" and bool(row["server"])
+    return ours and page and row["status"] in _FORBIDDEN
+
+
+def _page_for_data(row: Record) -> bool:
+    """A page where the page's scripts asked for data: an interstitial of the network's."""
+    data = (row["path"] or "").startswith(_DATA) and row["request_dest"] != "document"
+    return data and row["content_type"] == "text/html" and row["status"] in (200, 203)
 
 
 def _failed(row: Record, reached: set[str]) -> Refusal | None:

@@ -16,6 +16,7 @@ from analysis.detect.forgery import forged, marks_of
 from analysis.detect.once import once
 from analysis.detect.reach import reach_of
 from analysis.detect.support import Record, records
+from analysis.knowledge import threshold
 from analysis.model.frames import Tables
 
 _FILTERED = frozenset({(3, 9), (3, 10), (3, 13), (1, 1), (1, 5), (1, 6)})
@@ -26,6 +27,8 @@ type 1 is ICMPv6's destination unreachable."""
 @dataclass(frozen=True, slots=True)
 class Blocked:
     """Attempts that TCP did not open, of hosts that nothing else reached either.
+
+    One that is reset again and again as soon as it is open counts as refused.
 
     `told` are ICMP errors about them, `filtered` those of them that speak of a
     filter. `control` says that a destination other than ChatGPT's answered.
@@ -51,7 +54,11 @@ def blocked(tables: Tables) -> Blocked:
     """What TCP could not open; forged refusals are left to tcp.reset_injected."""
     seen = wire(tables)
     hosts = by_host(item for item in seen.attempts if item.tcp["syn_frame"] is not None)
-    reached = {host for host, found in hosts.items() if any(item.answered for item in found)}
+    reached = {
+        host
+        for host, found in hosts.items()
+        if any(item.answered and not item.cut_at_once for item in found)
+    }
     others = reach_of(tables, frozenset(hosts) - reached)
     reached |= {host for host, reach in others.items() if reach.worked}
     lost = [
@@ -67,8 +74,15 @@ def blocked(tables: Tables) -> Blocked:
     dead = tuple(
         item for item in silent if item.dead or (item.server, item.tcp["client_port"]) in errors
     )
-    refused = tuple(item for item in lost if item.refused and not forged(marks_of(item, seen)))
-    answered = any(item.answered for item in seen.attempts)
+    at_once = [item for item in lost if item.cut_at_once]
+    if len(at_once) < threshold("reset_tries"):
+        at_once = []  # a server that starts anew may do that once
+    refused = tuple(
+        item
+        for item in lost
+        if (item.refused or item in at_once) and not forged(marks_of(item, seen))
+    )
+    answered = any(item.answered and not item.cut_at_once for item in seen.attempts)
     if not (seen.control or answered or _heard(tables)):
         dead = ()
     told = _icmp(tables, {item.server for item in (*dead, *refused)})

@@ -34,9 +34,16 @@ from analysis.model.message import plural, say
 
 def _silence_ms(row: Record, end: float | None) -> float:
     """The longest silence: between chunks, or from the last one to the end."""
-    last = row["last_chunk"]
+    last = _heard(row)
     waited = (end - last) * 1000 if end is not None and last is not None else 0.0
     return max(row["gap_max_ms"] or 0.0, waited)
+
+
+def _heard(row: Record) -> float | None:
+    """The last chunk; of a stream that was begun and brought nothing, its beginning."""
+    if row["last_chunk"] is not None:
+        return float(row["last_chunk"])
+    return row["started"] if row["chunks"] == 0 else None
 
 
 def _long(row: Record, end: float | None) -> bool:
@@ -138,7 +145,7 @@ def _inside_text(row: Record, end: float | None) -> bool:
 
 
 def _given_up(row: Record, end: float | None) -> bool:
-    last = row["last_chunk"]
+    last = _heard(row)
     if row["end"] not in ("cancelled", "open") or end is None or last is None:
         return False
     return bool(end - last >= threshold("sse_silence_s"))

@@ -9,7 +9,7 @@ direction looks the same, and so does a filter (net.firewall_ip_block).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analysis.detect.attempts import Attempt, usable, wire
 from analysis.detect.dns_answers import is_bogus
@@ -49,6 +49,7 @@ class Failure:
     evidence: tuple[Evidence, ...]
     control: bool
     told: tuple[str, ...] = ()
+    signature: str = ""
 
 
 def find_tcp_unreachable(tables: Tables) -> Iterator[Finding]:
@@ -62,7 +63,15 @@ def find_tcp_unreachable(tables: Tables) -> Iterator[Finding]:
 
 def find_tcp_refused(tables: Tables) -> Iterator[Finding]:
     seen = blocked(tables)
-    failure = _of_packets(seen.refused, seen, say("SYN, and the reset in place of the SYN-ACK"))
+    at_once = any(item.cut_at_once for item in seen.refused)
+    note = (
+        say("the SYN, and the reset as soon as the connection was open")
+        if at_once
+        else say("SYN, and the reset in place of the SYN-ACK")
+    )
+    failure = _of_packets(seen.refused, seen, note)
+    if failure and at_once:
+        failure = replace(failure, signature=_AT_ONCE)
     failure = failure or _of_errors(tables, _REFUSED)
     if failure:
         yield _finding("tcp.refused", failure)
@@ -86,10 +95,14 @@ def _finding(finding_id: str, failure: Failure) -> Finding:
         times=failure.times,
         evidence=failure.evidence,
         in_short=some(failure.places) or say("TCP port 443"),
-        measurements={"addresses": list(failure.places[:20]), "signature": _SIGNATURE[silent]},
+        measurements={
+            "addresses": list(failure.places[:20]),
+            "signature": failure.signature or _SIGNATURE[silent],
+        },
     )
 
 
+_AT_ONCE = "⟨SYN ; ACK → RST⟩"
 _SIGNATURE = {True: "⟨SYN → ∅⟩", False: "⟨SYN → RST+ACK⟩"}
 
 

@@ -287,3 +287,26 @@ def test_a_message_too_long_for_the_proxy() -> None:
     row = page_of(status=413, via="1.1 gw", server="gateway", path="/backend-api/f/conversation")
     assert "413" in found(tables(http=[row]))["proxy.denied"].summary
     assert "proxy.denied" not in found(tables(http=[exchange("d", status=413)]))
+
+
+def test_a_page_in_place_of_data() -> None:
+    row = page_of(status=200, server="gateway", path="/backend-api/f/conversation")
+    asked = [document(), row]
+    assert found(tables(http=asked))["proxy.denied"].vendor is None
+    for fine in (
+        {"request_dest": "document"},
+        {"path": "/c/{id}"},
+        {"cf_ray": "8f2d1c3b4a5d6e7f-SIN"},
+        {"content_type": "application/json"},
+        {"server": None, "content_type": None},
+    ):
+        assert "proxy.denied" not in found(tables(http=[document(), row | fine]))
+    assert "proxy.denied" not in found(tables(http=[row]))
+
+
+@pytest.mark.parametrize("status", [403, 451])
+def test_a_nameless_page_that_refuses_the_site(status: int) -> None:
+    row = page_of(status=status, server="Apache", request_dest="document")
+    assert "proxy.denied" in found(tables(http=[row]))
+    assert "proxy.denied" not in found(tables(http=[row | {"host": "cdn.openai.com"}]))
+    assert "proxy.denied" not in found(tables(http=[row | {"server": None}]))

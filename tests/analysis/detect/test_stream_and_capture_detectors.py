@@ -129,3 +129,15 @@ def test_own_effect() -> None:
     assert "capture.own_effect" in found(tables([facts], connections=pinned))
     left = [connection(client_error="The client disconnected during the handshake")]
     assert "capture.own_effect" not in found(tables([facts], connections=left))
+
+
+@pytest.mark.parametrize(("waited", "fires"), [(90.0, True), (30.0, False)])
+def test_a_stream_that_was_begun_and_brought_nothing(waited: float, fires: bool) -> None:
+    row = {
+        "source": "flows.mitm", "flow": "st", "host": "chatgpt.com",
+        "path": "/backend-api/f/conversation", "started": 100.0, "chunks": 0, "end": "open",
+    }  # fmt: skip
+    given = tables([CaptureFacts("b", ended=100.0 + waited)], sse=[row])
+    assert ("sse.stalled" in found(given)) is fires
+    given = tables([CaptureFacts("b", ended=100.0 + waited)], sse=[row | {"chunks": None}])
+    assert "sse.stalled" not in found(given)

@@ -235,3 +235,33 @@ def test_the_browsers_errors(error: str, expected: str | None) -> None:
 def test_an_error_that_a_later_request_heals() -> None:
     lost = exchange("f1", status=None, error="net::ERR_CONNECTION_REFUSED")
     assert serious(tables(http=[lost, exchange("f2")])) == set()
+
+
+AT_ONCE: Row = {
+    "reset_by": "server", "server_rst": 1, "reset_frame": 900, "reset_kinds": ["R"],
+    "client_payload": 0, "server_payload": 0, "server_sent": 0, "app": None,
+}  # fmt: skip
+
+
+def reset_at_once(count: int, after: float = 0.02) -> list[Row]:
+    """Connections that are reset as soon as they are open, before a ClientHello."""
+    rows = handshakes(count)["tcp"]
+    return [row | AT_ONCE | {"reset_time": row["first_time"] + after} for row in rows]
+
+
+def test_a_reset_as_soon_as_the_connection_is_open() -> None:
+    given = tables(dns=[answer("chatgpt.com", GOOD)], tcp=reset_at_once(2))
+    finding = found(given)["tcp.refused"]
+    assert finding.subjects == ("chatgpt.com",)
+    assert finding.measurements["signature"] == "⟨SYN ; ACK → RST⟩"
+
+
+def test_resets_of_open_connections_that_are_no_refusal() -> None:
+    lookup = [answer("chatgpt.com", GOOD)]
+    fine = handshakes(1, start=40)
+    for rows, hellos in (
+        (reset_at_once(1), []),
+        (reset_at_once(2, after=60.0), []),
+        (reset_at_once(3) + fine["tcp"], fine["tls"]),
+    ):
+        assert "tcp.refused" not in found(tables(dns=lookup, tcp=rows, tls=hellos))
