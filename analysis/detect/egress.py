@@ -1,16 +1,20 @@
 """net.split_egress: parts of one session leave by different ways.
 
 The service then sees two exit addresses and may refuse one of them.  Shown by
-the service's own trace page naming two exits in two places, or by HTTP/3 that
-goes straight out and is answered while HTTP goes through a proxy.  Two exits
-in one place are the two address families of one line.
+the service's own trace page naming two exits in two places, by HTTP/3 that goes
+straight out and is answered while HTTP goes through a proxy, or by a tunnel that
+has the default route of one address family alone while the service is reached by
+both; that last is told, and no fault until the service refuses something.  Two
+exits in one place are the two address families of one line.
 Source: OpenClash#3972, ChatALL#545 (detection notes 6).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
+from analysis.detect.attempts import Attempt, usable, wire
 from analysis.detect.support import (
     MAX_EVIDENCE,
     Record,
@@ -25,14 +29,17 @@ from analysis.detect.support import (
     where,
     without_own_leg,
 )
-from analysis.model.diagnosis import Finding
+from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import joined, say, some
+
+_FAMILIES = {False: "IPv4", True: "IPv6"}
 
 
 def find_net_split_egress(tables: Tables) -> Iterator[Finding]:
     traces = _two_exits(tables)
     asked, straight = _round_the_proxy(tables)
+    beside = _beside_the_tunnel(tables)
     signals = []
     if traces:
         exits = sorted({f"{row['egress']} ({_place(row)})" for row in traces})
@@ -42,9 +49,18 @@ def find_net_split_egress(tables: Tables) -> Iterator[Finding]:
         signals.append(
             say("HTTP/3 goes straight out while HTTP goes through {proxies}", proxies=some(proxies))
         )
+    if beside:
+        signals.append(
+            say(
+                "a tunnel carries {one} alone, and {other} leaves beside it",
+                one=_FAMILIES[not beside[0].six],
+                other=_FAMILIES[beside[0].six],
+            )
+        )
     if not signals:
         return
-    hosts = ranked([row["host"] for row in traces] + [row["sni"] for row in straight])
+    left = [name for item in beside for name in item.hosts if usable(name)]
+    hosts = ranked([row["host"] for row in traces] + [row["sni"] for row in straight] + left)
     yield finding(
         "net.split_egress",
         say(
@@ -54,18 +70,32 @@ def find_net_split_egress(tables: Tables) -> Iterator[Finding]:
             hosts=some(hosts),
             signals=joined(signals, "; "),
         ),
-        confidence=earned(0.7, (bool(traces), 0.5), (bool(straight), 0.4)),
+        confidence=earned(0.7, (bool(traces), 0.5), (bool(straight), 0.4), (bool(beside), 0.3)),
         subjects=hosts,
-        count=len(traces) + len(straight),
-        times=[row["started"] for row in traces] + [row["time"] for row in straight],
+        severity=Severity.WARNING if traces or straight else Severity.INFO,
+        count=len(traces) + len(straight) + len(beside),
+        times=[row["started"] for row in traces]
+        + [row["time"] for row in straight]
+        + [item.began for item in beside],
         evidence=[
             *flow_evidence(traces, say("trace page with the exit it was asked from")),
             *packet_evidence(straight[:MAX_EVIDENCE], say("HTTP/3 straight to the service")),
             *packet_evidence(asked[:5], say("HTTP through the proxy"), ("first_frame",)),
+            *packet_evidence(
+                [item.tcp for item in beside[:5]], say("beside the tunnel"), ("syn_frame",)
+            ),
         ],
-        in_short=say("HTTP/3 beside the proxy") if straight else say("two exits"),
+        in_short=_in_short(traces, straight, beside),
         measurements={"signals": signals},
     )
+
+
+def _in_short(traces: list[Record], straight: list[Record], beside: list[Attempt]) -> str:
+    if straight:
+        return say("HTTP/3 beside the proxy")
+    if traces:
+        return say("two exits")
+    return say("{family} beside the tunnel", family=_FAMILIES[beside[0].six])
 
 
 def trace_facts(row: Record) -> dict[str, str]:
@@ -86,6 +116,35 @@ def _two_exits(tables: Tables) -> list[Record]:
     exits = {row["egress"] for row in rows}
     places = {_place(row) for row in rows}
     return rows if len(exits) > 1 and len(places - {"?"}) > 1 else []
+
+
+def _beside_the_tunnel(tables: Tables) -> list[Attempt]:
+    """Connections of the address family that the tunnel leaves out, where both are in use."""
+    tunnels: set[str] = set()
+    routes: dict[str, set[str]] = {}
+    for row in records(where(tables["host"], "section", ("interface", "route").__contains__)):
+        said = _said(row["value"])
+        if row["section"] == "route":
+            family = said.get("family")
+            routes.setdefault(str(family), set()).add(str(said.get("interface")))
+        elif said.get("tunnel") is True:
+            tunnels.add(str(said.get("name")))
+    taken = {family for family, names in routes.items() if names & tunnels}
+    if taken not in ({"ipv4"}, {"ipv6"}) or set(routes) < {"ipv4", "ipv6"}:
+        return []
+    reached = [
+        item for item in wire(tables).attempts if item.answered and any(map(usable, item.hosts))
+    ]
+    beside = [item for item in reached if item.six is (taken == {"ipv4"})]
+    return beside if len(beside) < len(reached) else []
+
+
+def _said(text: str | None) -> dict[str, object]:
+    try:
+        found = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _round_the_proxy(tables: Tables) -> tuple[list[Record], list[Record]]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from handmade import Row, connection, document, exchange, found, handshakes, serious, tables
+from handmade import GOOD, Row, connection, document, exchange, found, handshakes, serious, tables
 
 from analysis.diagnose import diagnose
 from analysis.model.diagnosis import Severity
+
+V6 = "2606:4700:4400::6812:202f"
 
 
 def dated(ahead: float, count: int = 6, **more: object) -> list[Row]:
@@ -126,6 +130,45 @@ def test_two_exits_in_two_places() -> None:
     assert {piece.flow_id for piece in finding.evidence} == {"a", "b"}
     for other in (trace("b", "egress-1", "ID"), trace("b", "egress-2", "ID")):
         assert "net.split_egress" not in found(tables(http=[trace("a", "egress-1", "ID"), other]))
+
+
+def by_tunnel(**routes: str) -> list[Row]:
+    """The host table of a machine with eth0 and the tunnel wg0, and these default routes."""
+    interfaces = [{"name": "eth0", "tunnel": False}, {"name": "wg0", "tunnel": True}]
+    rows = [("interface", entry["name"], entry) for entry in interfaces]
+    rows += [
+        ("route", name, {"family": family, "interface": name})
+        for family, names in routes.items()
+        for name in names.split()
+    ]
+    return [
+        {"source": "s", "section": section, "name": name, "value": json.dumps(said)}
+        for section, name, said in rows
+    ]
+
+
+@pytest.mark.parametrize(
+    ("routes", "servers", "fires"),
+    [
+        pytest.param({"ipv4": "wg0 eth0", "ipv6": "eth0"}, (GOOD, V6), True, id="a leak"),
+        pytest.param({"ipv4": "wg0", "ipv6": "wg0"}, (GOOD, V6), False, id="takes both"),
+        pytest.param({"ipv4": "eth0", "ipv6": "eth0"}, (GOOD, V6), False, id="takes none"),
+        pytest.param({"ipv4": "wg0"}, (GOOD, V6), False, id="no IPv6 there"),
+        pytest.param({"ipv4": "wg0", "ipv6": "eth0"}, (GOOD, GOOD), False, id="IPv6 not used"),
+        pytest.param({"ipv4": "wg0", "ipv6": "eth0"}, (V6, V6), False, id="IPv4 not used"),
+    ],
+)
+def test_one_address_family_beside_the_tunnel(
+    routes: dict[str, str], servers: tuple[str, str], fires: bool
+) -> None:
+    made = [handshakes(1, start=10 * n, server=place) for n, place in enumerate(servers)]
+    given = tables(
+        tcp=[row for part in made for row in part["tcp"]],
+        tls=[row for part in made for row in part["tls"]],
+        host=by_tunnel(**routes),
+    )
+    finding = found(given).get("net.split_egress")
+    assert (finding.severity if finding else None) == ("info" if fires else None)
 
 
 def quic(**more: object) -> Row:
