@@ -1,7 +1,8 @@
 """dns.sinkhole: the answer is a null, loopback, private or known block address.
 
 Needs a bogon that was not seen to work, or a vendor's block address, or a
-public address outside the published ranges whose certificate was refused.
+public address outside the published ranges whose certificate was refused, or that
+a response policy or a foreign CNAME gave and where nothing answered for the host.
 Does not prove a block for fake-IP ranges (vpn.fake_ip_dns) nor for a private
 answer with verified TLS (split DNS).  Source: OONI bogon rule, Pi-hole FTL.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analysis.detect.attempts import wire
 from analysis.detect.dns_answers import Answer, answers, good_by_host
 from analysis.detect.reach import Reach, reach_of
 from analysis.detect.support import (
@@ -47,7 +49,8 @@ def find_dns_sinkhole(tables: Tables) -> Iterator[Finding]:
         hosts = ranked(answer.host for answer in sunk)
         reach = reach_of(tables, frozenset(hosts))
         yield _sinkhole(vendor, sunk, hosts, good, reach)
-    yield from _hijacked(tables, found)
+    hijacked = list(_hijacked(tables, found))
+    yield from hijacked or _rewritten(tables, found)
 
 
 def _same_resolver(answer: Answer, good: dict[str, list[Answer]]) -> bool:
@@ -189,3 +192,68 @@ def _hijacked(tables: Tables, found: list[Answer]) -> Iterator[Finding]:
 
 
 _EXPECTED = ("cloudflare", "openai")
+_EDGE_NAMES = ("cloudflare.net", "cloudflare.com")
+"""Where the service's own names may lead by CNAME."""
+
+
+def _rewritten(tables: Tables, found: list[Answer]) -> Iterator[Finding]:
+    """Public addresses that the resolver put in the true ones' place, and that lead nowhere.
+
+    A policy zone signs what it changes by its SOA in the additional section, where
+    no other positive answer has one (draft-vixie-dnsop-dns-rpz, section 2.2).
+    """
+    hits = [
+        answer
+        for answer in found
+        if answer.good
+        and answer.host.endswith(_CLOUDFLARE_FRONTED)
+        and not any(in_group(group, item) for item in answer.addresses for group in _EXPECTED)
+        and (answer.row["additional_soa"] or _strange_names(answer))
+    ]
+    reach = reach_of(tables, frozenset(answer.host for answer in hits))
+    tried = [item for item in wire(tables).attempts if not item.shook_hands]
+    lost = {place: item for item in tried if (place := address(item.server)) is not None}
+    hits = [
+        answer
+        for answer in hits
+        if not reach[answer.host].worked
+        and (reach[answer.host].failed or any(item in lost for item in answer.addresses))
+    ]
+    if not hits:
+        return
+    hosts = ranked(answer.host for answer in hits)
+    given = ranked_addresses(hits)
+    resolvers = tuple(dict.fromkeys(answer.resolver for answer in hits))
+    zones = some(sorted({zone for answer in hits for zone in answer.row["additional_soa"] or ()}))
+    names = some(sorted({name for answer in hits for name in _strange_names(answer)}))
+    signs = [
+        say("a response policy zone changed the answer ({zones})", zones=zones) if zones else "",
+        say("a CNAME leads to {names}", names=names) if names else "",
+        say("connections there failed"),
+    ]
+    yield finding(
+        "dns.sinkhole",
+        say(
+            "{resolver} answers {hosts} with {addresses}, outside the service's published ranges; "
+            "{signs}.",
+            resolver=some(resolvers),
+            hosts=some(hosts),
+            addresses=some(given),
+            signs=joined([sign for sign in signs if sign], "; "),
+        ),
+        confidence=earned(0.7, (bool(zones), 0.6), (bool(names), 0.3)),
+        subjects=hosts,
+        severity=effect(hosts[0]),
+        count=len(hits),
+        times=[answer.row["time"] for answer in hits],
+        evidence=_evidence(hits, [row for host in hosts for row in reach[host].failed]),
+        in_short=some(resolvers),
+        measurements={"addresses": list(given), "resolvers": list(resolvers)},
+    )
+
+
+def _strange_names(answer: Answer) -> list[str]:
+    """CNAMEs that are neither the service's nor its edge's."""
+    known = tuple(f".{name}" for name in (*_CLOUDFLARE_FRONTED, *_EDGE_NAMES))
+    names = answer.row["cnames"] or ()
+    return [name for name in names if not f".{name.rstrip('.').lower()}".endswith(known)]

@@ -378,3 +378,50 @@ def test_which_of_ede_and_denial_is_the_root(denial: Row, follower: str, root: s
     findings = found(tables(dns=[answer("chatgpt.com", ede=[15], **denial)]))
     assert findings[follower].explained_by == root
     assert findings[root].explained_by is None
+
+
+ELSEWHERE = "45.83.220.10"
+
+
+def refused_at(place: str) -> Row:
+    return {
+        "source": "p.pcapng", "stream": 4, "client": "10.0.0.2", "server": place,
+        "server_port": 443, "first_time": 101.0, "first_frame": 40, "last_frame": 41,
+        "syn_frame": 40, "syns": 1, "reset_by": "server", "reset_frame": 41, "server_payload": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        {"additional_soa": ["filter.rpz"]},
+        {"answers": ["blokir.isp.example", ELSEWHERE], "cnames": ["blokir.isp.example"]},
+    ],
+    ids=["policy-zone", "foreign-name"],
+)
+def test_a_public_address_in_the_true_ones_place(marks: Row) -> None:
+    given = tables(dns=[answer("chatgpt.com", ELSEWHERE, **marks)], tcp=[refused_at(ELSEWHERE)])
+    finding = found(given)["dns.sinkhole"]
+    assert finding.subjects == ("chatgpt.com",)
+    assert finding.severity is Severity.CRITICAL
+    assert ELSEWHERE in finding.summary
+
+
+@pytest.mark.parametrize(
+    ("row", "place"),
+    [
+        (answer("chatgpt.com", ELSEWHERE), ELSEWHERE),
+        (answer("chatgpt.com", GOOD, additional_soa=["filter.rpz"]), GOOD),
+        (answer("chatgpt.com", GOOD, cnames=["chatgpt.com.cdn.cloudflare.net"]), GOOD),
+        (answer("chatgpt.com", ELSEWHERE, cnames=["chatgpt.com.cdn.cloudflare.net"]), ELSEWHERE),
+        (answer("chatgpt.com", ELSEWHERE, additional_soa=["filter.rpz"]), "93.184.216.34"),
+    ],
+    ids=["no-mark", "edge-by-policy", "edge-by-name", "edge-name", "never-tried"],
+)
+def test_answers_that_no_policy_is_shown_to_have_changed(row: Row, place: str) -> None:
+    assert "dns.sinkhole" not in found(tables(dns=[row], tcp=[refused_at(place)]))
+
+
+def test_a_policy_that_leads_to_a_proxy_which_works() -> None:
+    rows = [answer("chatgpt.com", ELSEWHERE, additional_soa=["office.rpz"])]
+    assert serious(tables(dns=rows, connections=[connection(address=ELSEWHERE)])) == set()
