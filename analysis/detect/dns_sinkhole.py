@@ -3,6 +3,7 @@
 Needs a bogon that was not seen to work, or a vendor's block address, or a
 public address outside the published ranges whose certificate was refused, or that
 a response policy or a foreign CNAME gave and where nothing answered for the host.
+The page that a block address serves names the filter.
 Does not prove a block for fake-IP ranges (vpn.fake_ip_dns) nor for a private
 answer with verified TLS (split DNS).  Source: OONI bogon rule, Pi-hole FTL.
 """
@@ -12,7 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analysis.detect.attempts import wire
+from analysis.detect.certificates import hidden_alerts
+from analysis.detect.cleartext import in_clear
 from analysis.detect.dns_answers import Answer, answers, good_by_host
+from analysis.detect.path_answers import named_product
 from analysis.detect.reach import Reach, reach_of
 from analysis.detect.support import (
     Record,
@@ -48,13 +52,23 @@ def find_dns_sinkhole(tables: Tables) -> Iterator[Finding]:
     for vendor, sunk in groups.items():
         hosts = ranked(answer.host for answer in sunk)
         reach = reach_of(tables, frozenset(hosts))
-        yield _sinkhole(vendor, sunk, hosts, good, reach)
+        shown = None if vendor else _page_maker(tables, sunk)
+        yield _sinkhole(vendor or shown, sunk, hosts, good, reach)
     hijacked = list(_hijacked(tables, found))
     yield from hijacked or _rewritten(tables, found)
 
 
 def _same_resolver(answer: Answer, good: dict[str, list[Answer]]) -> bool:
     return any(other.resolver == answer.resolver for other in good.get(answer.host, ()))
+
+
+def _page_maker(tables: Tables, sunk: list[Answer]) -> str | None:
+    """The product whose page the block answer's address serves, in clear or to the recorder."""
+    given = set(ranked_addresses(sunk))
+    http = tables["http"]
+    shown = records(http[http["address"].isin(given).fillna(False)]) if len(http) else []
+    shown += [row for row in in_clear(tables) if row["address"] in given]
+    return next(filter(None, map(named_product, shown)), None)
 
 
 def _sinkhole(
@@ -157,6 +171,8 @@ def _hijacked(tables: Tables, found: list[Answer]) -> Iterator[Finding]:
             word in text for word in ("certificate", "verif", "hostname mismatch")
         ):
             refused[row["address"] or ""] = row
+    for row in hidden_alerts(tables):
+        refused.setdefault(row["server"] or "", row)
     hits = [
         answer
         for answer in found

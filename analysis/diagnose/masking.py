@@ -103,6 +103,8 @@ RULES: tuple[Rule, ...] = (
     Rule("tls.cert_invalid", _NAME_FAILED),
     Rule("tls.intercept_breaks", ("net.captive_portal", *_NAME_FAILED)),
     Rule("proxy.denied", ("net.captive_portal", "proxy.auth_required")),
+    # the page is that of the address which a false answer gave
+    Rule("proxy.denied", ("dns.injected", "dns.block_cname", "dns.sinkhole", "dns.hosts_file")),
     *(
         Rule(follower, ("proxy.bypassed_by_websocket",))
         for follower in (

@@ -127,3 +127,45 @@ def plain_site(wire: Wire) -> None:
     fetched(wire, 0, "games.example.org", PROXY, "/", answer, SQUID_PAGE, port=3128)
     reach(wire, 1, "chatgpt.com", EDGE)
     visit(wire, 2)
+
+
+@on_wire("sinkhole-serves-a-page", "dns", "dns.sinkhole", vendor="Fortinet", statuses=BLOCKED)
+def sinkhole_page(wire: Wire) -> None:
+    """The block answer's address serves the filter's page in clear and resets TLS."""
+    page = b"<html><title>Web Page Blocked!</title><p>FortiGuard Intrusion Prevention</p></html>"
+    answer = "403 Forbidden\r\nContent-Type: text/html"
+    fetched(wire, 0, "chatgpt.com", "10.9.9.9", "/", answer, page)
+    for index in range(2):
+        wire.lookup(2 + index * 4, "chatgpt.com", "10.9.9.9")
+        conn = Connection(wire, "10.9.9.9")
+        conn.hello_only(conn.open(2.1 + index * 4), "chatgpt.com")
+        conn.rst(2.2 + index * 4)
+    reach(wire, 20, "www.example.org", "93.184.216.34")
+
+
+@on_wire("plain-request-sent-to-a-block-page", "proxy", "proxy.denied", statuses=BLOCKED,
+         never=("net.captive_portal",))  # fmt: skip
+def block_redirect(wire: Wire) -> None:
+    answer = "302 Found\r\nLocation: http://filter.corp.example/blocked?cat=ai"
+    for index in range(2):
+        fetched(wire, 3.0 * index, "chatgpt.com", EDGE, "/", answer)
+
+
+@on_wire("plain-request-sent-to-https", "healthy", statuses=WELL)
+def edge_redirect(wire: Wire) -> None:
+    answer = (
+        "301 Moved Permanently\r\nLocation: https://chatgpt.com/\r\nServer: cloudflare\r\n"
+        "CF-RAY: 8f2d1c3b4a5d6e7f-SIN"
+    )
+    fetched(wire, 0, "chatgpt.com", EDGE, "/", answer)
+    visit(wire, 1)
+
+
+@on_wire("dns-forged-with-another-companys-address", "dns", "dns.sinkhole", statuses=BLOCKED)
+def forged(wire: Wire) -> None:
+    """Country filters answer with addresses of other large sites, which do not know the name."""
+    for index, address in enumerate(("31.13.85.34", "104.244.43.52")):
+        wire.lookup(index * 6, "chatgpt.com", address)
+        conn = Connection(wire, address)
+        conn.hello_only(conn.open(index * 6 + 0.1), "chatgpt.com")
+    reach(wire, 20, "www.example.org", "93.184.216.34")
