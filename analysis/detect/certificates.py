@@ -27,6 +27,7 @@ from analysis.detect.support import (
     without_own_leg,
 )
 from analysis.knowledge import hosts
+from analysis.knowledge.addresses import EDGE, address, in_group
 from analysis.knowledge.products import public_authority, vendor_of_issuer
 from analysis.model.diagnosis import Evidence
 from analysis.model.frames import Tables
@@ -150,16 +151,21 @@ def refused_certificates(tables: Tables) -> list[Refused]:
 
 @once
 def portal_certificates(tables: Tables) -> list[Refused]:
-    """Refusals of one certificate of another name, shown at several addresses.
+    """Refusals of one certificate of another name, shown at several addresses or at the edge's.
 
-    Whoever shows it takes over connections whatever their address: a sign-in portal. One
+    Whoever shows it takes over connections whatever their address: a sign-in portal. Another
     address alone may be a wrong DNS answer, or a server set up wrongly.
     """
     shown: dict[tuple[str | None, str | None], list[Refused]] = {}
     for item in [*_by_recorder(tables, hosts().is_chatgpt), *_by_alert(tables)]:
         if item.own_name and item.inspector is None and item.reason in ("authority", "name"):
             shown.setdefault((item.subject, item.issuer), []).append(item)
-    return [item for items in shown.values() if len(_addresses(items)) > 1 for item in items]
+    return [item for items in shown.values() if _anywhere(_addresses(items)) for item in items]
+
+
+def _anywhere(places: set[str]) -> bool:
+    known = [place for text in places if (place := address(text)) is not None]
+    return len(places) > 1 or any(in_group(EDGE, place) for place in known)
 
 
 def _addresses(items: Sequence[Refused]) -> set[str]:

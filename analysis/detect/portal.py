@@ -2,7 +2,7 @@
 
 HTTP 511, a connectivity probe that got anything but its fixed answer, a
 redirection of the service's own name to another place without the edge's mark,
-or one certificate of another name at several addresses, which clients refuse;
+or one certificate of another name at several addresses or at the edge's own;
 from recorded exchanges, and from what packets carry in clear.  There a 511 and a
 redirection into the local network count whatever host was asked for.
 A probe that is answered as it should be, and a portal that was passed during the
@@ -123,7 +123,7 @@ def find_net_captive_portal(tables: Tables) -> Iterator[Finding]:
         signals.append(say("another site was redirected into the local network"))
     names = some(tuple(dict.fromkeys(item.subject or "" for item in shown)), 2)
     if shown:
-        signals.append(say("several addresses show the certificate of {name}", name=names))
+        signals.append(say("connections end at a certificate of {name}", name=names))
     asked = [row["host"] for row in found] + [item.host for item in shown]
     hosts = ranked(name for name in asked if matters(name)) or ("chatgpt.com",)
     yield finding(

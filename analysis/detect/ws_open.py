@@ -69,7 +69,7 @@ def _hung(row: Record, tables: Tables) -> bool:
     waited = exchange["total_ms"] if exchange else None
     if waited is None:
         return False
-    if waited >= 1000 * threshold("handoff_wait_s"):
+    if waited >= 1000 * threshold("ws_hung_s"):
         return True
     return waited >= 1000 * threshold("ws_answer_s") and _went_on(row, tables)
 

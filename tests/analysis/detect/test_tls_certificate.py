@@ -158,6 +158,11 @@ def shown(
     ]
 
 
+def test_the_edge_itself_shows_no_certificate_of_another_name() -> None:
+    rows = shown(PORTAL["subject"], "104.18.32.47")
+    assert diagnose(tables(connections=rows)).verdict.primary == "net.captive_portal"
+
+
 @pytest.mark.parametrize(
     ("error", "issuer"),
     [
@@ -187,7 +192,7 @@ def test_one_certificate_of_another_name_everywhere_is_a_portals(error: str, iss
             id="a wildcard that covers it",
         ),
         pytest.param(
-            shown("CN=wifi.hotel.example", "104.18.32.47", "104.18.32.47"),
+            shown("CN=wifi.hotel.example", "203.0.113.9", "203.0.113.9"),
             "tls.cert_invalid",
             id="one address may be a wrong server",
         ),
