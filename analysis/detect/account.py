@@ -2,17 +2,17 @@
 
 A 401 that a later good answer follows, to the same request or to any other call
 of a session, is the normal refresh of a token.  One conversation or file that the
-account does not have is information once others were answered after it.
+account does not have is information where others are answered.
 Source: errors.tsv; traffic notes 4; detection notes 12.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from analysis.detect.error_answers import Told, about, claim, places, says, service_exchanges
 from analysis.detect.support import earned, records
-from analysis.knowledge.error_rules import step
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import joined, plural, say, some
@@ -25,23 +25,22 @@ _WORKING = ("/backend-api/", "/backend-anon/", "/v1/")
 
 _ONE_THING = ("conv_404", "temp_expired", "no_permission")
 """Rules about a single conversation or file, beside which all others may work."""
-_USED = frozenset({"send and answer", "chats", "files"})
+_ANSWERED = re.compile(
+    r"/backend-api/(?:f/conversation|conversation/(?!init)[^/]+|files/download/.+)$"
+)
+"""What shows that others work: an answer, another conversation, a file."""
 
 
 def _others_work(tables: Tables, items: list[Told]) -> bool:
-    """Each was asked for once, and others were answered well after the last of them."""
+    """Each was asked for once, and others were answered well, before it or after."""
     if any(item.rule.rule not in _ONE_THING for item in items):
         return False
     if len({item.key for item in items}) < len(items):
         return False  # the user insisted
-    last = max(item.row["started"] or 0.0 for item in items)
     http = service_exchanges(tables)
-    fine = http[http["status"].between(200, 299).fillna(False) & (http["started"] > last)]
-    steps = {
-        (found.name if (found := step(row["host"], row["path"] or "/")) else None)
-        for row in records(fine[["host", "path"]])
-    }
-    return bool(steps & _USED)
+    fine = http[http["status"].between(200, 299).fillna(False)]
+    paths = ((row["path"] or "").partition("?")[0] for row in records(fine[["path"]]))
+    return any(_ANSWERED.match(path) for path in paths)
 
 
 def _refreshed(tables: Tables, refused: list[Told]) -> set[str]:

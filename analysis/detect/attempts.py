@@ -38,8 +38,6 @@ _UNUSED = frozenset(
         "reset_window",
         "reset_frames",
         "reset_ip_ttls",
-        "client_payload_time",
-        "server_payload_time",
         "client_records",
         "server_records",
         "server_record_gap_p50_ms",

@@ -16,6 +16,7 @@ import pandas as pd
 from analysis.detect.once import once
 from analysis.detect.support import (
     Record,
+    effect,
     finding,
     flow_evidence,
     of_service,
@@ -186,6 +187,11 @@ def statuses(items: Iterable[Told]) -> tuple[str, ...]:
     return tuple(sorted({str(item.row["status"]) for item in items if item.row["status"]}))
 
 
+def _aside(host: str) -> bool:
+    """A site beside the app, such as the help pages; an API of a region is none."""
+    return effect(host) is Severity.INFO and not host.endswith(".api.openai.com")
+
+
 def claim(
     finding_id: str,
     items: Sequence[Told],
@@ -200,6 +206,8 @@ def claim(
     """A finding about error answers; who must act is what most of their rules say."""
     rows = [item.row for item in items]
     names = ranked(row["host"] for row in rows)
+    if all(map(_aside, names)):
+        severity = Severity.INFO
     made = finding(
         finding_id,
         summary,

@@ -3,8 +3,9 @@
 Packets: for seconds on end nobody but this machine sends, it does so on several
 connections in vain, which the server had answered before.  Or on one alone, where
 others fell silent with it and were left open, while the client went back to their
-hosts on new ones.  A machine that is merely quiet, or asleep, does not send in vain,
-so nothing is claimed of it.  Errors: the browser says itself that the network
+hosts on new ones.  Or nobody sends at all, and the first words afterwards are
+answered by resets on all that was open, as after a sleep.  A machine that is merely
+quiet does neither, so nothing is claimed of it.  Errors: the browser says itself that the network
 changed or was gone.  Does not prove why: roaming,
 sleep and a VPN that switches look alike.  Source: detection notes 15.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
 
@@ -141,6 +143,9 @@ def _gaps(tables: Tables) -> list[Gap]:
         rows = [row for row in records(seconds.sort_values("time")) if row["time"] is not None]
         own = tcp[tcp["source"] == source]
         for silence in _silences(rows):
+            if silence.mute:
+                found += _woken(own, str(source), silence, listed)
+                continue
             resent = [row for row in _across(own, silence) if _key(row) not in limited]
             across = resent if silence.several else _left_open(own, silence, resent, names)
             ours = any(_key(row) in listed for row in across)
@@ -169,12 +174,17 @@ class Silence:
     start: float
     end: float
     several: bool
+    mute: bool = False
+    """Not even this machine sent anything."""
 
 
 def _silences(rows: list[Record]) -> Iterator[Silence]:
     """Spans between seconds with several senders, in which one alone sent again and again."""
     last: float | None = None
     alone: list[Record] = []
+    for before, after in pairwise(row["time"] for row in rows):
+        if after - before >= threshold("asleep_s"):
+            yield Silence(before + 1, after, several=False, mute=True)
     for row in rows:
         if (row["senders"] or 0) < 2:
             alone.append(row)
@@ -194,6 +204,20 @@ def _across(own: pd.DataFrame, silence: Silence) -> list[Record]:
     resent = own["client_retransmissions"].fillna(0) + own["server_retransmissions"].fillna(0)
     answered = own["server_payload"].fillna(0) > 0
     return records(own[(spans & answered & (resent > 0)).fillna(False)].head(50))
+
+
+def _woken(
+    own: pd.DataFrame, source: str, silence: Silence, listed: set[tuple[str | None, int]]
+) -> list[Gap]:
+    """The gap, where what was open is answered by resets as soon as the machine speaks again."""
+    until = silence.end + threshold("offline_around_s")
+    gone = (own["first_time"] < silence.start) & own["reset_time"].between(silence.end - 1, until)
+    gone &= (own["reset_by"] == "server") & own["fin_time"].isna()
+    rows = records(own[gone.fillna(False)].head(50))
+    servers = {row["server"] for row in rows}
+    enough = len(servers) >= threshold("offline_connections")
+    ours = any(_key(row) in listed for row in rows)
+    return [Gap(source, silence.start, silence.end, tuple(rows))] if enough and ours else []
 
 
 def _left_open(

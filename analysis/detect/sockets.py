@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis.detect.once import once
+from analysis.detect.silence import silence_before
 from analysis.detect.support import (
     Record,
     capture_end,
@@ -177,8 +178,7 @@ class WireSocket:
     def idle(self) -> float | None:
         """Silence of data before the end, in seconds."""
         end = self.tcp["reset_time"] or self.tcp["fin_time"] or self.tcp["last_time"]
-        last = self.tcp["last_payload_time"]
-        return None if end is None or last is None else max(end - last, 0.0)
+        return silence_before(self.tcp, end)
 
 
 @once

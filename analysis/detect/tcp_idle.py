@@ -1,7 +1,8 @@
 """tcp.reset_after_idle: connections die after a constant time of silence.
 
-Three or more resets at the same idle age within 5 % are a timer; a FIN is an
-orderly end and counts for nothing.  The websocket's own host is judged by
+Three or more resets at the same idle age within 5 % are a timer, unless they answer
+what the client sends on all connections at once; a FIN is an orderly end and counts
+for nothing.  The websocket's own host is judged by
 ws.idle_timeout.  Does not prove which device has the timer: the one that fits
 is named as such.  Source: detection notes 8.2, RFC 5382.
 """
@@ -13,6 +14,7 @@ from statistics import median
 
 from analysis.detect.attempts import Attempt, usable, wire
 from analysis.detect.once import once
+from analysis.detect.silence import silence_before
 from analysis.detect.sockets import SOCKET_HOSTS
 from analysis.detect.support import earned, effect, finding, packet_evidence, ranked
 from analysis.knowledge import threshold
@@ -24,8 +26,7 @@ from analysis.model.message import plural, say, some
 
 
 def _idle(attempt: Attempt) -> float | None:
-    end, last = attempt.tcp["reset_time"], attempt.tcp["last_payload_time"]
-    return None if end is None or last is None else float(end - last)
+    return silence_before(attempt.tcp, attempt.tcp["reset_time"])
 
 
 @once
@@ -47,7 +48,15 @@ def timed_out(tables: Tables) -> list[Attempt]:
             start += 1
         if end + 1 - start > len(best):
             best = [attempt for _, attempt in aged[start : end + 1]]
-    return best if len(best) >= threshold("ws_idle_cuts") else []
+    return best if len(best) >= threshold("ws_idle_cuts") and _apart(best) else []
+
+
+def _apart(members: list[Attempt]) -> bool:
+    """Not all were asked for again at once, as they are after a sleep or a change of network."""
+    ends = [float(item.tcp["reset_time"]) for item in members]
+    spoke = [end - item.tcp["last_payload_time"] for end, item in zip(ends, members, strict=True)]
+    alone = min(spoke) >= threshold("ws_idle_least_s")
+    return alone or max(ends) - min(ends) > threshold("offline_around_s")
 
 
 def find_tcp_reset_after_idle(tables: Tables) -> Iterator[Finding]:

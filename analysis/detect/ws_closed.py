@@ -1,7 +1,9 @@
 """ws.closed_by_server: the service closed the websocket with a reason.
 
-Close codes by close_codes.tsv; 1000 and 1001 are normal.  Codes that speak of
-broken frames point at a device that altered them.
+Close codes by close_codes.tsv; 1000 and 1001 are normal.  One restart of the service
+(1012) that interrupts nothing and after which the page opens a new socket is
+information.  Codes that speak of broken frames point at a device that altered them.
+Source: RFC 6455 section 7.4, IANA's registry; the edge's notes on websockets.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from analysis.model.diagnosis import Finding, Locus, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import say, some, times_over
 
+_RESTART = 1012
+
 
 def find_ws_closed_by_server(tables: Tables) -> Iterator[Finding]:
     groups: dict[int, list[Record]] = {}
@@ -33,7 +37,18 @@ def find_ws_closed_by_server(tables: Tables) -> Iterator[Finding]:
         if close_code(code).fault in ("service", "path"):
             groups.setdefault(code, []).append(row)
     for code, rows in sorted(groups.items()):
-        yield _closed(close_code(code), rows, any(turns_due(row, tables) for row in rows))
+        due = any(turns_due(row, tables) for row in rows)
+        made = _closed(close_code(code), rows, due)
+        healed = code == _RESTART and len(rows) == 1 and _opened_again(tables, rows[0])
+        yield replace(made, severity=Severity.INFO) if healed and not due else made
+
+
+def _opened_again(tables: Tables, closed: Record) -> bool:
+    ended = closed["ended"]
+    return ended is not None and any(
+        row["opened"] is not None and row["opened"] >= ended and row["host"] == closed["host"]
+        for row in sockets(tables)
+    )
 
 
 def _closed(code: CloseCode, rows: list[Record], due: bool) -> Finding:

@@ -232,3 +232,21 @@ def waited_out(session: Session) -> None:
             b'"delta":"x","sequence_number":1}\n\n'
             b'event: response.completed\ndata: {"type":"response.completed","sequence_number":2,'
             b'"response":{"status":"completed"}}\n\n'))  # fmt: skip
+
+
+@as_record("third-socket-restarted", "flows", "healthy", statuses=WELL)
+def socket_restarted(session: Session) -> None:
+    """The service restarts the socket's server once, and the page opens another."""
+    session.arrive(socket=False)
+    session.socket(3.0, ended=40.0, close=(1012, "service restart", False))
+    session.socket(40.6, ended=90.0, close=(1001, "", True))
+    session.turn(60.0)
+
+
+@as_record("third-help-pages-checked", "chrome", "healthy", statuses=WELL)
+def help_checked(session: Session) -> None:
+    """The help pages ask for a check that nobody passes; the app works."""
+    session.arrive()
+    session.ask(5.0, "https://help.openai.com/en/", status=403, mime=HTML, body=pages.CHALLENGE,
+                resource="document", headers={"cf-mitigated": "challenge"})  # fmt: skip
+    session.turn(9.0)

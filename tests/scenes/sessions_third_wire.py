@@ -117,6 +117,29 @@ def reset_without_control(line: Line) -> None:
     line.elsewhere(10.0)
 
 
+@as_packets("third-forgotten-when-idle", "tcp", "tcp.reset_after_idle")
+def forgotten(line: Line) -> None:
+    """After four minutes of silence the router knows the connection no more."""
+    for number in range(4):
+        app = line.connect(number * 260.0, "chatgpt.com", lookup=number == 0)
+        for _ in range(5):
+            app.ask(500, 6_000, 0.06)
+        again = app.busy + 240.0 + number * 0.4
+        app.send(again, records(420), acked=False)
+        app.reset(again + 0.004)
+    line.elsewhere(1_060.0)
+
+
+@as_packets("third-asleep", "network", "net.offline_gap")
+def asleep(line: Line) -> None:
+    """The lid was shut for an hour; what was open is gone, and the page opens anew."""
+    streams = line.visit()
+    for stream in streams.values():
+        stream.send(3_600.0, records(60), acked=False)
+        stream.reset(3_600.03)
+    line.visit(3_601.0)["chatgpt.com"].stream(3_606.0, [0.05] * 60)
+
+
 # --- packets: near and far ends
 
 

@@ -212,6 +212,21 @@ def test_a_challenge_behind_our_own_proxy_is_laid_to_the_capture() -> None:
     assert found(tables(passive, http=[refused]))["ip.reputation_block"].locus is Locus.VPN_PROXY
 
 
+def test_a_challenge_of_the_help_pages_is_no_fault_of_the_app() -> None:
+    beside = challenged(host="help.openai.com", request_dest="document")
+    assert serious(tables(http=[page(), beside])) == set()
+    assert serious(tables(http=[page(), beside, challenged(path=SEND)])) == {"bot.challenge"}
+
+
+def test_a_limit_of_a_regions_api_is_felt() -> None:
+    limit = exchange(
+        "r", "/v1/responses", host="eu.api.openai.com", method="POST", status=429,
+        error_code="rate_limit_exceeded", error_type="rate_limit_error",
+    )  # fmt: skip
+    again = limit | {"flow": "s", "started": 140.0}
+    assert "rate.limited" in serious(tables(http=[limit, again]))
+
+
 def test_a_blocked_challenge_host_is_the_root_of_the_challenge() -> None:
     given = tables(http=[challenged()], dns=[answer("challenges.cloudflare.com", "0.0.0.0")])
     finding = next(f for f in diagnose(given).findings if f.id == "bot.challenge")
@@ -353,9 +368,14 @@ def test_one_conversation_that_is_gone_beside_others_that_work() -> None:
     sent = exchange("s", SEND, method="POST", started=120.0)
     assert serious(tables(http=[page(), lost, sent])) == set()
     earlier = exchange("s", SEND, method="POST", started=90.0)
-    assert serious(tables(http=[page(), lost, earlier])) == {"account.state"}
+    assert serious(tables(http=[page(), lost, earlier])) == set()
+    again = lost | {"flow": "again", "started": 110.0}
+    assert serious(tables(http=[page(), lost, again, earlier])) == {"account.state"}
     closed = refused("a", 100.0, error_code="deactivated_workspace")
     assert serious(tables(http=[page(), closed, sent])) == {"account.state"}
+    for path in ("/backend-api/conversations", "/backend-api/conversation/init"):
+        other = exchange("o", path, started=90.0)
+        assert serious(tables(http=[page(), lost, other])) == {"account.state"}
 
 
 def test_account_state() -> None:

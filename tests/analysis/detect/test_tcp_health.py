@@ -7,7 +7,7 @@ from handmade import GOOD, Row, answer, exchange, found, handshakes, serious, ta
 
 from analysis.diagnose import diagnose
 from analysis.model.diagnosis import Locus
-from analysis.model.frames import CaptureFacts
+from analysis.model.frames import CaptureFacts, Tables
 
 
 def counted(count: int = 4, **more: object) -> dict[str, list[Row]]:
@@ -293,6 +293,39 @@ def test_the_machine_was_offline_while_one_connection_sent() -> None:
 )
 def test_one_connection_that_dies_is_no_time_offline(given: dict[str, list[Row]]) -> None:
     assert "net.offline_gap" not in found(tables(**given, activity=one_alone()))
+
+
+def slept(*, gap: int = 80, servers: int = 2, **more: object) -> Tables:
+    """Nobody sends for a while; then connections of before are reset."""
+    parts = []
+    for number in range(servers):
+        reset: Row = {
+            "reset_by": "server", "reset_time": 120.3 + gap, "last_time": 120.3 + gap,
+            "last_payload_time": 120.2 + gap, **more,
+        }  # fmt: skip
+        server = f"104.18.{32 + number}.47"
+        parts.append(handshakes(1, start=number, server=server, tcp=reset))
+    rows = [
+        {"source": "p.pcapng", "time": float(second), "packets": 8, "bytes": 900,
+         "connections": 3, "senders": 4}
+        for second in (*range(100, 121), *range(120 + gap, 160 + gap))
+    ]  # fmt: skip
+    return tables(**join(*parts), activity=rows)
+
+
+def test_a_machine_that_slept_finds_its_connections_gone() -> None:
+    finding = found(slept())["net.offline_gap"]
+    assert finding.measurements["gaps_s"] == [79]
+    assert "2 connections stopped together" in finding.summary
+
+
+@pytest.mark.parametrize(
+    "given",
+    [slept(gap=40), slept(servers=1), slept(reset_by="client"), slept(reset_time=240.0)],
+    ids=["short", "one", "own-reset", "much-later"],
+)
+def test_a_capture_that_is_empty_for_a_while(given: Tables) -> None:
+    assert "net.offline_gap" not in found(given)
 
 
 def test_what_is_too_large_for_the_path_is_no_time_offline() -> None:

@@ -152,6 +152,38 @@ def test_no_timer(ages: tuple[int, ...]) -> None:
     assert serious(tables(**join(other(), made))) == set()
 
 
+def forgotten(*moments: float, **more: object) -> dict[str, list[Row]]:
+    """Connections whose next word, after 240 s, is answered by a reset."""
+    made = cut(len(moments), far=12.0, server_payload=9000, server_sent=9000)
+    for row, moment in zip(made["tcp"], moments, strict=True):
+        row.update(
+            server_payload_time=moment, client_payload_time=moment + 240.6, client_unacked=400,
+            last_payload_time=moment + 240.6, reset_time=moment + 240.61,
+        )  # fmt: skip
+        row.update(more)
+    return made
+
+
+def test_a_timer_that_forgets_without_a_word() -> None:
+    ids = found(tables(**join(other(), forgotten(110.0, 380.0, 650.0))))
+    assert ids["tcp.reset_after_idle"].measurements["timer_s"] == 240.6
+    assert "Azure" in ids["tcp.reset_after_idle"].summary
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        forgotten(110.0, 110.2, 110.4),
+        forgotten(110.0, 380.0),
+        forgotten(110.0, 380.0, 650.0, client_unacked=0),
+        forgotten(110.0, 380.0, 650.0, reset_time=900.0, last_payload_time=895.0),
+    ],
+    ids=["after-a-sleep", "two", "taken-before", "reset-for-another-reason"],
+)
+def test_resets_of_what_is_sent_that_are_no_timer(made: dict[str, list[Row]]) -> None:
+    assert "tcp.reset_after_idle" not in found(tables(**join(other(), made)))
+
+
 SYN: Row = {"synack_frame": None, "syns": 1, "client_payload": 0}
 ACK: Row = {"client_payload": 0}
 DATA: Row = {"server_payload": 4000}

@@ -418,6 +418,30 @@ def test_closed_by_server(code: int, locus: Locus) -> None:
     assert serious(tables(ws=[row | {"closed_by": "client"}])) == set()
 
 
+def restarted(number: int = 1, **more: Any) -> Row:
+    end = {"ended": 150.0 + number, "close_code": 1012, "clean": True, "closed_by": "server"}
+    return socket(number, **(end | more))
+
+
+def later() -> Row:
+    return socket(9, opened=155.0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "felt"),
+    [
+        ([restarted(), later()], False),
+        ([restarted()], True),
+        ([restarted(), restarted(2), later()], True),
+        ([restarted(subscribed=1, completed=0), later()], True),
+        ([restarted(close_code=1011), later()], True),
+    ],
+    ids=["reopened", "left-closed", "twice", "amid-an-answer", "an-error"],
+)
+def test_one_restart_of_the_service_is_no_fault(rows: list[Row], felt: bool) -> None:
+    assert ("ws.closed_by_server" in serious(tables(ws=rows))) is felt
+
+
 def test_a_reason_and_a_cut_beside_each_other() -> None:
     rows = [
         socket(ended=160.0, close_code=1011, clean=True, closed_by="server"),
