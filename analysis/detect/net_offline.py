@@ -19,6 +19,7 @@ from itertools import pairwise
 import pandas as pd
 
 from analysis.detect.attempts import wire
+from analysis.detect.once import once
 from analysis.detect.sse import unanswered_sends
 from analysis.detect.support import (
     Record,
@@ -137,7 +138,6 @@ def _gaps(tables: Tables) -> list[Gap]:
     listed = {_key(item.tcp) for item in wire(tables).attempts}
     # what is too large for the path is lost again and again while the network is there
     limited = {_key(item.tcp) for item in size_limited(tables)}
-    names = _names(tables)
     found: list[Gap] = []
     for source, seconds in activity.groupby("source"):
         rows = [row for row in records(seconds.sort_values("time")) if row["time"] is not None]
@@ -147,7 +147,7 @@ def _gaps(tables: Tables) -> list[Gap]:
                 found += _woken(own, str(source), silence, listed)
                 continue
             resent = [row for row in _across(own, silence) if _key(row) not in limited]
-            across = resent if silence.several else _left_open(own, silence, resent, names)
+            across = resent if silence.several else _left_open(own, silence, resent, _names(tables))
             ours = any(_key(row) in listed for row in across)
             if ours and len(across) >= threshold("offline_connections"):
                 found.append(Gap(str(source), silence.start, silence.end, tuple(across)))
@@ -158,6 +158,7 @@ def _key(row: Record) -> tuple[str | None, int]:
     return row["source"], row["stream"]
 
 
+@once
 def _names(tables: Tables) -> dict[tuple[str | None, int], str]:
     """The server name that each TLS connection asked for."""
     hellos = tables["tls"]
