@@ -3,8 +3,8 @@
 HTTP 511, a connectivity probe that got anything but its fixed answer, a
 redirection of the service's own name to another place without the edge's mark,
 or one certificate of another name at several addresses or at the edge's own;
-from recorded exchanges, and from what packets carry in clear.  There a 511 and a
-redirection into the local network count whatever host was asked for.
+from recorded exchanges, and from what packets carry in clear.  There a 511 counts
+whatever host was asked for, and so do two sites that lead into the local network.
 A probe that is answered as it should be, and a portal that was passed during the
 capture, are no fault.  Source: RFC 6585 section 6, RFC 8952, Chromium's captive
 portal detector, detection notes 15.
@@ -40,6 +40,7 @@ from analysis.model.message import joined, plural, say, some
 _NETWORK_LOGIN = 511
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PAGES = (200, 203)
+_SITES = 2
 
 
 def _asked(host: str) -> bool:
@@ -104,6 +105,9 @@ def find_net_captive_portal(tables: Tables) -> Iterator[Finding]:
     probes = [row for row in rows if _probe_failed(row)]
     away = [row for row in rows if matters(row["host"]) and _sent_away(row)]
     home = [row for row in clear if not row["cf_ray"] and _sent_home(row)]
+    # one site may lead to a device at home; several that lead to the same place do not
+    if not (login or probes or away) and len({row["host"] for row in home}) < _SITES:
+        home = []
     found = list({_key(row): row for row in [*login, *probes, *away, *home]}.values())
     shown = portal_certificates(tables)
     if not found and not any(matters(item.host) for item in shown):

@@ -169,3 +169,18 @@ def forged(wire: Wire) -> None:
         conn = Connection(wire, address)
         conn.hello_only(conn.open(index * 6 + 0.1), "chatgpt.com")
     reach(wire, 20, "www.example.org", "93.184.216.34")
+
+
+@on_wire("plain-site-leads-to-a-device-at-home", "healthy", statuses=WELL)
+def device_at_home(wire: Wire) -> None:
+    visit(wire)
+    answer = "302 Found\r\nLocation: http://192.168.1.5:32400/web"
+    fetched(wire, 50, "media.example.net", "93.184.216.34", "/", answer)
+
+
+@on_wire("portal-for-every-plain-site", "network", "net.captive_portal", statuses=BLOCKED)
+def every_site(wire: Wire) -> None:
+    for index, name in enumerate(("neverssl.com", "example.com")):
+        fetched(wire, 3.0 * index, name, f"93.184.216.{34 + index}", "/", LOGIN)
+    wire.lookup(7, "chatgpt.com", EDGE)
+    Connection(wire, EDGE).unanswered(7.1, 5)
