@@ -239,7 +239,8 @@ def _foreign_page(row: Record) -> bool:
     """A refusal as a page of a server that is not the edge, of a host that only the edge serves."""
     rule = rule_of(row["host"])
     ours = rule is not None and rule.essential and not rule.wildcard
-    page = row["content_type"] == "text/html" and bool(row["server"])
+    server = (row["server"] or "cloudflare").lower()
+    page = row["content_type"] == "text/html" and "cloudflare" not in server
     return ours and page and row["status"] in _FORBIDDEN
 
 

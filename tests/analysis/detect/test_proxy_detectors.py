@@ -309,4 +309,5 @@ def test_a_nameless_page_that_refuses_the_site(status: int) -> None:
     row = page_of(status=status, server="Apache", request_dest="document")
     assert "proxy.denied" in found(tables(http=[row]))
     assert "proxy.denied" not in found(tables(http=[row | {"host": "cdn.openai.com"}]))
-    assert "proxy.denied" not in found(tables(http=[row | {"server": None}]))
+    for server in (None, "cloudflare"):
+        assert "proxy.denied" not in found(tables(http=[row | {"server": server}]))
