@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 from analysis.read.packets.sequence import after
 
 MAX_SAMPLES = 32
@@ -23,14 +25,15 @@ class Acks:
     __slots__ = ("_resent", "highest", "pending", "samples", "selected")
 
     def __init__(self) -> None:
-        self.samples: list[int] = []
+        self.samples = array("d")
+        """Times in ns."""
         self.highest: int | None = None
         """The highest acknowledgement number received."""
         self.pending: tuple[int, int] | None = None
         """Sequence number behind the segment that is timed, and when it was sent (ns)."""
         self.selected = 0
         """Longest stretch of data that was acknowledged although data before it was not."""
-        self._resent: dict[int, int] = {}
+        self._resent: dict[int, int] | None = None
 
     def sent(self, end: int, ns: int) -> None:
         """A segment with new data ended before sequence number `end`."""
@@ -42,6 +45,8 @@ class Acks:
         self.pending = None
         if self.highest is not None and not after(end, self.highest):
             return
+        if self._resent is None:
+            self._resent = {}
         if len(self._resent) < MAX_RESENT:
             self._resent[end] = max(length, self._resent.get(end, 0))
 
@@ -74,9 +79,9 @@ class Acks:
     @property
     def lost_payload(self) -> int | None:
         """Longest payload that was resent and never acknowledged."""
-        return max(self._resent.values(), default=None)
+        return max(self._resent.values(), default=None) if self._resent else None
 
-    def quantiles(self, *shares: float) -> tuple[int | None, ...]:
+    def quantiles(self, *shares: float) -> tuple[float | None, ...]:
         """The sample in ns that each of `shares` of all do not exceed (nearest rank)."""
         count = len(self.samples)
         if not count:

@@ -48,7 +48,10 @@ class Following:
     def end(self) -> Followed:
         """The file has ended."""
         self._streams.end()
-        return Followed(connections(self._streams), self._activity.seconds())
+        found = connections(self._streams)
+        # before it is sent, or becomes tables: both take memory of their own
+        self._streams.clear()
+        return Followed(found, self._activity.seconds())
 
 
 def followed(path: Path, dns_ports: frozenset[int], limit: int | None) -> Followed:
@@ -63,7 +66,9 @@ def followed(path: Path, dns_ports: frozenset[int], limit: int | None) -> Follow
     with opened(path) as stream:
         for block in blocks(stream, path.name, [], packed=False, limit=limit):
             following.feed(block, datagrams(block, fragments))
+            del block  # with all its arrays and the buffer, before the columns are made
     found = following.end()
+    del following  # all that was counted goes before this is sent
     found.connections.messages = messages
     return found
 

@@ -47,19 +47,19 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
                 following.feed(rest, found)
             udp.feed(rest, found)
             icmp.feed(rest, found)
-        tcp = following.end() if helper is None else None
+            del block, rest, found  # with the buffer, before the tables are made
+        if helper is None:
+            tcp = following.end()
+        else:
+            # tables are made once the helper is gone: their memory would come on top of its own
+            tcp = helper.followed() or followed(path, dns_ports, limit)
+            for message in tcp.connections.messages:
+                dns.add(*message)
         frames = {
             "dns": dns.frame(label),
             **udp.frames(label),
             "icmp": icmp.frame(label),
         }
-        if tcp is None:
-            # the helper was at work meanwhile
-            tcp = (helper and helper.followed()) or followed(path, dns_ports, limit)
-            if tcp.connections.messages:
-                for message in tcp.connections.messages:
-                    dns.add(*message)
-                frames["dns"] = dns.frame(label)
         frames |= connection_frames(tcp.connections, icmp.quoted, label)
         frames["activity"] = activity_frame(tcp.activity, label)
         sha256 = digest.hexdigest()

@@ -188,7 +188,7 @@ class Stream:
         self.fin_by: str | None = None
         self.last_payload_ns: int | None = None
         self.tunnelled = False
-        self.trouble: list[tuple[int, int]] = []
+        self.trouble: list[tuple[int, int]] | None = None
         """Time and frame of what shows a troubled path or receiver, the latest of it."""
 
     @property
@@ -281,6 +281,8 @@ class Stream:
     def count(self, sender: Party, marks: int, ns: int, frame: int) -> None:
         """Add what the analysis of a segment found."""
         if marks & _TROUBLE:
+            if self.trouble is None:
+                self.trouble = []
             self.trouble.append((ns, frame))
             if len(self.trouble) > _MOST_TROUBLE:
                 del self.trouble[: _MOST_TROUBLE // 2]

@@ -33,6 +33,8 @@ _METHODS = (
 )
 _H2_PREFACE = b"PRI * HTTP/2.0"
 
+type _Stage = Callable[[Direction], bool]
+
 type OnDns = Callable[[int, bytes, Origin, bool], None]
 """Called with a stream's index, a DNS message, its packet, and whether the client sent it."""
 
@@ -41,16 +43,17 @@ class Talk:
     """Both directions of one connection; `tunnelled` once data passes a SOCKS proxy."""
 
     __slots__ = (
+        "_room",
         "app",
         "connect_host",
         "connect_status",
         "dns",
-        "exchanges",
         "index",
         "on_dns",
         "port",
         "session",
         "socks_reply",
+        "spoken",
         "tunnelled",
     )
 
@@ -66,7 +69,15 @@ class Talk:
         self.dns = dns
         self.on_dns = on_dns
         self.port = port
-        self.exchanges = Exchanges(room)
+        self.spoken: Exchanges | None = None
+        """What was said in clear HTTP; made with the first of it, as most say none."""
+        self._room = room
+
+    @property
+    def exchanges(self) -> Exchanges:
+        if self.spoken is None:
+            self.spoken = Exchanges(self._room)
+        return self.spoken
 
 
 class Direction:
@@ -77,7 +88,6 @@ class Direction:
         "_from_client",
         "_from_start",
         "_origin",
-        "_pieces",
         "_records",
         "_skip",
         "_stage",
@@ -94,10 +104,10 @@ class Direction:
         self._talk = talk
         self._from_client = from_client
         self._buffer = bytearray()
-        self._pieces = 0
         self._origin = _NOWHERE
-        self._records = Records(talk.session, lambda: self._pieces, from_client=from_client)
-        self._stage = self._sniff
+        self._records = Records(talk.session, from_client=from_client)
+        # not a method of this object: that would keep it alive as long as itself
+        self._stage: _Stage = Direction._sniff
         self._from_start = False
         self._tries = 0
         self._tunnel = False
@@ -127,14 +137,14 @@ class Direction:
             self._interrupted()
         self._origin = piece.origin
         self._buffer += piece.octets
-        self._pieces += 1
+        self._records.segments += 1
         held = len(self._buffer)
-        while self._buffer and not self.done and self._stage():
+        while self._buffer and not self.done and self._stage(self):
             if len(self._buffer) < held and not self._records.pending:
-                self._pieces = 1
+                self._records.segments = 1
             held = len(self._buffer)
         if not self._buffer and not self._records.pending:
-            self._pieces = 0
+            self._records.segments = 0
         if piece.cut:
             self._interrupted()
         if len(self._buffer) > MAX_BUFFER:
@@ -142,22 +152,22 @@ class Direction:
 
     def _interrupted(self) -> None:
         """Octets are missing from here on."""
-        if self._stage == self._tls:
+        if self._stage is Direction._tls:
             self._records.cut(self._buffer, self._origin)
-        elif self._stage == self._dns and len(self._buffer) > 2 + 12:
+        elif self._stage is Direction._dns and len(self._buffer) > 2 + 12:
             self._talk.on_dns(
                 self._talk.index, bytes(self._buffer[2:]), self._origin, self._from_client
             )
-        elif self._stage == self._answer:
+        elif self._stage is Direction._answer:
             head = head_of(bytes(self._buffer))
             status = status_of(head) if head else None
             if head and status:
                 self._answered(head, status)
         self._buffer.clear()
-        self._pieces = 0
+        self._records.segments = 0
         self._skip = 0
         self._from_start = False
-        self._stage = self._sniff
+        self._stage = Direction._sniff
 
     def _finish(self) -> None:
         self.done = True
@@ -184,24 +194,24 @@ class Direction:
             return False
         if is_record(octets):
             self._recognised("tls")
-            self._stage = self._tls
+            self._stage = Direction._tls
             return True
         if is_ssl2_hello(octets):
             self._recognised("tls")
             self._records.ssl2_hello(octets, self._origin)
             del octets[: 2 + ((octets[0] & 0x7F) << 8 | octets[1])]
-            self._stage = self._tls
+            self._stage = Direction._tls
             return True
         if octets.startswith(b"CONNECT"):
             self._recognised("connect")
-            self._stage = self._connect
+            self._stage = Direction._connect
             return True
         if octets.startswith((_H2_PREFACE, *_METHODS)):
             self._recognised("http")
             if octets.startswith(_H2_PREFACE) or self._talk.exchanges.full:
                 self._finish()
                 return False
-            self._stage = self._answer if octets.startswith(b"HTTP/1.") else self._request
+            self._stage = Direction._answer if octets.startswith(b"HTTP/1.") else Direction._request
             return True
         self._unknown()
         return False
@@ -219,7 +229,7 @@ class Direction:
         length = int.from_bytes(self._buffer[:2])
         if self._from_start or length == len(self._buffer) - 2:
             self._recognised("dns")
-            self._stage = self._dns
+            self._stage = Direction._dns
             return True
         self._buffer.clear()
         return False
@@ -250,7 +260,7 @@ class Direction:
         del self._buffer[:length]
         return True
 
-    def _asked(self, request: proxy.Request | None, following: Callable[[], bool]) -> bool:
+    def _asked(self, request: proxy.Request | None, following: _Stage) -> bool:
         length, host = request or (None, None)
         if not self._past(length):
             return False
@@ -265,7 +275,7 @@ class Direction:
         head = head_of(octets)
         if head is not None and not self._talk.exchanges.full:
             self._talk.exchanges.ask(head, self._talk.port, self._origin)
-        return self._asked(proxy.connect_request(octets), self._sniff)
+        return self._asked(proxy.connect_request(octets), Direction._sniff)
 
     def _request(self) -> bool:
         head = head_of(bytes(self._buffer))
@@ -282,7 +292,7 @@ class Direction:
             self._finish()
             return False
         self._skip = size
-        self._stage = self._body
+        self._stage = Direction._body
         return True
 
     def _answer(self) -> bool:
@@ -315,7 +325,7 @@ class Direction:
             return False
         self._answered(head, status, size)
         del self._buffer[: head.length + size]
-        self._stage = self._sniff
+        self._stage = Direction._sniff
         return True
 
     def _answered(self, head: Head, status: int, size: int = MAX_BODY) -> None:
@@ -327,44 +337,44 @@ class Direction:
         del self._buffer[:taken]
         self._skip -= taken
         if not self._skip:
-            self._stage = self._sniff
+            self._stage = Direction._sniff
         return bool(taken) or not self._skip
 
-    def _socks_stage(self) -> Callable[[], bool] | None:
+    def _socks_stage(self) -> _Stage | None:
         octets = self._buffer
         if self._from_client and self._talk.app is None and self._from_start:
             if proxy.socks5_greeting(bytes(octets)):
                 del octets[:]
-                return self._socks5
+                return Direction._socks5
             if octets[0] == 4 and len(octets) >= 9 and octets[1] in (1, 2):
-                return self._socks4
+                return Direction._socks4
         elif self._from_client and self._talk.app == "socks" and not self._talk.connect_host:
             # a sampler leaves the login out
-            return self._socks5 if octets[0] == 5 else None
+            return Direction._socks5 if octets[0] == 5 else None
         elif not self._from_client and self._talk.app == "socks":
             if octets[0] in (1, 5):
-                return self._socks5_answer
+                return Direction._socks5_answer
             if octets[0] == 0 and len(octets) > 1 and 90 <= octets[1] <= 93:
-                return self._socks4_answer
+                return Direction._socks4_answer
         return None
 
     def _socks5(self) -> bool:
-        return self._asked(proxy.socks5_request(bytes(self._buffer)), self._sniff)
+        return self._asked(proxy.socks5_request(bytes(self._buffer)), Direction._sniff)
 
     def _socks4(self) -> bool:
-        return self._asked(proxy.socks4_request(bytes(self._buffer)), self._sniff)
+        return self._asked(proxy.socks4_request(bytes(self._buffer)), Direction._sniff)
 
     def _socks5_answer(self) -> bool:
-        self._stage = self._sniff
+        self._stage = Direction._sniff
         octets = bytes(self._buffer)
         reply = proxy.socks5_reply(octets)
         self._talk.socks_reply = self._talk.socks_reply if reply is None else reply
         if self._past(proxy.socks5_answer(octets)):
             return True
-        self._stage = self._socks5_answer
+        self._stage = Direction._socks5_answer
         return False
 
     def _socks4_answer(self) -> bool:
-        self._stage = self._sniff
+        self._stage = Direction._sniff
         self._talk.socks_reply = self._buffer[1]
         return self._past(8 if len(self._buffer) >= 8 else proxy.INCOMPLETE)

@@ -112,7 +112,13 @@ class Streams:
                 if party.direction is not None:
                     party.direction.end()
                     party.direction = None
-            stream.talk.exchanges.end()
+            if stream.talk.spoken is not None:
+                stream.talk.spoken.end()
+
+    def clear(self) -> None:
+        """Forget all connections, once what is to be known of them was taken."""
+        self.all.clear()
+        self._current.clear()
 
     def _on_dns(self, index: int, octets: bytes, packet: Origin, from_client: bool) -> None:
         stream = self.all[index]

@@ -83,12 +83,12 @@ def connections(found: Streams) -> Connections:
     ]
     columns |= found.records.columns(spoken)
     columns |= _troubles(found, spoken)
-    hellos = [
+    hellos = (
         _handshake(handshake, stream, place)
         for place, stream in enumerate(streams)
         for handshake in stream.talk.session.handshakes
-    ]
-    plain = [
+    )
+    plain = (
         {
             **row,
             "stream": place,
@@ -97,8 +97,9 @@ def connections(found: Streams) -> Connections:
             "server_port": stream.server.port,
         }
         for place, stream in enumerate(streams)
-        for row in stream.talk.exchanges.rows
-    ]
+        if stream.talk.spoken is not None
+        for row in stream.talk.spoken.rows
+    )
     return Connections(columns, _turned(hellos), _turned(plain), found.tunnels)
 
 
@@ -108,15 +109,19 @@ def _troubles(found: Streams, spoken: list[bool]) -> Columns:
     frames: list[list[int] | None] = []
     for place, stream in enumerate(found.all):
         gap = found.records.quiet_gap(place) if spoken[place] else None
-        inside = [frame for ns, frame in stream.trouble if gap and gap[0] < ns <= gap[1]]
+        inside = [frame for ns, frame in stream.trouble or () if gap and gap[0] < ns <= gap[1]]
         counts.append(len(inside) if gap else None)
         frames.append(inside[:_FRAMES] or None)
     return {"quiet_gap_marks": _column(counts), "quiet_gap_frames": frames}
 
 
-def _turned(rows: list[dict[str, object]]) -> Columns:
-    """Rows as columns."""
-    return {name: _column(row[name] for row in rows) for name in (rows[0] if rows else ())}
+def _turned(rows: Iterable[dict[str, object]]) -> Columns:
+    """Rows as columns, one row at a time: all of them as dictionaries take much memory."""
+    columns: dict[str, list[object]] = {}
+    for row in rows:
+        for name, value in row.items():
+            columns.setdefault(name, []).append(value)
+    return {name: _column(columns.pop(name)) for name in list(columns)}
 
 
 def _column(values: Iterable[Any]) -> Column:
@@ -125,10 +130,14 @@ def _column(values: Iterable[Any]) -> Column:
     kinds = set(map(type, listed))
     if kinds == {int, NoneType}:
         return np.array(listed, np.float64)
-    return np.array(listed) if kinds in ({int}, {bool}) else listed
+    if kinds == {int}:
+        whole = np.array(listed)
+        half = whole.astype(np.int32)
+        return half if np.array_equal(half, whole) else whole
+    return np.array(listed) if kinds == {bool} else listed
 
 
-def _spans(ns: Iterable[int | None]) -> Column:
+def _spans(ns: Iterable[float | None]) -> Column:
     """Milliseconds."""
     return np.array(list(ns), np.float64) / 1e6
 

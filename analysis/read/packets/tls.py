@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from analysis.read.packets.certificate import Leaf, leaf_of
@@ -83,13 +82,14 @@ class Records:
         "_ciphered",
         "_from_client",
         "_message",
-        "_segments",
         "_session",
+        "segments",
     )
 
-    def __init__(self, session: Session, segments: Callable[[], int], *, from_client: bool) -> None:
+    def __init__(self, session: Session, *, from_client: bool) -> None:
         self._session = session
-        self._segments = segments
+        self.segments = 0
+        """Segments that what is held came in, which its owner counts."""
         self._from_client = from_client
         self._message = bytearray()
         self._ciphered = False
@@ -170,7 +170,7 @@ class Records:
     def _client_hello(self, hello: ClientHello, octets: int, origin: Origin) -> None:
         if len(self._session.handshakes) < 64:
             self._session.handshakes.append(
-                Handshake(hello, origin, self._from_client, octets, self._segments())
+                Handshake(hello, origin, self._from_client, octets, self.segments)
             )
 
     def _server_hello(self, body: bytes, origin: Origin) -> None:
