@@ -269,6 +269,8 @@ def proof_of_work(tables: Tables) -> tuple[float, str] | None:
             return 0.75, say("the service answered requests")
     if any(row["opened"] is not None for row in ws):
         return 0.75, say("the websocket was open")
+    if (http["status"] >= 400).fillna(False).any():
+        return None  # TLS worked to whoever refused all that was asked
     hosts_reached = _handshakes(tables)
     if hosts_reached:
         return 0.65, plural(

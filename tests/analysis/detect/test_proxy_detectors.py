@@ -311,3 +311,19 @@ def test_a_nameless_page_that_refuses_the_site(status: int) -> None:
     assert "proxy.denied" not in found(tables(http=[row | {"host": "cdn.openai.com"}]))
     for server in (None, "cloudflare"):
         assert "proxy.denied" not in found(tables(http=[row | {"server": server}]))
+
+
+@pytest.mark.parametrize(
+    ("text", "vendor"),
+    [
+        ("Access to the page has been blocked in accordance with company policy.", "Palo Alto"),
+        ("a web page which is in violation of your Internet usage policy", "Fortinet"),
+        ("Based on your organization's access policies, access has been blocked", "Cisco"),
+        ("This website is blocked by your network administrator. Cloudflare Gateway", "Cloudflare"),
+        ("This website has been blocked by your network administrator.", "a web filter"),
+    ],
+)
+def test_the_maker_by_its_own_sentence(text: str, vendor: str) -> None:
+    made = found(tables(http=[page_of(body_excerpt=text)]))["proxy.denied"].vendor
+    assert made is not None
+    assert vendor in made

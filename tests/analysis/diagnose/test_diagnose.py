@@ -350,3 +350,12 @@ def test_packets_cut_short_ask_for_whole_ones() -> None:
 )
 def test_packets_that_are_long_enough(given: Tables) -> None:
     assert all("full packets" not in area.reason for area in diagnose(given).coverage)
+
+
+def test_tls_is_no_proof_where_every_answer_is_a_refusal() -> None:
+    reached = handshakes(3)
+    assert diagnose(tables(**reached)).verdict.status == "ok"
+    odd = exchange("a", "/somewhere", status=403, cf_ray=None, server=None)
+    assert diagnose(tables(http=[odd], **reached)).verdict.status == "insufficient"
+    fine = exchange("b", "/backend-api/me", started=130.0)
+    assert diagnose(tables(http=[odd, fine], **reached)).verdict.status == "ok"
