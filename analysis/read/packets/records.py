@@ -103,7 +103,7 @@ class RecordTimes:
         have = len(self._gaps)
         if connections <= have:
             return
-        more = max(connections, 2 * have) - have
+        more = max(connections, have + have // 4) - have
         for name in (
             *("_count", "_seq", "_ns", "_length", "_longest"),
             *("_quiet", "_quiet_end", "_before"),
