@@ -60,7 +60,11 @@ class Budget:
     proxy: str | None
     legs: tuple[Leg, ...]
     answer_ms: float | None = None
-    """How soon requests are answered at best, where somebody opens TLS and requests are known."""
+    """How soon requests are answered at best; None where that would not tell more.
+
+    A recorder's handshake and request times alone are one measurement: they are set against
+    each other only where packets time the handshakes, or somebody opens TLS.
+    """
 
     @property
     def enough(self) -> bool:
@@ -97,8 +101,9 @@ class Budget:
     def _answered_sooner(self) -> bool:
         """True when requests come back sooner than the far end could be reached.
 
-        What is far is far for requests too; a gateway that opens TLS makes a certificate
-        and a connection of its own during the handshake, and then carries requests at once.
+        What is far is far for requests too. A gateway that opens TLS makes a certificate and a
+        connection of its own during the handshake, and a busy machine is slow at it, but
+        both then carry requests at once.
         """
         return self.answer_ms is not None and self.answer_ms < self.gap / 2
 
@@ -134,25 +139,24 @@ def budgets(tables: Tables) -> list[Budget]:
         packets, connections = seen.get(proxy, ()), noted.get(proxy, ())
         budget = Budget(proxy, packets)
         legs = packets if budget.enough else max(packets, connections, key=len)
-        chosen.append(Budget(proxy, legs, _quickest(legs, tables)))
+        seen_apart = legs is packets or _opened_by_somebody(legs, tables)
+        chosen.append(Budget(proxy, legs, _quickest(legs, tables) if seen_apart else None))
     return chosen
 
 
-def _quickest(legs: Sequence[Leg], tables: Tables) -> float | None:
-    """A low one of the waits for answers of hosts whose TLS somebody opens.
-
-    Not the lowest, as a single one may be measured wrongly.
-    """
-    http, connections = tables["http"], tables["connections"]
-    if http.empty or connections.empty:
-        return None
+def _opened_by_somebody(legs: Sequence[Leg], tables: Tables) -> bool:
+    connections = tables["connections"]
     names = {leg.host for leg in legs}
     signed = connections[connections["host"].isin(names) & connections["issuer"].notna()]
-    if not any(foreign_issuer(issuer) for issuer in signed["issuer"].unique()[:50]):
-        return None
+    return any(foreign_issuer(issuer) for issuer in signed["issuer"].unique()[:50])
+
+
+def _quickest(legs: Sequence[Leg], tables: Tables) -> float | None:
+    """A low one of the waits for answers; not the lowest, as one may be measured wrongly."""
+    http = tables["http"]
     asked = http[http["connection"].notna() & http["status"].notna() & http["ttfb_ms"].notna()]
-    asked = asked[~asked["from_cache"].fillna(False) & asked["host"].isin(names)]
-    waits = sorted(asked["ttfb_ms"].astype(float))
+    known = asked["host"].isin({leg.host for leg in legs})
+    waits = sorted(asked[known & ~asked["from_cache"].fillna(False)]["ttfb_ms"].astype(float))
     few = int(threshold("leg_connections"))
     return waits[few - 1] if len(waits) >= few else None
 
