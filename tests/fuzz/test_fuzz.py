@@ -14,8 +14,8 @@ import pytest
 from fuzz_targets import TARGETS, judged, read
 from mutation import mutated
 
-INPUTS = 120
-JUDGED = 12
+INPUTS = 80
+JUDGED = 16
 """Every so many inputs are judged as well, which takes longer than reading them."""
 
 CUTS = 200
