@@ -1,11 +1,12 @@
 """tcp.loss: packet loss hurts the session.
 
 The share of data segments that had to be resent, per direction and over all
-connections to ChatGPT's hosts; spurious retransmissions are taken out of either
-direction, and connections with octets that the capture itself lacks are left
-out, and so are those whose ClientHello nobody answered.  Bands: from 5 %, from
-15 % severe.  Does not prove where the loss is.  Source: detection notes
-4 (bands of the W365 tool).
+connections to ChatGPT's hosts.  Those that fill a gap later than reordering would
+are resent too, though Wireshark calls them out of order.  Spurious ones are taken
+out of either direction.  Connections with octets that the capture itself lacks are
+left out, and so are those whose ClientHello nobody answered.  Bands: from 5 %, from
+15 % severe.  Does not prove where the loss is.  Source: detection notes 4 (bands of
+the W365 tool).
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def _counts(item: Attempt) -> bool:
 
 def _lost(item: Attempt, side: str) -> int:
     row = item.tcp
-    resent = row[f"{side}_retransmissions"] or 0
+    resent = (row[f"{side}_retransmissions"] or 0) + (row[f"{side}_gap_fills"] or 0)
     # which side's were spurious is not known: the doubt is the network's
     return int(max(resent - (row["spurious_retransmissions"] or 0), 0))
 

@@ -131,6 +131,13 @@ TCP = _schema(
         "of these, Wireshark's tcp.analysis.spurious_retransmission: acknowledged before",
     ),
     ("out_of_order", "int", "", "Wireshark's tcp.analysis.out_of_order"),
+    (
+        "client_gap_fills",
+        "int",
+        "",
+        "of these, sent by the client into a gap that had been open for a round trip: sent again",
+    ),
+    ("server_gap_fills", "int", "", "the same of the server: lost before the capture"),
     ("lost_segments", "int", "", "previous segment not captured: gaps of the capture"),
     ("dup_acks", "int", "", "duplicate acknowledgements"),
     ("zero_window", "int", "", "zero-window advertisements"),

@@ -13,12 +13,21 @@ _HALF, _WHOLE = 0x80000000, 0xFFFFFFFF
 RETRANSMISSION, OUT_OF_ORDER, LOST_SEGMENT = 1, 2, 4
 DUPLICATE_ACK, ZERO_WINDOW, KEEP_ALIVE, WINDOW_PROBE = 8, 16, 32, 64
 WINDOW_FULL, FAST, SPURIOUS = 128, 256, 512
+GAP_FILL = 1024
+"""Ours, beside OUT_OF_ORDER: the gap was open for longer than reordering leaves one.
+
+Where the sender's segments are lost before the capture, Wireshark calls what fills their gaps
+out of order as long as others keep coming.
+"""
 
 _FAST_NS = 20_000_000
 """A retransmission this soon after duplicate ACKs is a fast one."""
 
 _REORDER_NS = 3_000_000
 """Reordering window while the initial RTT is unknown."""
+
+_MOST_GAPS = 32
+"""Gaps of a direction that are remembered, the latest."""
 
 
 def after(a: int, b: int) -> bool:
@@ -32,6 +41,7 @@ class Side:
     __slots__ = (
         "base_seq",
         "dup_acks",
+        "gaps",
         "last_ack",
         "last_ack_ns",
         "last_marks",
@@ -54,6 +64,26 @@ class Side:
         """Shift of the window field (RFC 7323), -1 without the option; None while no SYN told."""
         self.dup_acks = 0
         self.last_marks = 0
+        self.gaps: list[tuple[int, int, int]] | None = None
+        """First number, number behind the last, and the time when it opened."""
+
+    def opens_gap(self, start: int, end: int, ns: int) -> None:
+        if self.gaps is None:
+            self.gaps = []
+        self.gaps.append((start, end, ns))
+        if len(self.gaps) > _MOST_GAPS:
+            del self.gaps[0]
+
+    def fills_late(self, seq: int, ns: int, round_trip: int) -> bool:
+        """Whether a segment lies in a gap that has been open for about a round trip.
+
+        The first one, which `round_trip` is, has the work of opening in it.
+        """
+        late = max(2 * round_trip // 3, _REORDER_NS)
+        return any(
+            ns - opened >= late and (seq - start & _WHOLE) < (end - start & _WHOLE)
+            for start, end, opened in self.gaps or ()
+        )
 
     @property
     def in_step(self) -> bool:
@@ -96,6 +126,7 @@ def analyse(
             marks = ZERO_WINDOW
         if expected and not flags & RST and 0 < (seq - expected & _WHOLE) < _HALF:
             marks |= LOST_SEGMENT
+            fwd.opens_gap(expected, seq, ns)
         if length and not ends and rev.scale is not None:
             # a window is scaled only where both SYNs carried the option (RFC 7323 section 2.2)
             shift = 0 if -1 in (fwd.scale, rev.scale) else rev.scale
@@ -132,6 +163,8 @@ def analyse(
                 marks |= RETRANSMISSION | FAST
             elif ns - fwd.next_seq_ns < (initial_rtt or _REORDER_NS) and expected != finish:
                 marks |= OUT_OF_ORDER
+                if fwd.fills_late(seq, ns, initial_rtt):
+                    marks |= GAP_FILL
             else:
                 marks |= RETRANSMISSION
     if not marks & WINDOW_PROBE:

@@ -10,6 +10,7 @@ from analysis.read.packets.sequence import (
     DUPLICATE_ACK,
     FAST,
     FIN,
+    GAP_FILL,
     KEEP_ALIVE,
     LOST_SEGMENT,
     OUT_OF_ORDER,
@@ -39,6 +40,7 @@ class Party:
         "data_packets",
         "direction",
         "fins",
+        "gap_fills",
         "ip_id",
         "max_payload",
         "mss",
@@ -74,6 +76,7 @@ class Party:
         self.data_packets = 0
         self.max_payload = 0
         self.retransmissions = 0
+        self.gap_fills = 0
         self.zero_window = 0
         self.shut_ns = 0
         self.shut_since: int | None = None
@@ -296,6 +299,7 @@ class Stream:
             self.keep_alives += 1
         if marks & OUT_OF_ORDER:
             self.out_of_order += 1
+            sender.gap_fills += marks & GAP_FILL != 0
         if marks & LOST_SEGMENT:
             self.lost_segments += 1
         if marks & DUPLICATE_ACK:

@@ -202,6 +202,7 @@ _PARTY: dict[str, Callable[[Party], object]] = {
     "payload": attrgetter("payload"),
     "sent": attrgetter("sent"),
     "retransmissions": attrgetter("retransmissions"),
+    "gap_fills": attrgetter("gap_fills"),
     "zero_window": attrgetter("zero_window"),
     "data_packets": attrgetter("data_packets"),
     "max_payload": lambda party: party.max_payload or None,

@@ -30,6 +30,11 @@ def test_loss_by_direction() -> None:
     assert "sent" not in finding.measurements
 
 
+def test_what_was_lost_before_the_capture_is_loss_too() -> None:
+    finding = found(tables(**counted(server_gap_fills=5)))["tcp.loss"]
+    assert finding.measurements["received"] == 0.1
+
+
 def test_severe_loss() -> None:
     finding = found(tables(**counted(client_retransmissions=5, retransmissions=5)))["tcp.loss"]
     assert "Severe" in finding.summary

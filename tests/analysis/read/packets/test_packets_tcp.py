@@ -40,6 +40,28 @@ def test_a_connection_from_syn_to_fin(tmp_path: Path) -> None:
     assert (row["fin_by"], row["fin_time"]) == ("client", pytest.approx(1_700_000_000.05))
 
 
+@pytest.mark.parametrize(
+    ("order", "fills"),
+    [
+        pytest.param((0, 2, 1, 3), 0, id="reordered"),
+        pytest.param((0, 2, 3, 1), 1, id="sent again a round trip later"),
+        pytest.param((0, 2, 4, 5, 1, 6, 3), 2, id="two of them"),
+    ],
+)
+def test_what_fills_a_gap_late_was_lost(tmp_path: Path, order: tuple[int, ...], fills: int) -> None:
+    ports = (50000, 443)
+    frames = handshake(payloads=[], ports=ports)  # a frame each 10 ms, so the RTT is 20 ms
+    for number in order:
+        seq = 200 + 10 * number
+        frames.append(
+            ethernet(tcp("PA", to_server=False, seq=seq, ack=100, payload=b"y" * 10, ports=ports))
+        )
+    (row,) = rows(tmp_path, frames)
+    assert row["retransmissions"] == 0
+    assert row["out_of_order"] == max(fills, 1)
+    assert (row["server_gap_fills"], row["client_gap_fills"]) == (fills, 0)
+
+
 def test_resent_syn_has_no_syn_rtt(tmp_path: Path) -> None:
     syn = ethernet(tcp("S", seq=99))
     (row,) = rows(tmp_path, [syn, syn, ethernet(tcp("SA", to_server=False, seq=5, ack=100))])
