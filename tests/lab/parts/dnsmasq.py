@@ -16,6 +16,7 @@ class Dnsmasq(Program):
     """Answers `blocked` names with its own addresses and asks `upstream` for all others.
 
     It listens on the client's resolver address; `upstream` is a public resolver's in the lab.
+    Without `ipv6` no name has an address of version 6.
     """
 
     command = "dnsmasq"
@@ -30,8 +31,10 @@ class Dnsmasq(Program):
         ttl: int = PI_HOLE_TTL,
         upstream: str = addresses.PUBLIC_RESOLVERS[0],
         listen: Sequence[str] = addresses.RESOLVER,
+        ipv6: bool = True,
     ) -> None:
         super().__init__(host)
+        self._ipv6 = ipv6
         self._blocked = blocked
         self._ttl = ttl
         self._upstream = upstream
@@ -48,6 +51,7 @@ class Dnsmasq(Program):
             "bind-interfaces",
             f"server={self._upstream}",
             f"local-ttl={self._ttl}",
+            *(() if self._ipv6 else ("filter-AAAA",)),
             *(f"listen-address={address}" for address in self._listen),
             *(
                 f"address=/{name}/{value}"
