@@ -13,12 +13,6 @@ _HALF, _WHOLE = 0x80000000, 0xFFFFFFFF
 RETRANSMISSION, OUT_OF_ORDER, LOST_SEGMENT = 1, 2, 4
 DUPLICATE_ACK, ZERO_WINDOW, KEEP_ALIVE, WINDOW_PROBE = 8, 16, 32, 64
 WINDOW_FULL, FAST, SPURIOUS = 128, 256, 512
-GAP_FILL = 1024
-"""Ours, beside OUT_OF_ORDER: the gap was open for longer than reordering leaves one.
-
-Where the sender's segments are lost before the capture, Wireshark calls what fills their gaps
-out of order as long as others keep coming.
-"""
 
 _FAST_NS = 20_000_000
 """A retransmission this soon after duplicate ACKs is a fast one."""
@@ -74,12 +68,13 @@ class Side:
         if len(self.gaps) > _MOST_GAPS:
             del self.gaps[0]
 
-    def fills_late(self, seq: int, ns: int, round_trip: int) -> bool:
+    def fills_late(self, seq: int, ns: int, round_trip: float) -> bool:
         """Whether a segment lies in a gap that has been open for about a round trip.
 
-        The first one, which `round_trip` is, has the work of opening in it.
+        Sooner it cannot have been sent again: it was only late itself. Wireshark calls both out
+        of order as long as other segments keep coming.
         """
-        late = max(2 * round_trip // 3, _REORDER_NS)
+        late = max(0.75 * round_trip, _REORDER_NS)
         return any(
             ns - opened >= late and (seq - start & _WHOLE) < (end - start & _WHOLE)
             for start, end, opened in self.gaps or ()
@@ -163,8 +158,6 @@ def analyse(
                 marks |= RETRANSMISSION | FAST
             elif ns - fwd.next_seq_ns < (initial_rtt or _REORDER_NS) and expected != finish:
                 marks |= OUT_OF_ORDER
-                if fwd.fills_late(seq, ns, initial_rtt):
-                    marks |= GAP_FILL
             else:
                 marks |= RETRANSMISSION
     if not marks & WINDOW_PROBE:

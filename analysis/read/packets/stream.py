@@ -10,7 +10,6 @@ from analysis.read.packets.sequence import (
     DUPLICATE_ACK,
     FAST,
     FIN,
-    GAP_FILL,
     KEEP_ALIVE,
     LOST_SEGMENT,
     OUT_OF_ORDER,
@@ -281,7 +280,7 @@ class Stream:
         scale = told.get(_WINDOW_SCALE)
         sender.side.scale = min(scale[0], _MAX_SCALE) if scale else -1
 
-    def count(self, sender: Party, marks: int, ns: int, frame: int) -> None:
+    def count(self, sender: Party, marks: int, ns: int, frame: int, seq: int) -> None:
         """Add what the analysis of a segment found."""
         if marks & _TROUBLE:
             if self.trouble is None:
@@ -299,13 +298,19 @@ class Stream:
             self.keep_alives += 1
         if marks & OUT_OF_ORDER:
             self.out_of_order += 1
-            sender.gap_fills += marks & GAP_FILL != 0
+            sender.gap_fills += sender.side.fills_late(seq, ns, self._round_trip(sender))
         if marks & LOST_SEGMENT:
             self.lost_segments += 1
         if marks & DUPLICATE_ACK:
             self.duplicate_acks += 1
         if marks & ZERO_WINDOW:
             sender.zero_window += 1
+
+    def _round_trip(self, sender: Party) -> float:
+        """The shortest seen from the capture to `sender` and back, in ns; 0 for none."""
+        receiver = self.client if sender is self.server else self.server
+        known = [*receiver.acks.samples, *([self.initial_rtt] if self.initial_rtt else [])]
+        return min(known, default=0.0)
 
 
 def maximum_segment_size(told: dict[int, bytes]) -> int | None:

@@ -197,7 +197,7 @@ class Streams:
                 initial_rtt=stream.initial_rtt,
             )
             if marks:
-                stream.count(sender, marks, ns, frame)
+                stream.count(sender, marks, ns, frame, seq)
             if not window or sender.shut_since is not None:
                 sender.opened_window(window, ns, shut=bool(marks & ZERO_WINDOW))
             acks = receiver.acks
