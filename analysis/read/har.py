@@ -199,6 +199,9 @@ class _Reader:
 
     def _take_socket(self, exchange: Exchange, socket: HarSocket) -> None:
         seen = replace(exchange, status=101) if opened(exchange, socket) else exchange
+        if seen.status == 101 and seen.response_start is None:
+            # an export without timings; the browser itself tells that the socket was open
+            seen = replace(seen, response_start=seen.started)
         # without a message the entry's time may be that of the upgrade alone
         over = exchange.ended if socket.frames else None
         self._rows["ws"].add(socket_row(seen, socket.frames, socket.end, over=over))

@@ -289,6 +289,17 @@ def test_a_socket_whose_entry_ends_long_after_its_last_message(tmp_path: Path) -
     assert row["idle_before_end_s"] is None
 
 
+def test_a_socket_in_an_export_without_timings(tmp_path: Path) -> None:
+    made = socket([("receive", 1, "{}")])
+    made["timings"] = {"send": 0, "wait": 0, "receive": 0}
+    del made["time"]
+    (row,) = rows(read(tmp_path, made)["ws"])
+    assert row["opened"] == row["requested"]
+    refused = socket([], status=403) | {"timings": {}}
+    (row,) = rows(read(tmp_path, refused)["ws"])
+    assert row["opened"] is None
+
+
 def test_a_socket_over_http2_is_open_with_200(tmp_path: Path) -> None:
     made = socket([("receive", 1, "{}")], status=200)
     made["request"]["method"] = "CONNECT"
