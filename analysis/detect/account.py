@@ -19,7 +19,8 @@ from analysis.model.message import joined, plural, say, some
 
 _MUTE_404 = "conv_404_bare"
 _SEND = "/backend-api/f/conversation"
-_WORKING = ("/backend-api/", "/backend-anon/", "/v1/")
+_GUEST = "/backend-anon/"
+_WORKING = ("/backend-api/", _GUEST, "/v1/")
 """Calls that show a session at work, a guest's among them."""
 
 
@@ -29,6 +30,10 @@ _ANSWERED = re.compile(
     r"/backend-api/(?:f/conversation|conversation/(?!init)[^/]+|files/download/.+)$"
 )
 """What shows that others work: an answer, another conversation, a file."""
+
+
+def _by_guest(path: str | None) -> bool:
+    return (path or "").startswith(_GUEST)
 
 
 def _others_work(tables: Tables, items: list[Told]) -> bool:
@@ -44,12 +49,18 @@ def _others_work(tables: Tables, items: list[Told]) -> bool:
 
 
 def _refreshed(tables: Tables, refused: list[Told]) -> set[str]:
-    """Hosts where some call of a session was answered well after the last 401."""
+    """Hosts where some call of a session was answered well after the last 401.
+
+    A guest has no token: what is refused to a guest is healed by the guest's other calls, which
+    say nothing about the sign-in.
+    """
+    guest = bool(refused) and all(_by_guest(item.row["path"]) for item in refused)
     http = service_exchanges(tables)
     fine = http[http["status"].between(200, 299).fillna(False) & http["started"].notna()]
     worked: dict[str, float] = {}
     for row in records(fine[["host", "path", "started", "authorized"]]):
-        if (row["path"] or "").startswith(_WORKING) and row["authorized"] is not False:
+        works = row["authorized"] is not False or (guest and _by_guest(row["path"]))
+        if (row["path"] or "").startswith(_WORKING) and works:
             worked[row["host"]] = max(worked.get(row["host"], 0.0), row["started"])
     last: dict[str, float] = {}
     for item in refused:

@@ -341,6 +341,19 @@ def test_a_401_and_then_a_good_answer_is_a_refresh(later: Row) -> None:
     assert serious(tables(http=[page(), *rows])) == set()
 
 
+def guest(flow: str, at: float, **more: Any) -> Row:
+    return exchange(flow, "/backend-anon/conversations", started=at, authorized=False, **more)
+
+
+def test_a_guest_is_refused_what_guests_do_not_have() -> None:
+    told = {"status": 401, "error_message": "Authentication required"}
+    worked = guest("ok", 106.0)
+    assert serious(tables(http=[page(), guest("a", 100.0, **told), worked])) == set()
+    assert "account.session_expired" in found(tables(http=[page(), guest("a", 100.0, **told)]))
+    member = refused("a", 100.0, error_message="Authentication required", authorized=False)
+    assert "account.session_expired" in found(tables(http=[page(), member, worked]))
+
+
 def test_a_conversation_of_another_workspace() -> None:
     lost = exchange("a", "/backend-api/conversation/{id}", status=404)
     assert found(tables(http=[lost]))["account.state"].severity is Severity.WARNING
