@@ -4,7 +4,8 @@ Packets: for seconds on end nobody but this machine sends, it does so on several
 connections in vain, which the server had answered before.  Or on one alone, where
 others fell silent with it and were left open, while the client went back to their
 hosts on new ones.  Or nobody sends at all, and the first words afterwards are
-answered by resets on all that was open, as after a sleep.  A machine that is merely
+answered by resets on all that was open, as after a sleep; resets that the machine did not ask for
+show that it was there to hear them.  A machine that is merely
 quiet does neither, so nothing is claimed of it.  Errors: the browser says itself that the network
 changed or was gone.  Does not prove why: roaming,
 sleep and a VPN that switches look alike.  Source: detection notes 15.
@@ -214,6 +215,9 @@ def _woken(
     until = silence.end + threshold("offline_around_s")
     gone = (own["first_time"] < silence.start) & own["reset_time"].between(silence.end - 1, until)
     gone &= (own["reset_by"] == "server") & own["fin_time"].isna()
+    # a keep-alive without data (RFC 9293 section 3.8.4) leaves no time of its own
+    spoke = own["client_payload_time"].between(silence.end - 1, own["reset_time"])
+    gone &= spoke.fillna(False) | (own["keep_alives"].fillna(0) > 0)
     rows = records(own[gone.fillna(False)].head(50))
     servers = {row["server"] for row in rows}
     enough = len(servers) >= threshold("offline_connections")

@@ -2,7 +2,8 @@
 
 Three or more resets at the same idle age within 5 % are a timer, unless they answer
 what the client sends on all connections at once; a FIN is an orderly end and counts
-for nothing.  The websocket's own host is judged by
+for nothing, and so does a reset that nobody asked for at the age at which the edge
+itself lets go of an idle client.  The websocket's own host is judged by
 ws.idle_timeout.  Does not prove which device has the timer: the one that fits
 is named as such.  Source: detection notes 8.2, RFC 5382.
 """
@@ -38,6 +39,8 @@ def timed_out(tables: Tables) -> list[Attempt]:
         # a sampler keeps no data, so its files do not show when the silence began
         if idle is None or idle < threshold("ws_idle_least_s"):
             continue
+        if _by_the_edge(attempt, idle):
+            continue
         if not set(attempt.hosts) & set(SOCKET_HOSTS) and any(map(usable, attempt.hosts)):
             aged.append((idle, attempt))
     aged.sort(key=lambda pair: pair[0])
@@ -49,6 +52,14 @@ def timed_out(tables: Tables) -> list[Attempt]:
         if end + 1 - start > len(best):
             best = [attempt for _, attempt in aged[start : end + 1]]
     return best if len(best) >= threshold("ws_idle_cuts") and _apart(best) else []
+
+
+def _by_the_edge(attempt: Attempt, idle: float) -> bool:
+    """The edge's own keep-alive ran out while the client had nothing to say."""
+    row = attempt.tcp
+    unasked = row["reset_by"] == "server" and not row["client_unacked"]
+    age = threshold("edge_keep_alive_s")
+    return unasked and abs(idle - age) <= threshold("ws_idle_spread") * age
 
 
 def _apart(members: list[Attempt]) -> bool:

@@ -152,6 +152,17 @@ def test_no_timer(ages: tuple[int, ...]) -> None:
     assert serious(tables(**join(other(), made))) == set()
 
 
+@pytest.mark.parametrize(
+    ("age", "unacked", "timer"), [(400, 0, False), (400, 300, True), (350, 0, True)],
+    ids=["the-edge-lets-go", "with-words-on-the-way", "another-age"],
+)  # fmt: skip
+def test_the_keep_alive_of_the_edge(age: int, unacked: int, timer: bool) -> None:
+    made = cut(4, far=12.0, server_payload=9000, server_sent=9000, client_unacked=unacked)
+    for number, row in enumerate(made["tcp"]):
+        row.update(last_payload_time=121.0 + number, reset_time=121.0 + number + age)
+    assert ("tcp.reset_after_idle" in found(tables(**join(other(), made)))) is timer
+
+
 def forgotten(*moments: float, **more: object) -> dict[str, list[Row]]:
     """Connections whose next word, after 240 s, is answered by a reset."""
     made = cut(len(moments), far=12.0, server_payload=9000, server_sent=9000)
