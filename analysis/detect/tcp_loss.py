@@ -3,10 +3,10 @@
 The share of data segments that had to be resent, per direction and over all
 connections to ChatGPT's hosts.  Those that fill a gap later than reordering would
 are resent too, though Wireshark calls them out of order.  Spurious ones are taken
-out of either direction.  Connections with octets that the capture itself lacks are
-left out, and so are those whose ClientHello nobody answered.  Bands: from 5 %, from
-15 % severe.  Does not prove where the loss is.  Source: detection notes 4 (bands of
-the W365 tool).
+out of either direction, and copies that a mirror port made out of their own.
+Connections with octets that the capture itself lacks are left out, and so are those
+whose ClientHello nobody answered.  Bands: from 5 %, from 15 % severe.  Does not prove
+where the loss is.  Source: detection notes 4 (bands of the W365 tool).
 """
 
 from __future__ import annotations
@@ -103,11 +103,15 @@ def _lost(item: Attempt, side: str) -> int:
     row = item.tcp
     resent = (row[f"{side}_retransmissions"] or 0) + (row[f"{side}_gap_fills"] or 0)
     # which side's were spurious is not known: the doubt is the network's
-    return int(max(resent - (row["spurious_retransmissions"] or 0), 0))
+    copied = row[f"{side}_copies"] or 0
+    return int(max(resent - copied - (row["spurious_retransmissions"] or 0), 0))
 
 
 def _share(attempts: Sequence[Attempt], side: str) -> tuple[float, int, int]:
-    total = sum(int(item.tcp[f"{side}_data_packets"] or 0) for item in attempts)
+    total = sum(
+        int(item.tcp[f"{side}_data_packets"] or 0) - int(item.tcp[f"{side}_copies"] or 0)
+        for item in attempts
+    )
     lost = sum(_lost(item, side) for item in attempts)
     if total < threshold("loss_packets"):
         return 0.0, 0, total

@@ -3,7 +3,8 @@
 A window of zero that stays shut for a second and more while data waits: on the
 client's side the program does not read (a busy or suspended browser, a security
 agent), on the other the far end, which may be a proxy.  A moment of zero window
-is flow control at work.  Source: RFC 9293 section 3.8.6, detection notes 4.
+is flow control at work, and so are a few of them, until they add up to a delay
+that is felt.  Source: RFC 9293 section 3.8.6, detection notes 4.
 """
 
 from __future__ import annotations
@@ -34,10 +35,18 @@ _WHO = {
 def find_tcp_zero_window(tables: Tables) -> Iterator[Finding]:
     attempts = [item for item in wire(tables).attempts if any(map(usable, item.hosts))]
     for side in _WHO:
-        shut = [item for item in attempts if _shut_ms(item, side) >= threshold("zero_window_ms")]
+        shut = [item for item in attempts if _stopped(item, side)]
         if shut:
             found = _finding(shut, side)
             yield found if side == "client" else replace(found, locus=Locus.UNKNOWN)
+
+
+def _stopped(item: Attempt, side: str) -> bool:
+    """Shut for long once, or for moments that make up much longer."""
+    longest = float(item.tcp[f"{side}_longest_zero_window_ms"] or 0.0)
+    return longest >= threshold("zero_window_ms") or _shut_ms(item, side) >= threshold(
+        "zero_window_sum_ms"
+    )
 
 
 def _shut_ms(item: Attempt, side: str) -> float:
@@ -63,7 +72,7 @@ def _finding(shut: list[Attempt], side: str) -> Finding:
         confidence=earned(
             0.8,
             (len(shut) > 1, 0.3),
-            (total > 5 * threshold("zero_window_ms"), 0.3),
+            (total > threshold("zero_window_sum_ms"), 0.3),
             (any(row["window_full"] for row in rows), 0.3),
         ),
         subjects=hosts,

@@ -123,6 +123,14 @@ TCP = _schema(
     ("retransmissions", "int", "", "Wireshark's tcp.analysis.retransmission, both directions"),
     ("client_retransmissions", "int", "", "of these, sent by the client"),
     ("server_retransmissions", "int", "", "of these, sent by the server"),
+    (
+        "client_copies",
+        "int",
+        "",
+        "of the client's, those so soon that the capture doubled them (a mirror port); none is "
+        "spurious",
+    ),
+    ("server_copies", "int", "", "the same of the server's"),
     ("fast_retransmissions", "int", "", "of these, Wireshark's tcp.analysis.fast_retransmission"),
     (
         "spurious_retransmissions",
@@ -145,6 +153,8 @@ TCP = _schema(
     ("server_zero_window", "int", "", "of these, sent by the server"),
     ("client_zero_window_ms", "float", "ms", "time the client's window was shut, all told"),
     ("server_zero_window_ms", "float", "ms", "time the server's window was shut, all told"),
+    ("client_longest_zero_window_ms", "float", "ms", "the longest of the client's times"),
+    ("server_longest_zero_window_ms", "float", "ms", "the longest of the server's times"),
     ("window_full", "int", "", "Wireshark's tcp.analysis.window_full"),
     ("keep_alives", "int", "", "Wireshark's tcp.analysis.keep_alive"),
     ("client_data_packets", "int", "", "segments with payload from the client"),

@@ -36,6 +36,7 @@ class Party:
     __slots__ = (
         "acks",
         "address",
+        "copies",
         "data_packets",
         "direction",
         "fins",
@@ -49,6 +50,7 @@ class Party:
         "port",
         "resets",
         "retransmissions",
+        "shut_longest",
         "shut_ns",
         "shut_since",
         "side",
@@ -76,8 +78,10 @@ class Party:
         self.max_payload = 0
         self.retransmissions = 0
         self.gap_fills = 0
+        self.copies = 0
+        """Of the retransmissions, the ones that the capture made."""
         self.zero_window = 0
-        self.shut_ns = 0
+        self.shut_ns = self.shut_longest = 0
         self.shut_since: int | None = None
         self.ip_id = -1
         """The IPv4 identification of its last packet; -1 without one."""
@@ -108,13 +112,20 @@ class Party:
             if self.shut_since is None:
                 self.shut_since = ns
         elif window and self.shut_since is not None:
-            self.shut_ns += max(0, ns - self.shut_since)
+            span = max(0, ns - self.shut_since)
+            self.shut_ns += span
+            self.shut_longest = max(self.shut_longest, span)
             self.shut_since = None
 
     def shut_until(self, ns: int) -> int:
         """Time its window was shut, in ns; one still shut counts until `ns`."""
         open_end = 0 if self.shut_since is None else max(0, ns - self.shut_since)
         return self.shut_ns + open_end
+
+    def longest_shut_until(self, ns: int) -> int:
+        """The longest time without a break that its window was shut, likewise."""
+        open_end = 0 if self.shut_since is None else max(0, ns - self.shut_since)
+        return max(self.shut_longest, open_end)
 
     @property
     def usual_ttl(self) -> int | None:

@@ -25,6 +25,7 @@ from analysis.read.packets.sequence import (
     OUT_OF_ORDER,
     RETRANSMISSION,
     RST,
+    SPURIOUS,
     SYN,
     WINDOW_PROBE,
     ZERO_WINDOW,
@@ -39,6 +40,9 @@ _HALF, _WHOLE = 1 << 31, (1 << 32) - 1
 _CONTROL = SYN | FIN | RST
 _WITH_SACK = 32
 """Length of a header with one SACK block (RFC 2018 section 3) and its padding."""
+_COPY_NS = 1_000_000
+"""A segment seen again sooner than this was copied by the capture: no sender repeats itself before
+its timer (RFC 6298 section 2.4) or before the answer to it (RFC 5681 section 3.2)."""
 _UNTIMED = OUT_OF_ORDER | KEEP_ALIVE | WINDOW_PROBE
 
 type OnMessage = Callable[[bytes, Origin, Peers], None]
@@ -214,6 +218,11 @@ class Streams:
                 sender.data_packets += 1
                 sender.max_payload = max(sender.max_payload, length)
                 if marks & RETRANSMISSION:
+                    age = ns - sender.side.next_seq_ns
+                    if not marks & SPURIOUS and 0 <= age < min(
+                        _COPY_NS, stream.initial_rtt or _COPY_NS
+                    ):
+                        sender.copies += 1
                     sender.acks.resent(seq + length & 0xFFFFFFFF, length)
                 elif sender.acks.pending is None and not marks & _UNTIMED:
                     sender.acks.sent(seq + length & 0xFFFFFFFF, ns)

@@ -73,6 +73,12 @@ def connections(found: Streams) -> Connections:
         "zero_window": columns["client_zero_window"] + columns["server_zero_window"],
         "client_zero_window_ms": _spans(s.client.shut_until(s.last_ns) for s in streams),
         "server_zero_window_ms": _spans(s.server.shut_until(s.last_ns) for s in streams),
+        "client_longest_zero_window_ms": _spans(
+            stream.client.longest_shut_until(stream.last_ns) for stream in streams
+        ),
+        "server_longest_zero_window_ms": _spans(
+            stream.server.longest_shut_until(stream.last_ns) for stream in streams
+        ),
         "syn_rtt_ms": _spans(stream.syn_rtt for stream in streams),
         "initial_rtt_ms": _spans(stream.initial_rtt or None for stream in streams),
         **_answer_times(clients, servers),
@@ -203,6 +209,7 @@ _PARTY: dict[str, Callable[[Party], object]] = {
     "sent": attrgetter("sent"),
     "retransmissions": attrgetter("retransmissions"),
     "gap_fills": attrgetter("gap_fills"),
+    "copies": attrgetter("copies"),
     "zero_window": attrgetter("zero_window"),
     "data_packets": attrgetter("data_packets"),
     "max_payload": lambda party: party.max_payload or None,

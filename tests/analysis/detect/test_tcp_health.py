@@ -199,21 +199,43 @@ def test_large_hellos_that_pass() -> None:
 
 
 def test_the_client_takes_no_more() -> None:
-    shut: Row = {"client_zero_window": 4, "client_zero_window_ms": 4200.0, "zero_window": 4}
+    shut: Row = {
+        "client_zero_window": 4,
+        "client_zero_window_ms": 4200.0,
+        "client_longest_zero_window_ms": 3000.0,
+        "zero_window": 4,
+    }
     finding = found(tables(**handshakes(2, tcp=shut)))["tcp.zero_window"]
     assert (finding.severity, finding.locus) == ("warning", Locus.DEVICE)
     assert "this machine" in finding.summary
 
 
 def test_the_far_end_takes_no_more() -> None:
-    shut: Row = {"server_zero_window": 4, "server_zero_window_ms": 4200.0}
+    shut: Row = {
+        "server_zero_window": 4,
+        "server_zero_window_ms": 4200.0,
+        "server_longest_zero_window_ms": 1000.0,
+    }
     finding = found(tables(**handshakes(1, tcp=shut)))["tcp.zero_window"]
     assert finding.locus is Locus.UNKNOWN
 
 
-@pytest.mark.parametrize("ms", [None, 300.0], ids=["time-not-seen", "a-moment"])
-def test_a_window_shut_for_a_moment(ms: float | None) -> None:
-    shut: Row = {"client_zero_window": 2, "client_zero_window_ms": ms}
+def test_many_moments_that_hold_the_flow_up() -> None:
+    shut: Row = {"client_zero_window_ms": 5100.0, "client_longest_zero_window_ms": 700.0}
+    assert "tcp.zero_window" in found(tables(**handshakes(1, tcp=shut)))
+
+
+@pytest.mark.parametrize(
+    ("ms", "longest"),
+    [(None, None), (300.0, 300.0), (1650.0, 550.0), (4900.0, 900.0)],
+    ids=["time-not-seen", "a-moment", "three-moments", "many-moments"],
+)
+def test_a_window_shut_for_moments(ms: float | None, longest: float | None) -> None:
+    shut: Row = {
+        "client_zero_window": 2,
+        "client_zero_window_ms": ms,
+        "client_longest_zero_window_ms": longest,
+    }
     assert "tcp.zero_window" not in found(tables(**handshakes(2, tcp=shut)))
 
 
@@ -306,7 +328,7 @@ def slept(*, gap: int = 80, servers: int = 2, **more: object) -> Tables:
     for number in range(servers):
         reset: Row = {
             "reset_by": "server", "reset_time": 120.3 + gap, "last_time": 120.3 + gap,
-            "last_payload_time": 120.2 + gap, **more,
+            "last_payload_time": 120.2 + gap, "client_payload_time": 120.2 + gap, **more,
         }  # fmt: skip
         server = f"104.18.{32 + number}.47"
         parts.append(handshakes(1, start=number, server=server, tcp=reset))
@@ -326,8 +348,14 @@ def test_a_machine_that_slept_finds_its_connections_gone() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [slept(gap=40), slept(servers=1), slept(reset_by="client"), slept(reset_time=240.0)],
-    ids=["short", "one", "own-reset", "much-later"],
+    [
+        slept(gap=40),
+        slept(servers=1),
+        slept(reset_by="client"),
+        slept(reset_time=240.0),
+        slept(client_payload_time=119.0, last_payload_time=119.0),
+    ],
+    ids=["short", "one", "own-reset", "much-later", "nobody-asked"],
 )
 def test_a_capture_that_is_empty_for_a_while(given: Tables) -> None:
     assert "net.offline_gap" not in found(given)

@@ -27,10 +27,12 @@ def down(flags: str = "A", seq: int = 200, ack: int = 100, size: int = 0, **opti
     return ethernet(segment)
 
 
-def row(tmp_path: Path, frames: list[bytes], *, opened: bool = True) -> dict[str, Any]:
+def row(
+    tmp_path: Path, frames: list[bytes], *, opened: bool = True, step: float = 0.01
+) -> dict[str, Any]:
     """The tcp table's only row; frames are 10 ms apart, after a handshake."""
     opening = handshake(payloads=[], ports=PORTS) if opened else []
-    path = written(tmp_path / "some.pcap", pcap([*opening, *frames]))
+    path = written(tmp_path / "some.pcap", pcap([*opening, *frames], step=step))
     (found,) = read_packets(path)["tcp"].to_dict("records")
     return found
 
@@ -47,6 +49,20 @@ def test_who_sent_again(tmp_path: Path) -> None:
     assert (found["client_retransmissions"], found["server_retransmissions"]) == (2, 1)
     assert found["retransmissions"] == 3
     assert found["client_lost_payload"] == 1000
+
+
+def test_what_a_mirror_port_sees_twice(tmp_path: Path) -> None:
+    frames = [up(size=1000), up(size=1000), down(size=50), down(size=50)]
+    found = row(tmp_path, frames, step=0.0004)
+    assert (found["client_copies"], found["server_copies"]) == (1, 1)
+    assert found["retransmissions"] == 2, "Wireshark counts them"
+    sent_again = row(tmp_path, frames)
+    assert (sent_again["client_copies"], sent_again["server_copies"]) == (0, 0)
+
+
+def test_a_sender_may_repeat_itself_after_a_round_trip(tmp_path: Path) -> None:
+    found = row(tmp_path, [up(size=1000), down(), down(), up(size=1000)], step=0.0002)
+    assert (found["client_retransmissions"], found["client_copies"]) == (1, 0)
 
 
 def test_what_was_sent_again_and_arrived_is_not_lost(tmp_path: Path) -> None:
@@ -99,6 +115,7 @@ def test_a_shut_window(tmp_path: Path) -> None:
     found = row(tmp_path, frames)
     assert (found["client_zero_window"], found["server_zero_window"]) == (2, 0)
     assert found["client_zero_window_ms"] == pytest.approx(20)
+    assert found["client_longest_zero_window_ms"] == pytest.approx(20)
     assert found["server_zero_window_ms"] == 0
 
 
