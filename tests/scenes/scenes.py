@@ -18,6 +18,7 @@ import scenes_tcp
 import scenes_ws
 import sessions_browser
 import sessions_browser_healthy
+import sessions_calm
 import sessions_recorded
 import sessions_third_browser
 import sessions_third_wire
@@ -43,6 +44,7 @@ __all__ = [
     "scenes_ws",
     "sessions_browser",
     "sessions_browser_healthy",
+    "sessions_calm",
     "sessions_recorded",
     "sessions_third_browser",
     "sessions_third_wire",
