@@ -202,6 +202,9 @@ class Streams:
             )
             if marks:
                 stream.count(sender, marks, ns, frame, seq)
+                if marks & RETRANSMISSION and not marks & SPURIOUS:
+                    age = ns - sender.side.next_seq_ns
+                    sender.copies += 0 <= age < min(_COPY_NS, stream.initial_rtt or _COPY_NS)
             if not window or sender.shut_since is not None:
                 sender.opened_window(window, ns, shut=bool(marks & ZERO_WINDOW))
             acks = receiver.acks
@@ -218,11 +221,6 @@ class Streams:
                 sender.data_packets += 1
                 sender.max_payload = max(sender.max_payload, length)
                 if marks & RETRANSMISSION:
-                    age = ns - sender.side.next_seq_ns
-                    if not marks & SPURIOUS and 0 <= age < min(
-                        _COPY_NS, stream.initial_rtt or _COPY_NS
-                    ):
-                        sender.copies += 1
                     sender.acks.resent(seq + length & 0xFFFFFFFF, length)
                 elif sender.acks.pending is None and not marks & _UNTIMED:
                     sender.acks.sent(seq + length & 0xFFFFFFFF, ns)

@@ -60,6 +60,11 @@ def test_what_a_mirror_port_sees_twice(tmp_path: Path) -> None:
     assert (sent_again["client_copies"], sent_again["server_copies"]) == (0, 0)
 
 
+def test_an_end_that_a_mirror_port_sees_twice(tmp_path: Path) -> None:
+    found = row(tmp_path, [up("FA"), up("FA")], step=0.0004)
+    assert (found["client_retransmissions"], found["client_copies"]) == (1, 1)
+
+
 def test_a_sender_may_repeat_itself_after_a_round_trip(tmp_path: Path) -> None:
     found = row(tmp_path, [up(size=1000), down(), down(), up(size=1000)], step=0.0002)
     assert (found["client_retransmissions"], found["client_copies"]) == (1, 0)
