@@ -10,7 +10,6 @@ notes 5.3 and 5.4.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from analysis.detect.attempts import usable, wire
@@ -27,21 +26,10 @@ from analysis.detect.support import (
     where,
 )
 from analysis.knowledge import threshold
+from analysis.knowledge.handshake_errors import handshake_error
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
 from analysis.model.message import plural, say, some
-
-_WORDS = re.compile(
-    r"ERR_SSL_PROTOCOL_ERROR|ERR_SSL_VERSION_OR_CIPHER_MISMATCH"
-    r"|ERR_SSL_KEY_USAGE_INCOMPATIBLE|ERR_ECH_\w+|ERR_SSL_UNRECOGNIZED_NAME_ALERT|ERR_SSL_DECRYPT_ERROR_ALERT|ERR_SSL_BAD_RECORD_MAC_ALERT"
-    r"|SSL_ERROR_(?:HANDSHAKE_FAILURE|ILLEGAL_PARAMETER|PROTOCOL_VERSION|INTERNAL_ERROR"
-    r"|UNRECOGNIZED_NAME|DECODE_ERROR)_ALERT|SSL_ERROR_RX_\w+|SSL_ERROR_NO_CYPHER_OVERLAP"
-    r"|SSL_ERROR_UNSUPPORTED_VERSION"
-    r"|alert (?:handshake failure|illegal parameter|protocol version|internal error"
-    r"|unrecognized name|decode error)|unsupported protocol|wrong version number"
-    r"|An SSL error has occurred",
-    re.I,
-)
 
 
 def find_tls_failure_by_error(tables: Tables) -> Iterator[Finding]:
@@ -52,7 +40,7 @@ def find_tls_failure_by_error(tables: Tables) -> Iterator[Finding]:
         frame = where(tables[name], "error", _says_tls)
         names |= {str(host) for host in frame["host"].dropna().unique()}
     lost = {
-        host: [row for row in found.failed if _says_tls(row["error"] or "")]
+        host: [row for row in found.failed if handshake_error(row["error"])]
         for host, found in reach_of(tables, frozenset(filter(usable, names))).items()
         if not found.worked
     }
@@ -61,7 +49,7 @@ def find_tls_failure_by_error(tables: Tables) -> Iterator[Finding]:
     if len(rows) < threshold("reset_tries"):
         return
     hosts = ranked(lost)
-    words = [match[0] for row in rows if (match := _WORDS.search(row["error"] or ""))]
+    words = [word for row in rows if (word := handshake_error(row["error"]))]
     told = some(list(dict.fromkeys(words)), 2)
     yield finding(
         "tls.handshake_failure",
@@ -83,7 +71,7 @@ def find_tls_failure_by_error(tables: Tables) -> Iterator[Finding]:
 
 
 def _says_tls(error: str) -> bool:
-    return _WORDS.search(error) is not None
+    return handshake_error(error) is not None
 
 
 def _flows(rows: list[Record]) -> list[Record]:
