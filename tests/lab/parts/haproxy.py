@@ -8,7 +8,7 @@ from types import TracebackType
 
 from tests.lab import addresses
 from tests.lab.network import Namespace
-from tests.lab.parts.nft import Nft
+from tests.lab.parts.nft import Nft, redirects
 from tests.lab.parts.program import Program
 from tests.lab.parts.vendor_ca import write_ca, write_leaf
 
@@ -75,16 +75,7 @@ class Haproxy(Program):
         self._issuer = issuer
         self._installed = installed
         self.trusted: list[Path] = []
-        places = addresses.service_addresses()
-        families = {
-            "ip": [place for place in places if ":" not in place],
-            "ip6": [place for place in places if ":" in place],
-        }
-        rules = [
-            f'iifname "{device}" {family} daddr {{ {", ".join(own)} }} '
-            f"tcp dport 443 redirect to :{PORT}"
-            for family, own in families.items()
-        ]
+        rules = redirects(device, addresses.service_addresses(), PORT)
         self._redirect = Nft(host, nat=rules)
 
     def argv(self, folder: Path) -> list[str]:

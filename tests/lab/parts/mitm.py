@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.lab import addresses
 from tests.lab.network import Namespace
-from tests.lab.parts.nft import Nft
+from tests.lab.parts.nft import Nft, redirects
 from tests.lab.parts.program import Program
 from tests.lab.parts.vendor_ca import write_ca
 
@@ -64,16 +64,7 @@ class Mitm(Program):
         self._http2 = http2
         self._listen = listen
         victims = addresses.service_addresses() if victims is None else victims
-        families = {
-            "ip": [text for text in victims if ":" not in text],
-            "ip6": [text for text in victims if ":" in text],
-        }
-        rules = [
-            f'iifname "{device}" {family} daddr {{ {", ".join(texts)} }} '
-            f"tcp dport 443 redirect to :{PORT}"
-            for family, texts in families.items()
-            if texts
-        ]
+        rules = redirects(device, victims, PORT)
         self._redirect = Nft(host, [], nat=rules) if transparent else None
 
     @classmethod

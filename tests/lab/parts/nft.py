@@ -119,3 +119,11 @@ def _sides(side: str, addresses: Sequence[str]) -> list[str]:
         if values:
             texts.append(f"{family} {side} {{ {', '.join(values)} }}")
     return texts
+
+
+def redirects(device: str, places: Sequence[str], port: int) -> list[str]:
+    """`nat` statements that hand TCP 443 from `device` to these addresses to a local port."""
+    return [
+        f'iifname "{device}" {side} tcp dport 443 redirect to :{port}'
+        for side in _sides("daddr", places)
+    ]
