@@ -3,6 +3,7 @@
 import random
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,8 +40,8 @@ def together(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     found: list[bool] = []
     walk = reader._together
 
-    def noted(*args: object) -> object:
-        result = walk(*args)  # type: ignore[arg-type]
+    def noted(*args: Any) -> object:
+        result = walk(*args)
         found.append(result is not None)
         return result
 
