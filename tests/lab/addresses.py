@@ -46,6 +46,7 @@ ZONE: dict[str, tuple[str, ...]] = {
     "api.oaistatsig.com": ("34.128.128.0",),
     "o33249.ingest.sentry.io": ("34.120.195.249",),
     "rum.browser-intake-datadoghq.com": ("3.233.158.25",),
+    "dns.google": ("8.8.4.4",),
     "www.example.org": ("93.184.216.34",),
     "intranet.example.org": ("93.184.216.35",),
 }

@@ -43,7 +43,7 @@ def render(matrix: Mapping[str, Any], scenes: Sequence[Scene]) -> str:
     lines += [
         "",
         f"Of {coverage['ids']} finding ids, {coverage['with_scene']} are the true cause of a scene "
-        f"and {coverage['named']} were named rightly.",
+        f"or a note that one must give, and {coverage['named']} were named rightly.",
         "",
     ]
     if coverage["never_named"]:

@@ -254,6 +254,8 @@ def main() -> int:
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         sync_playwright() as playwright,
     ):
+        if plan["settings"]:
+            Path(profile, "Local State").write_text(json.dumps(plan["settings"]))
         context = playwright.chromium.launch_persistent_context(
             profile,
             executable_path=plan["chromium"],

@@ -110,7 +110,7 @@ def _coverage(rows: Sequence[tuple[Scene, Result]]) -> dict[str, Any]:
             covered.setdefault(item, []).append(scene.name)
         if result.outcome in {Outcome.EXACT, Outcome.PARTIAL} and result.primary:
             named.add(result.primary)
-            named.update(scene.truth.also if result.outcome is Outcome.EXACT else ())
+        named.update(scene.truth.also if result.outcome.right else ())
     return {
         "ids": len(ids),
         "with_scene": sum(item in covered for item in ids),

@@ -20,7 +20,7 @@ class Outcome(StrEnum):
     QUIET = "quiet"
     """A healthy session, and nothing above info was said."""
     PARTIAL = "partial"
-    """The true cause is primary, but something beside it is wrong."""
+    """The true cause is primary, or a healthy session quiet, but something beside it is wrong."""
     MISSED = "missed"
     """Something is broken and no cause was named."""
     WRONG = "wrong"
@@ -67,17 +67,26 @@ def judge(truth: Truth, diagnosis: dict[str, Any]) -> Judgement:
     if status not in truth.statuses:
         reasons.append(f"status is {status}, not {' or '.join(truth.statuses)}")
     reasons += [f"{item} was found" for item in truth.never if item in found]
+    notes = _notes(truth, diagnosis)
     if truth.healthy:
         reasons += [f"{item} was found" for item in found if item not in truth.never]
-        outcome = Outcome.FALSE_ALARM if reasons else Outcome.QUIET
-        return Judgement(outcome, tuple(reasons), status, primary, found)
+        quiet = Outcome.PARTIAL if notes else Outcome.QUIET
+        outcome = Outcome.FALSE_ALARM if reasons else quiet
+        return Judgement(outcome, (*reasons, *notes), status, primary, found)
     if primary not in truth.causes:
         outcome = Outcome.MISSED if primary is None else Outcome.WRONG
         reasons.insert(0, f"primary is {primary}, not {' or '.join(truth.causes)}")
         return Judgement(outcome, tuple(reasons), status, primary, found)
-    reasons += _details(truth, diagnosis, primary)
+    reasons += [*notes, *_details(truth, diagnosis, primary)]
     outcome = Outcome.PARTIAL if reasons else Outcome.EXACT
     return Judgement(outcome, tuple(reasons), status, primary, found)
+
+
+def _notes(truth: Truth, diagnosis: dict[str, Any]) -> list[str]:
+    """What should have been said at any severity and was not, and what was and should not."""
+    told = {item["id"] for item in diagnosis["findings"]}
+    missing = [f"{item} was not found" for item in truth.also if item not in told]
+    return missing + [f"{item} was found" for item in truth.unsaid if item in told]
 
 
 def _details(truth: Truth, diagnosis: dict[str, Any], primary: str) -> list[str]:
@@ -88,8 +97,6 @@ def _details(truth: Truth, diagnosis: dict[str, Any], primary: str) -> list[str]
         if item["id"] == primary and item["explained_by"] is None
     ]
     reasons = []
-    told = {item["id"] for item in diagnosis["findings"]}
-    reasons += [f"{item} was not found" for item in truth.also if item not in told]
     if truth.vendor is not None:
         words = " ".join(f"{item['vendor']} {item['summary']}" for item in named)
         if truth.vendor.lower() not in words.lower():

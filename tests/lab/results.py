@@ -46,10 +46,12 @@ _RECORDING = (
             "runner",
             "service",
             "service_app",
+            "service_dns",
             "service_files",
             "service_pages",
             "service_plan",
             "service_updates",
+            "slow_reader",
         )
     ),
 )

@@ -33,6 +33,7 @@ HOSTS = (
     "chatgpt.com", "*.chatgpt.com", "openai.com", "*.openai.com", "*.oaistatic.com",
     "*.oaiusercontent.com", "challenges.cloudflare.com", "*.oaistatsig.com",
     "*.ingest.sentry.io", "*.browser-intake-datadoghq.com", "*.example.org",
+    "dns.google",
 )  # fmt: skip
 DISTANCE_MS = (12.0, 24.0)
 """Round-trip time to the service; the seed draws from it."""
@@ -220,6 +221,7 @@ def _capture(
         "spki": certificates.ca_spki,
         "extension": str(extension) if extension else None,
         "arguments": list(scene.browser.arguments),
+        "settings": scene.browser.settings,
         "stay": str(stay) if interrupt else None,
     }
     (folder / "steps.json").write_text(json.dumps(steps), encoding="utf-8")

@@ -30,7 +30,7 @@ STEPS = {
 }
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 _TEXTS = ("name", "title", "made")
-_LISTS = ("cause", "status", "subjects", "also", "never", "near_miss_of", "steps", "part")
+_LISTS = ("cause", "status", "subjects", "also", "never", "unsaid", "near_miss_of", "steps", "part")
 _TABLES = ("service", "network", "browser", "capture")
 _KEYS = {*_TEXTS, *_LISTS, *_TABLES, "ci", "healthy", "vendor"}
 
@@ -40,8 +40,9 @@ class Truth:
     """What is really the matter.
 
     `causes`: finding ids of which one must be primary; none for a healthy scene, where nothing
-    above info may be found. `also` must be found beside it (a second fault). `never` must not be
-    found above info. `subjects` must be among the primary's, `vendor` in its vendor or summary.
+    above info may be found. `also` must be found beside it (a second fault, or a note). `never`
+    must not be found above info, `unsaid` not even as a note. `subjects` must be among the
+    primary's, `vendor` in its vendor or summary.
     """
 
     causes: tuple[str, ...]
@@ -50,6 +51,7 @@ class Truth:
     subjects: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
+    unsaid: tuple[str, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -82,13 +84,15 @@ class NetworkPlan:
 class BrowserPlan:
     """`block` are URL filters of an extension with `resources` types; `headers` it changes.
 
-    `arguments` are further command line arguments of Chromium.
+    `arguments` are further command line arguments of Chromium; `settings` are what its user has
+    set before, as its file "Local State" has it.
     """
 
     block: tuple[str, ...] = ()
     resources: tuple[str, ...] = ("script",)
     headers: dict[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
     lab_ca: bool = True
 
 
@@ -172,7 +176,7 @@ def _scene(table: dict[str, Any], family: str, ids: Sequence[str]) -> Scene:
             raise PlanError(f"{key} must be a text")
     if not _NAME.fullmatch(table["name"]):
         raise PlanError("a name is made of small words and digits, joined by hyphens")
-    for key in ("cause", "also", "never", "near_miss_of"):
+    for key in ("cause", "also", "never", "unsaid", "near_miss_of"):
         for item in table.get(key, []):
             if item not in ids:
                 raise PlanError(f"{key} names {item!r}, which is not in findings.tsv")
@@ -197,6 +201,7 @@ def _scene(table: dict[str, Any], family: str, ids: Sequence[str]) -> Scene:
             subjects=tuple(table.get("subjects", ())),
             also=tuple(table.get("also", ())),
             never=tuple(table.get("never", ())),
+            unsaid=tuple(table.get("unsaid", ())),
         ),
         steps=tuple(_step(item) for item in table.get("steps", ["open"])),
         parts=parts,

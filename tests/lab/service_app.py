@@ -15,7 +15,7 @@ from agent.demo.app import STREAM, DemoApp, Faults
 from agent.demo.asgi import Receive, Request, Scope, Send, respond, start
 from agent.demo.turns import gap_seconds
 from agent.demo.updates import UpdatesSocket
-from tests.lab import service_files, service_pages
+from tests.lab import service_dns, service_files, service_pages
 from tests.lab.service_plan import Answer, ServicePlan
 from tests.lab.service_updates import LabUpdates
 
@@ -199,6 +199,9 @@ class LabApp(DemoApp):
             return True
         if request.path == "/api/auth/session" and not self.plan.signed_in:
             await respond(send, 200, api.edge_headers("application/json", cached=False), b"{}")
+            return True
+        if request.host == service_dns.HOST:
+            await service_dns.answer(request, send)
             return True
         if request.host == "status.openai.com":
             value = service_pages.status(self.plan.indicator, self.plan.component)

@@ -26,7 +26,7 @@ class Answer:
     `body`; "pass" on to the usual answer, after `delay` seconds; "hang" without one; "reset" the
     connection; "cut" it after `body`, whose length is given as `length`. `edge` adds the edge's
     own headers. In `body`, `@iso(+300)@` and `@unix(-60)@` stand for a time that many seconds
-    from now, `@ray@` for a ray id.
+    from now, `@ray@` for a ray id; it is sent `repeat` times over.
     """
 
     path: str
@@ -41,6 +41,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     body: str = "{}"
     length: int = 0
+    repeat: int = 1
     edge: bool = True
 
     def __post_init__(self) -> None:
@@ -55,7 +56,7 @@ class Answer:
         )
 
     def text(self) -> str:
-        """The body with its times filled in."""
+        """The body with its times filled in, as often as it is sent."""
 
         def fill(match: re.Match[str]) -> str:
             moment = time.time() + int(match[2] or 0)
@@ -65,7 +66,7 @@ class Answer:
                 return str(int(moment))
             return f"{int(moment * 1000):016x}"[-16:]
 
-        return _TOKEN.sub(fill, self.body)
+        return _TOKEN.sub(fill, self.body) * self.repeat
 
 
 @dataclass(frozen=True, slots=True)

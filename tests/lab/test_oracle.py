@@ -74,6 +74,18 @@ def test_what_must_not_or_must_also_be_found() -> None:
     assert judge(also, said).reasons == ("tcp.loss was not found",)
 
 
+def test_notes_of_a_healthy_session() -> None:
+    said = diagnosis("ok", None, finding("vpn.detected", severity="info"))
+    assert judge(Truth((), ("ok",), also=("vpn.detected",)), said).outcome is Outcome.QUIET
+    missing = judge(Truth((), ("ok",), also=("dns.doh_hidden",)), said)
+    assert (missing.outcome, missing.reasons) == (
+        Outcome.PARTIAL,
+        ("dns.doh_hidden was not found",),
+    )
+    unsaid = judge(Truth((), ("ok",), unsaid=("vpn.detected",)), said)
+    assert (unsaid.outcome, unsaid.reasons) == (Outcome.PARTIAL, ("vpn.detected was found",))
+
+
 def matrix(**outcomes: Outcome) -> dict[str, Any]:
     scenes = load_scenes()
     healthy = next(scene for scene in scenes if scene.truth.healthy)

@@ -130,6 +130,26 @@ class Idle:
 
 
 @dataclass(slots=True)
+class Gap:
+    """The path is gone for `seconds`, both ways, `after` seconds past the first packet to `sign`.
+
+    So the scene's user says when: a packet to an address that nothing else is sent to.
+    """
+
+    seconds: float
+    sign: str
+    after: float = 0.0
+    _signed: float | None = None
+
+    def fate(self, packet: Packet, now: float) -> Fate:
+        if self._signed is None and packet.dst == self.sign:
+            self._signed = now
+        if self._signed is None:
+            return PASS
+        return Fate(drop=self.after <= now - self._signed < self.after + self.seconds)
+
+
+@dataclass(slots=True)
 class CutAfter:
     """Ends each flow once `down_bytes` of a server's data have passed.
 
@@ -253,6 +273,7 @@ def _both_ways(packet: Packet, hand: Hand) -> tuple[ScapyPacket, ...]:
 BEHAVIOURS: dict[str, Callable[..., Behaviour]] = {
     "impair": Impair,
     "idle": Idle,
+    "gap": Gap,
     "cut_after": CutAfter,
     "forged_reset": ForgedReset,
     "forged_answer": ForgedAnswer,

@@ -10,7 +10,7 @@ from scapy.layers.inet import TCP
 
 from tests.lab import network
 from tests.lab.network import Network
-from tests.lab.parts.behaviours import Fate, ForgedReset, Idle, Impair
+from tests.lab.parts.behaviours import Fate, ForgedReset, Gap, Idle, Impair
 from tests.lab.parts.nft import Nft
 from tests.lab.parts.packet import ACK, Packet
 
@@ -37,6 +37,15 @@ def test_a_silent_flow_is_forgotten_and_a_busy_one_is_not() -> None:
     late = idle.fate(sent(b"x"), 8.0)
     assert late.drop
     assert late.forged[0][TCP].flags == "R"
+
+
+def test_the_path_is_gone_from_a_sign_on_for_a_while() -> None:
+    gap = Gap(seconds=25.0, after=2.0, sign="192.0.2.7")
+    assert gap.fate(sent(), 100.0) == Fate()
+    sign = Packet(CLIENT, "192.0.2.7", 6, 50001, 443, ACK, 1, 1, b"")
+    assert gap.fate(sign, 200.0) == Fate()
+    dropped = [gap.fate(sent(up=False), 200.0 + after).drop for after in (1.9, 2.0, 26.9, 27.0)]
+    assert dropped == [False, True, True, False]
 
 
 def test_a_reset_is_forged_in_the_servers_name_once_the_name_is_read() -> None:
