@@ -1,18 +1,19 @@
 """proxy.dead_setting and proxy.bypassed_by_websocket: who uses which proxy, and whether it lives.
 
 A dead setting is a proxy that is configured or asked for and takes no
-connection.  A websocket that goes round the proxy is a fault only where it
-fails: many networks let it through.  Source: openai/codex#13811 and #19821,
-Chromium net_error_list.h (130, 131, 327, 348), detection notes 7.3.
+connection, or takes it and stays mute; which places packets show so, `proxy_dead`
+says.  A websocket that goes round the proxy is a fault only where it fails: many
+networks let it through.  Source: openai/codex#13811 and #19821, Chromium
+net_error_list.h (130, 131, 327, 348), detection notes 7.3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from analysis.detect.dns_answers import answers
 from analysis.detect.path_answers import net_error
+from analysis.detect.proxy_dead import dead_proxies, settings
 from analysis.detect.sockets import SOCKET_HOSTS, ended_by_capture, sockets, wire_sockets
 from analysis.detect.support import (
     MAX_EVIDENCE,
@@ -64,15 +65,20 @@ def find_proxy_dead_setting(tables: Tables) -> Iterator[Finding]:
         times.append(row["started"])
         evidence += flow_evidence([row], row["error"])
         told += 1
-    dead = _dead_in_packets(tables)
-    for row in dead:
-        proxies.append(f"{row['server']}:{row['server_port']}")
-        times.append(row["first_time"])
-    evidence += packet_evidence(
-        dead, say("the proxy takes no connection"), ("syn_frame", "reset_frame")
-    )
+    dead = dead_proxies(tables)
+    for proxy in dead:
+        hosts += proxy.hosts
+        proxies.append(proxy.name)
+        times += [row["first_time"] for row in proxy.tries]
+        note = (
+            say("the proxy is asked and does not answer")
+            if proxy.mute
+            else say("the proxy takes no connection")
+        )
+        evidence += packet_evidence(proxy.tries, note, ("syn_frame", "reset_frame"))
     if not evidence:
         return
+    surely = any(proxy.surely for proxy in dead)
     names = tuple(dict.fromkeys(proxies))
     differ = _letters_disagree(tables)
     subjects = ranked(hosts)
@@ -95,7 +101,11 @@ def find_proxy_dead_setting(tables: Tables) -> Iterator[Finding]:
             ]
         ),
         confidence=earned(
-            0.75, (count > 1, 0.4), (bool(told), 0.5), (bool(dead), 0.4), (differ, 0.3)
+            0.75 if told or surely or not dead else 0.6,
+            (count > 1, 0.4),
+            (bool(told), 0.5),
+            (surely, 0.4),
+            (differ, 0.3),
         ),
         subjects=subjects or names,
         severity=effect(subjects[0]) if subjects else Severity.CRITICAL,
@@ -125,39 +135,10 @@ def _browser_says(tables: Tables) -> list[Record]:
     return [row for row in rows if net_error(row) in _DEAD_ERRORS]
 
 
-def _settings(tables: Tables) -> list[Record]:
-    return records(where(tables["host"], "section", lambda name: name == "proxy"))
-
-
-def _dead_in_packets(tables: Tables) -> list[Record]:
-    """Attempts at a configured proxy that were refused or left without an answer."""
-    places = set()
-    for row in _settings(tables):
-        value = row["value"] or ""
-        try:
-            parts = urlsplit(value if "//" in value else f"//{value}")
-            places.add((parts.hostname, parts.port))
-        except ValueError:
-            continue  # a setting that is no address leads nowhere in packets
-    tcp = tables["tcp"]
-    if not places or tcp.empty:
-        return []
-    ports = {port for _, port in places if port is not None}
-    tried = records(tcp[tcp["server_port"].isin(ports) & tcp["syn_frame"].notna()])
-    tried = [row for row in tried if (row["server"], row["server_port"]) in places]
-    alive = {(r["server"], r["server_port"]) for r in tried if r["synack_frame"] is not None}
-    return [
-        row
-        for row in tried
-        if (row["server"], row["server_port"]) not in alive
-        and (row["reset_by"] == "server" or (row["syns"] or 0) >= threshold("proxy_syns"))
-    ]
-
-
 def _letters_disagree(tables: Tables) -> bool:
     """HTTPS_PROXY and https_proxy are both set, to different places."""
     values: dict[str, set[str]] = {}
-    for row in _settings(tables):
+    for row in settings(tables):
         name = (row["name"] or "").lower()
         if name.endswith("_proxy") and name != "no_proxy":
             values.setdefault(name, set()).add((row["value"] or "").rstrip("/"))

@@ -19,6 +19,7 @@ import scenes_ws
 import sessions_browser
 import sessions_browser_healthy
 import sessions_calm
+import sessions_proxy_wire
 import sessions_recorded
 import sessions_third_browser
 import sessions_third_wire
@@ -45,6 +46,7 @@ __all__ = [
     "sessions_browser",
     "sessions_browser_healthy",
     "sessions_calm",
+    "sessions_proxy_wire",
     "sessions_recorded",
     "sessions_third_browser",
     "sessions_third_wire",

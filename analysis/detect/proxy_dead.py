@@ -1,0 +1,225 @@
+"""Proxies that packets show dead: closed, silent, or open and mute.
+
+A client with a proxy asks the proxy to look names up, so a dead one leaves
+packets that name nothing of ChatGPT.  A place is taken for a proxy where the
+machine is configured so, where it answered as one earlier in the capture, where
+its own name says so, or where it listens on a proxy's port and the packets hold
+no way out beside it: no listed name, and no web connection that worked meanwhile.
+Test servers use the same ports.  Source: RFC 9110 section 9.3.6; Chromium, which
+asks a proxy for every host; port table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import pandas as pd
+
+from analysis.detect.attempts import names_of_addresses
+from analysis.detect.support import Record, matters, records, rule_of, where, without_own_leg
+from analysis.knowledge import threshold
+from analysis.knowledge.proxy_ports import proxy_ports
+from analysis.model.frames import Tables
+
+type Place = tuple[str, int]
+
+_PROXY_NAME = re.compile(r"[^.]*prox[yi]|wpad\b", re.I)
+_WEB = (80, 443)
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """One proxy without a sign of life: its failed tries; `surely` when it is known as a proxy."""
+
+    place: Place
+    tries: tuple[Record, ...]
+    surely: bool
+    mute: bool = False
+
+    @property
+    def name(self) -> str:
+        return "{}:{}".format(*self.place)
+
+    @property
+    def hosts(self) -> list[str]:
+        """What was asked of it."""
+        return [_asked(row) for row in self.tries if row["connect_host"] and _for_us(row)]
+
+
+def settings(tables: Tables) -> list[Record]:
+    """Proxy settings of the machine, as the recorder found them."""
+    return records(where(tables["host"], "section", lambda name: name == "proxy"))
+
+
+def dead_proxies(tables: Tables) -> list[Dead]:
+    """Every proxy that packets show dead at the end of the capture."""
+    configured = _configured(tables)
+    found = [Dead(place, rows, surely=True) for place, rows in _not_as_set(tables, configured)]
+    tcp = without_own_leg(tables["tcp"], tables)
+    if len(tcp):
+        spoken = _spoken(tcp)
+        found += _died(tables, tcp, spoken - configured)
+        found += _never_there(tables, tcp, spoken | configured)
+        found += _mute(tcp)
+    return found
+
+
+def _configured(tables: Tables) -> frozenset[Place]:
+    places = set()
+    for row in settings(tables):
+        value = row["value"] or ""
+        try:
+            parts = urlsplit(value if "//" in value else f"//{value}")
+            if parts.hostname and parts.port is not None:
+                places.add((parts.hostname, parts.port))
+        except ValueError:
+            continue  # a setting that is no address leads nowhere in packets
+    return frozenset(places)
+
+
+def _not_as_set(
+    tables: Tables, configured: frozenset[Place]
+) -> Iterator[tuple[Place, tuple[Record, ...]]]:
+    """Configured proxies of which no try was answered."""
+    for place, rows in _tries(tables["tcp"], configured).items():
+        failed = tuple(row for row in rows if _lost(row, threshold("proxy_syns")))
+        if failed and not any(map(_opened, rows)):
+            yield place, failed
+
+
+def _died(tables: Tables, tcp: pd.DataFrame, spoken: frozenset[Place]) -> Iterator[Dead]:
+    """Proxies that answered as such, and then took no connection until the end."""
+    for place, rows in _tries(tcp, spoken).items():
+        last = max((_began(row) for row in rows if _opened(row)), default=0.0)
+        since = tuple(row for row in rows if _began(row) > last and _lost(row))
+        if len(since) < threshold("proxy_tries"):
+            continue
+        began = _began(since[0])
+        if not _asked_since(tables, tcp, began) and _heard(tables, since, began):
+            yield Dead(place, since, surely=True)
+
+
+def _never_there(tables: Tables, tcp: pd.DataFrame, known: frozenset[Place]) -> Iterator[Dead]:
+    """Places that a proxy's port or name tells of, where the packets hold no other way out."""
+    places = {
+        (server, port)
+        for server, port in tcp[["server", "server_port"]].drop_duplicates().itertuples(index=False)
+        if port in proxy_ports() and (server, port) not in known
+    }
+    tried = {
+        place: [row for row in rows if _lost(row)]
+        for place, rows in _tries(tcp, frozenset(places)).items()
+        if not any(map(_opened, rows))
+    }
+    tried = {place: rows for place, rows in tried.items() if len(rows) >= threshold("proxy_tries")}
+    if not tried or _names_chatgpt(tables):
+        return
+    names = names_of_addresses(tables)
+    for place, rows in tried.items():
+        surely = any(map(_PROXY_NAME.match, names.get(place[0], ())))
+        if not _heard(tables, rows):
+            continue
+        if surely or not _web_meanwhile(tcp, rows):
+            yield Dead(place, tuple(rows), surely=surely)
+
+
+def _mute(tcp: pd.DataFrame) -> Iterator[Dead]:
+    """Proxies that take connections and answer no CONNECT, however long the client waits."""
+    asked = records(tcp[tcp["connect_host"].notna() & tcp["synack_frame"].notna()])
+    by_place: dict[Place, list[Record]] = {}
+    for row in asked:
+        by_place.setdefault((row["server"], row["server_port"]), []).append(row)
+    for place, rows in by_place.items():
+        waited = [
+            row
+            for row in rows
+            if not row["server_payload"]
+            and (row["last_time"] or 0.0) - _began(row) >= threshold("proxy_answer_s")
+        ]
+        silent = not any(row["server_payload"] for row in rows)
+        if silent and len(waited) >= threshold("reset_tries") and any(map(_for_us, waited)):
+            yield Dead(place, tuple(waited), surely=True, mute=True)
+
+
+def _tries(tcp: pd.DataFrame, places: frozenset[Place]) -> dict[Place, list[Record]]:
+    """SYNs to each of the places, in the order of the capture."""
+    if not places or tcp.empty:
+        return {}
+    ports = {port for _, port in places}
+    found: dict[Place, list[Record]] = {}
+    for row in records(tcp[tcp["server_port"].isin(ports) & tcp["syn_frame"].notna()]):
+        place = (row["server"], row["server_port"])
+        if place in places:
+            found.setdefault(place, []).append(row)
+    return found
+
+
+def _opened(row: Record) -> bool:
+    return row["synack_frame"] is not None
+
+
+def _began(row: Record) -> float:
+    return float(row["first_time"] or 0.0)
+
+
+def _lost(row: Record, syns: float = 2) -> bool:
+    """Refused, or its SYN was sent that often and nothing came."""
+    return not _opened(row) and (row["reset_by"] == "server" or (row["syns"] or 0) >= syns)
+
+
+def _asked(row: Record) -> str:
+    return str(row["connect_host"]).rpartition(":")[0]
+
+
+def _for_us(row: Record) -> bool:
+    return matters(_asked(row))
+
+
+def _heard(tables: Tables, rows: Sequence[Record], since: float = 0.0) -> bool:
+    """The network was there: it refused the tries, or answered something else."""
+    if any(row["reset_by"] == "server" for row in rows):
+        return True
+    dns, tcp = tables["dns"], tables["tcp"]
+    replies = dns[dns["response"].fillna(False) & (dns["time"] > since).fillna(False)]
+    opened = tcp[tcp["synack_frame"].notna() & (tcp["first_time"] > since).fillna(False)]
+    return bool(len(replies) or len(opened))
+
+
+def _spoken(tcp: pd.DataFrame) -> frozenset[Place]:
+    """Who answered CONNECT or SOCKS for a host of ChatGPT."""
+    told = tcp[tcp["connect_host"].notna() & (tcp["server_payload"] > 0).fillna(False)]
+    return frozenset((r["server"], r["server_port"]) for r in records(told) if _for_us(r))
+
+
+def _asked_since(tables: Tables, tcp: pd.DataFrame, moment: float) -> bool:
+    """Another way to a host of ChatGPT worked since: a second proxy, or none."""
+    later = tcp[(tcp["first_time"] > moment) & (tcp["server_payload"] > 0).fillna(False)]
+    if any(map(_for_us, records(later[later["connect_host"].notna()]))):
+        return True
+    hellos = where(tables["tls"], "sni", matters)
+    worked = hellos["server_hello_ms"].notna() & (hellos["time"] > moment)
+    return bool(worked.fillna(False).any())
+
+
+def _names_chatgpt(tables: Tables) -> bool:
+    """Some packet or record is about a listed host: whoever made it needed no proxy for that."""
+    told = (("dns", "qname"), ("tls", "sni"), ("quic", "sni"), ("http", "host"))
+    if any(len(where(tables[name], column, _listed)) for name, column in told):
+        return True
+    asked = tables["tcp"]["connect_host"].dropna().unique()
+    return any(_listed(host.rpartition(":")[0]) for host in asked)
+
+
+def _listed(host: str) -> bool:
+    return rule_of(host) is not None
+
+
+def _web_meanwhile(tcp: pd.DataFrame, failed: list[Record]) -> bool:
+    """Somebody opened a web connection straight out while the tries went on."""
+    begin = min(map(_began, failed))
+    end = max(row["last_time"] or 0.0 for row in failed)
+    web = tcp[tcp["server_port"].isin(_WEB) & (tcp["server_payload"] > 0).fillna(False)]
+    return bool(((web["first_time"] <= end) & (web["last_time"] >= begin)).fillna(False).any())
