@@ -16,6 +16,9 @@ import pyarrow as pa
 from analysis.model.diagnosis import Source
 from analysis.model.tables import SCHEMAS, ColumnType, TableSchema
 
+# tables are made once and kept: Arrow's own allocators hold on to much that was used in between
+pa.set_memory_pool(pa.system_memory_pool())
+
 type Row = Mapping[str, object]
 
 _ARROW: dict[ColumnType, pa.DataType] = {

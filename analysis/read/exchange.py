@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -43,6 +44,28 @@ MAX_BODY = 4 * 1024 * 1024
 """Octets of a body that are looked at, before and after decoding."""
 
 type Headers = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class SlimExchange:
+    """The little of an `Exchange` that is kept until the end of the capture.
+
+    `page` is set for documents of the service only.
+    """
+
+    source: str
+    flow: str
+    url: str
+    started: float | None
+    status: int | None
+    media_type: str | None
+    error: str | None
+    from_cache: bool | None
+    page: Page | None
+
+    @property
+    def is_html(self) -> bool:
+        return self.media_type in HTML
 
 
 @dataclass(slots=True)
@@ -143,20 +166,21 @@ class Exchange:
         """Take what the response body (without its content coding) tells, and forget it."""
         self.facts = reader.facts(self.media_type, self.status, self.url, self.host, body)
 
-    def slim(self) -> Exchange:
+    def slim(self) -> SlimExchange:
         """What finding the resources of pages needs, once the rows are made."""
         # only the service's own pages are looked into
         ours = self.is_html and self.page is not None and hosts().is_chatgpt(self.host)
-        return Exchange(
+        media = self.media_type
+        return SlimExchange(
             self.source,
             self.flow,
-            url=self.url,
-            started=self.started,
-            status=self.status,
-            response_headers=_content_type(self.header("content-type")),
-            error=self.error,
-            from_cache=self.from_cache,
-            facts=BodyFacts(page=self.page) if ours else NOTHING,
+            self.url,
+            self.started,
+            self.status,
+            intern(media) if media is not None else None,
+            self.error,
+            self.from_cache,
+            self.page if ours else None,
         )
 
     def http_row(self) -> Row:
@@ -311,9 +335,3 @@ def _date(value: str | None) -> float | None:
         return email.utils.parsedate_to_datetime(value).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
-
-
-@lru_cache(maxsize=1024)
-def _content_type(value: str | None) -> Headers:
-    """The same few in every capture: one object for each, since slim exchanges are many."""
-    return (("content-type", value),) if value is not None else ()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.model.frames import Row
-from analysis.read.exchange import Exchange
+from analysis.read.exchange import Exchange, SlimExchange
 from analysis.read.redirects import Redirects
 from analysis.read.resources import resource_rows
 from analysis.read.rows import RowFrames
@@ -27,7 +27,7 @@ class ExchangeTables:
 
     def __init__(self) -> None:
         self._rows = {name: RowFrames(name) for name in NAMES}
-        self._kept: dict[str, Exchange] = {}
+        self._kept: dict[str, SlimExchange] = {}
         self._redirects = Redirects()
         self._again = False
         self._frames_of: dict[str, range] = {}

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from mitmproxy import certs
-
 from analysis.knowledge.secrets import redact_text
 from analysis.model.connect_error import error_stage, never_opened, tries
 from analysis.model.frames import Row
@@ -96,7 +94,10 @@ def _certificate(pem: bytes) -> dict[str, object] | None:
     if len(pem) > MAX_CERTIFICATE:
         return None
     try:
-        found = certs.Cert.from_pem(pem)
+        # only captures of HTTPS pay for it
+        from mitmproxy.certs import Cert
+
+        found = Cert.from_pem(pem)
         return {
             "subject": _name(found.subject),
             "issuer": _name(found.issuer),

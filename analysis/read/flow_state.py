@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import cast
 
 from mitmproxy import version
-from mitmproxy.io import compat
 
 from analysis.knowledge.secrets import redact_text
 from analysis.model.message import say
@@ -64,6 +63,9 @@ class FlowStates:
             state = self._lean.parse(data)
             if state.get("version") == version.FLOW_FORMAT_VERSION and state.get("type") == "http":
                 return state
+            # few files need it, and it loads nearly all of mitmproxy
+            from mitmproxy.io import compat
+
             whole = cast("dict[bytes | str, object]", self._full.parse(data))
             return cast("State", compat.migrate_flow(whole))
         except Exception as error:

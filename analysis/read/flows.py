@@ -8,8 +8,8 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mitmproxy import dns, flow
 from mitmproxy.net.dns import types
 
 from analysis.model.diagnosis import Source, SourceKind
@@ -30,6 +30,9 @@ from analysis.read.flow_state import FlowStates, State
 from analysis.read.rows import RowFrames
 from analysis.read.sockets import SocketEnd, frame_row
 from analysis.read.streams import StreamFacts
+
+if TYPE_CHECKING:
+    from mitmproxy import dns
 
 MAX_FRAMES = 200_000
 """Websocket messages of one file that become rows; further ones are left out."""
@@ -121,6 +124,9 @@ class FlowFile:
         return [row for row in rows if row is not None]
 
     def _take_lookup(self, state: State) -> None:
+        # few captures hold lookups, and this loads nearly all of mitmproxy
+        from mitmproxy import dns, flow
+
         item = flow.Flow.from_state(dict(state))
         if isinstance(item, dns.DNSFlow):
             for row in _lookup_rows(item, self._name):

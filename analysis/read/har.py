@@ -22,7 +22,7 @@ from analysis.model.message import plural, say
 from analysis.model.sse_events import SseScanner
 from analysis.read import fields, har_values
 from analysis.read.body_facts import BodyReader
-from analysis.read.exchange import Exchange, shown_url
+from analysis.read.exchange import Exchange, SlimExchange, shown_url
 from analysis.read.har_entry import HarEntry, read_entry
 from analysis.read.har_socket import HarSocket, opened
 from analysis.read.json_stream import (
@@ -91,7 +91,7 @@ class _Reader:
         self._rows = {
             table: RowFrames(table) for table in ("http", "connections", "ws", "ws_frames", "sse")
         }
-        self._exchanges: list[Exchange] = []
+        self._exchanges: list[SlimExchange] = []
         self._redirects: dict[str, str] = {}
         self._key = hashlib.blake2b(name.encode(), digest_size=32).digest()
         self._bodies = BodyReader()

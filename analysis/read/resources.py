@@ -12,17 +12,17 @@ from analysis.knowledge import hosts
 from analysis.knowledge.secrets import redact_text
 from analysis.model.frames import Row
 from analysis.model.page import PageResource
-from analysis.read.exchange import Exchange, shown_url
+from analysis.read.exchange import Exchange, SlimExchange, shown_url
 
 _SCRIPT_TYPES = ("javascript", "ecmascript", "wasm", "json")
 _GONE = frozenset({404, 410})
 MAX_ROWS = 200_000
 CACHED = 8192
 
-type _Found = tuple[Exchange, str]
+type _Found = tuple[SlimExchange, str]
 
 
-def resource_rows(exchanges: Sequence[Exchange]) -> Iterator[Row]:
+def resource_rows(exchanges: Sequence[SlimExchange]) -> Iterator[Row]:
     """A row for each script or style that a listed page names, up to `MAX_ROWS`.
 
     A page counts when it arrived with a status below 400 and belongs to the
@@ -39,20 +39,20 @@ def resource_rows(exchanges: Sequence[Exchange]) -> Iterator[Row]:
     return islice(rows, MAX_ROWS)
 
 
-def _pages(exchanges: Iterable[Exchange]) -> Iterator[tuple[Exchange, Sequence[PageResource]]]:
+def _pages(
+    exchanges: Iterable[SlimExchange],
+) -> Iterator[tuple[SlimExchange, Sequence[PageResource]]]:
     """The pages that count, and what each names."""
     for page in exchanges:
-        if page.page is None or not page.is_html or (page.status or 999) >= 400:
-            continue
-        if hosts().is_chatgpt(page.host):
+        if page.page is not None and (page.status or 999) < 400:
             yield page, page.page.resources
 
 
 class _Asked:
     """Which requests were made for each address `wanted`, the best outcome from a moment on."""
 
-    def __init__(self, exchanges: Iterable[Exchange], wanted: Collection[str]) -> None:
-        self._by_url: dict[str, list[Exchange]] = {}
+    def __init__(self, exchanges: Iterable[SlimExchange], wanted: Collection[str]) -> None:
+        self._by_url: dict[str, list[SlimExchange]] = {}
         if wanted:
             for exchange in exchanges:
                 address = shown_url(exchange.url)
@@ -63,7 +63,7 @@ class _Asked:
             listed.sort(key=_start)
         self._best: dict[tuple[str, str], list[_Found]] = {}
 
-    def best(self, page: Exchange, resource: PageResource) -> _Found | None:
+    def best(self, page: SlimExchange, resource: PageResource) -> _Found | None:
         key = shown_url(resource.url)
         listed = self._by_url.get(key, [])
         if key == shown_url(page.url):
@@ -75,11 +75,11 @@ class _Asked:
         return found[begin] if begin < len(found) else None
 
 
-def _start(exchange: Exchange) -> float:
+def _start(exchange: SlimExchange) -> float:
     return inf if exchange.started is None else exchange.started
 
 
-def _best_from(listed: Sequence[Exchange], kind: str) -> list[_Found]:
+def _best_from(listed: Sequence[SlimExchange], kind: str) -> list[_Found]:
     """For each place in `listed`, the best outcome from there on; the earliest of equals."""
     best: list[_Found] = []
     for exchange in reversed(listed):
@@ -89,7 +89,7 @@ def _best_from(listed: Sequence[Exchange], kind: str) -> list[_Found]:
     return best[::-1]
 
 
-def _row(page: Exchange, resource: PageResource, found: _Found | None) -> Row:
+def _row(page: SlimExchange, resource: PageResource, found: _Found | None) -> Row:
     host, needed = _place(resource.url)
     chosen, outcome = found or (None, "never_asked")
     return {
@@ -111,7 +111,7 @@ def _row(page: Exchange, resource: PageResource, found: _Found | None) -> Row:
 _ORDER = ("loaded", "cached", "pending", "replaced", "gone", "refused", "failed", "never_asked")
 
 
-def _outcome(exchange: Exchange, kind: str) -> str:
+def _outcome(exchange: SlimExchange, kind: str) -> str:
     status = exchange.status
     if status is None:
         return "failed" if exchange.error else "pending"

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from mitmproxy.certs import Cert
-
 from analysis.knowledge.secrets import redact_text
 from analysis.model.connect_error import net_error_stage
 from analysis.model.frames import Row
@@ -75,6 +73,9 @@ def certificate_facts(chain: list[object]) -> Row:
     ends = [item for item in (chain[0], chain[-1]) if isinstance(item, str)]
     if len(ends) < 2:
         return {}
+    # the libraries of certificates take memory that most logs need not pay for
+    from mitmproxy.certs import Cert
+
     try:
         leaf, last = (Cert.from_pem(item[:65536].encode()) for item in ends)
         return {

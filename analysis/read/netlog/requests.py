@@ -15,7 +15,7 @@ from analysis.model.frames import Row
 from analysis.model.ws_message import MessageFacts
 from analysis.read import fields
 from analysis.read.body_facts import MAX_BODY, BodyReader
-from analysis.read.exchange import Exchange
+from analysis.read.exchange import Exchange, SlimExchange
 from analysis.read.netlog.connections import Connections
 from analysis.read.netlog.events import Constants, Event
 from analysis.read.netlog.request import (
@@ -63,7 +63,7 @@ class Requests:
         self._channel: int | None = None
         self._reader = BodyReader()
         self._frames_left, self._chunks_left = MAX_FRAMES, MAX_CHUNKS
-        self._kept: list[Exchange] = []
+        self._kept: list[SlimExchange] = []
         self._pages = 0
         self.rows = {
             table: RowFrames(table) for table in ("http", "ws", "ws_frames", "sse", "chunks")
