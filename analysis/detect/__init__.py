@@ -92,6 +92,7 @@ from analysis.detect.tcp_zero_window import find_tcp_zero_window
 from analysis.detect.tls_alerts import find_tls_cert_refused, find_tls_handshake_failure
 from analysis.detect.tls_certificate import find_tls_cert_invalid, find_tls_intercept_breaks
 from analysis.detect.tls_failure_by_error import find_tls_failure_by_error
+from analysis.detect.tls_in_clear import find_tls_answered_in_clear
 from analysis.detect.tls_intercepted import find_tls_intercepted
 from analysis.detect.tls_pq import find_tls_pq_hello_dropped
 from analysis.detect.tls_sni import find_tls_sni_blocked
@@ -134,6 +135,7 @@ DETECTORS: tuple[Detector, ...] = (
     find_tls_sni_blocked_by_error,
     find_tls_pq_hello_dropped,
     find_tls_handshake_failure,
+    find_tls_answered_in_clear,
     find_tls_cert_refused,
     find_quic_blocked,
     find_dns_dnssec_failure,

@@ -31,6 +31,11 @@ def in_clear(tables: Tables) -> list[Record]:
     return [{**unknown, **row} for row in records(frame) if (row["source"], row["stream"]) in ways]
 
 
+def in_place_of_tls(row: Record) -> bool:
+    """An answer in clear to a TLS ClientHello: whoever sent it is not the service."""
+    return row.get("frame") is not None and row["method"] is None and row["status"] is not None
+
+
 def exchange_evidence(rows: Sequence[Record], note: str) -> tuple[Evidence, ...]:
     """Evidence by flow id, or by frame for what packets carried in clear."""
     return flow_evidence(rows, note) + packet_evidence(

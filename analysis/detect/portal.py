@@ -88,6 +88,11 @@ def _sent_away(row: Record) -> bool:
     return row["scheme"] == "http" or place is None or not place.is_global
 
 
+def leads_to_login(row: Record) -> bool:
+    """One answer for the service's name that is a portal's."""
+    return row["status"] == _NETWORK_LOGIN or _sent_away(row)
+
+
 def _sent_home(row: Record) -> bool:
     """In clear: a public server's name was redirected into the local network."""
     asked, target = address(row["address"] or ""), address(_target(row) or "")

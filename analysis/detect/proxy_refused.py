@@ -1,12 +1,13 @@
 """proxy.denied and proxy.auth_required: the proxy itself turns the request away.
 
 From CONNECT answered with an error (in clear, or in the words of whoever asked),
-from an error or block page without the edge's mark that names a product or comes
-from a known proxy or one that opens TLS, from a SOCKS proxy's reply, and from the
-browser's own error codes.  A refusal that a later try heals is nothing: a login
-takes one 407.  A refusal by the service's edge carries cf-ray and is none of it.
-Source: RFC 9110 sections 9.3.6 and 15.5.8; RFC 1928; Chromium net_error_list.h and
-socks5_client_socket.cc; detection notes 10 and 16; errors table.
+from an error or block page without the edge's mark that names a product, comes from
+a known proxy or one that opens TLS, or answers a ClientHello in clear, from a SOCKS
+proxy's reply, and from the browser's own error codes.  A refusal that a later try
+heals is nothing: a login takes one 407.  A refusal by the service's edge carries
+cf-ray and is none of it.  Source: RFC 9110 sections 9.3.6 and 15.5.8; RFC 1928;
+Chromium net_error_list.h and socks5_client_socket.cc; detection notes 10 and 16;
+errors table.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analysis.detect.certificates import foreign_issuer
-from analysis.detect.cleartext import CONNECT, exchange_evidence, in_clear
+from analysis.detect.cleartext import CONNECT, exchange_evidence, in_clear, in_place_of_tls
 from analysis.detect.once import once
 from analysis.detect.path_answers import (
     before_the_edge,
@@ -25,6 +26,7 @@ from analysis.detect.path_answers import (
     named_product,
     net_error,
 )
+from analysis.detect.reach import reach_of
 from analysis.detect.support import (
     MAX_EVIDENCE,
     Record,
@@ -52,6 +54,7 @@ from analysis.model.message import plural, say, some, times_over
 LOGIN = 407
 _REFUSALS = (403, 413, 451, 502, 503, 504)
 _FORBIDDEN = (403, 451)
+_PAGES = (200, 203)
 _DATA = ("/backend-api/", "/backend-anon/", "/v1/")
 _CONNECT_REFUSED = re.compile(r"refused HTTP CONNECT request: (\d{3})")
 _LOGIN_ERRORS = ("ERR_PROXY_AUTH_UNSUPPORTED", "ERR_PROXY_AUTH_REQUESTED")
@@ -198,14 +201,24 @@ def _in_exchanges(tables: Tables) -> Iterator[Refusal]:
     for row in records(fine[["method", "host", "path", "started"]]):
         worked[_what(row)] = max(worked.get(_what(row), 0.0), row["started"] or 0.0)
     reached = {host for _, host, _ in worked}
+    shook = _shook_hands(tables, rows)
     for row in rows:
         if (row["source"] or "", row["flow"] or "") in elsewhere or row["upgrade"] == "websocket":
             continue
         if worked.get(_what(row), -1.0) >= (row["started"] or 0.0):
             continue
-        refusal = _answered(row, through, reached) or _failed(row, reached)
+        if in_place_of_tls(row):
+            refusal = None if row["host"] in shook else _in_clear_for_tls(row)
+        else:
+            refusal = _answered(row, through, reached) or _failed(row, reached)
         if refusal:
             yield refusal
+
+
+def _shook_hands(tables: Tables, rows: list[Record]) -> set[str]:
+    """Hosts of answers in place of TLS that another connection reached."""
+    names = frozenset(row["host"] for row in rows if in_place_of_tls(row))
+    return {host for host, found in reach_of(tables, names).items() if found.worked}
 
 
 def _what(row: Record) -> tuple[str, str, str]:
@@ -235,6 +248,22 @@ def _answered(row: Record, through: set[str], reached: set[str]) -> Refusal | No
     return Refusal(row["host"], status, vendor, surely, row["started"], pieces)
 
 
+def _in_clear_for_tls(row: Record) -> Refusal | None:
+    """A refusal or a page where a TLS handshake was due; what tells neither is left to TLS."""
+    status, vendor = row["status"], named_product(row)
+    told = status in _REFUSALS or (status in _PAGES and row["content_type"] == "text/html")
+    if not (vendor or told):
+        return None
+    note = say("the ClientHello is answered in clear with {status}", status=str(status))
+    pieces = exchange_evidence([row], note)
+    return Refusal(row["host"], status, vendor, True, row["started"], pieces)
+
+
+def refused_in_clear(row: Record) -> bool:
+    """An answer in place of TLS that is a refusal, and so no mere failure of the handshake."""
+    return _in_clear_for_tls(row) is not None
+
+
 def _foreign_page(row: Record) -> bool:
     """A refusal as a page of a server that is not the edge, of a host that only the edge serves."""
     rule = rule_of(row["host"])
@@ -247,7 +276,7 @@ def _foreign_page(row: Record) -> bool:
 def _page_for_data(row: Record) -> bool:
     """A page where the page's scripts asked for data: an interstitial of the network's."""
     data = (row["path"] or "").startswith(_DATA) and row["request_dest"] != "document"
-    return data and row["content_type"] == "text/html" and row["status"] in (200, 203)
+    return data and row["content_type"] == "text/html" and row["status"] in _PAGES
 
 
 def _failed(row: Record, reached: set[str]) -> Refusal | None:

@@ -19,6 +19,7 @@ import scenes_ws
 import sessions_browser
 import sessions_browser_healthy
 import sessions_calm
+import sessions_clear_wire
 import sessions_proxy_wire
 import sessions_recorded
 import sessions_third_browser
@@ -46,6 +47,7 @@ __all__ = [
     "sessions_browser",
     "sessions_browser_healthy",
     "sessions_calm",
+    "sessions_clear_wire",
     "sessions_proxy_wire",
     "sessions_recorded",
     "sessions_third_browser",

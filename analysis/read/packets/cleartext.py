@@ -1,9 +1,9 @@
 """HTTP/1 that packets carry in clear: the heads of requests and answers, as rows of a table.
 
 Read are the first exchanges of a connection, requests to a proxy among them, each
-up to a bounded size.  Kept is what the table says and nothing else: no cookie, no
-query, no credentials, and of a page only the masked start of one that a proxy, a
-portal or an error sent.  Source: RFC 9112.
+up to a bounded size, and what answers a TLS ClientHello in clear.  Kept is what the
+table says and nothing else: no cookie, no query, no credentials, and of a page only
+the masked start of one that a proxy, a portal or an error sent.  Source: RFC 9112.
 """
 
 from __future__ import annotations
@@ -143,6 +143,23 @@ class Exchanges:
         )
         return True
 
+    def in_place_of_tls(self, name: str, port: int, hello: Origin) -> None:
+        """What comes next answers a ClientHello for `name`; the request itself never came."""
+        if self._open or self.full:
+            return
+        from analysis.read.exchange import Exchange
+
+        self._room.left -= 1
+        asked = Exchange(
+            source="",
+            flow="",
+            method="",
+            url=f"https://{name}:{port}",
+            http_version="",
+            started=seconds(hello.ns),
+        )
+        self._open.append((asked, hello.frame))
+
     def answer(self, head: Head, status: int, body: bytes, packet: Origin) -> None:
         """Take the answer to the oldest open request; `body` may be its start only."""
         if not self._open:
@@ -206,4 +223,6 @@ def _row(exchange: Exchange, frame: int, response_frame: int | None) -> Row:
     kept = {name: whole[name] for name in _KEPT}
     if exchange.method == "CONNECT":
         kept["path"] = None
+    if not exchange.method:
+        kept |= {"method": None, "path": None, "http_version": None}
     return {**kept, "frame": frame, "response_frame": response_frame}

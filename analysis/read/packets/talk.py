@@ -330,6 +330,10 @@ class Direction:
 
     def _answered(self, head: Head, status: int, size: int = MAX_BODY) -> None:
         body = bytes(self._buffer[head.length : head.length + min(size, MAX_BODY)])
+        hello = self._talk.session.answering(from_client=self._from_client)
+        if hello is not None and hello.server is None:
+            name = hello.hello.sni or ""
+            self._talk.exchanges.in_place_of_tls(name, self._talk.port, hello.origin)
         self._talk.exchanges.answer(head, status, body, self._origin)
 
     def _body(self) -> bool:
