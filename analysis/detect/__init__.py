@@ -11,6 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from analysis.detect.account import find_account_session_expired, find_account_state
 from analysis.detect.allowlist import find_allowlist_missing_entry
+from analysis.detect.answers_broken import (
+    find_quic_blocked_by_error,
+    find_tls_opened_and_broken,
+)
 from analysis.detect.browser_state import (
     find_browser_extension_interferes,
     find_browser_stale_cache,
@@ -24,6 +28,7 @@ from analysis.detect.dns_by_failure import (
     find_dns_nxdomain_by_failure,
     find_dns_resolver_failing_by_failure,
     find_dns_sinkhole_by_failure,
+    find_dns_sinkhole_by_invalid_address,
 )
 from analysis.detect.dns_dnssec import find_dns_dnssec_failure
 from analysis.detect.dns_ede import find_dns_ede_filtered
@@ -113,6 +118,7 @@ DETECTORS: tuple[Detector, ...] = (
     find_dns_nxdomain_filter,
     find_dns_ede_filtered,
     find_dns_sinkhole_by_failure,
+    find_dns_sinkhole_by_invalid_address,
     find_dns_nxdomain_by_failure,
     find_dns_resolver_failing_by_failure,
     find_dns_injected,
@@ -138,6 +144,7 @@ DETECTORS: tuple[Detector, ...] = (
     find_tls_answered_in_clear,
     find_tls_cert_refused,
     find_quic_blocked,
+    find_quic_blocked_by_error,
     find_dns_dnssec_failure,
     find_dns_hosts_file,
     find_dns_doh_hidden,
@@ -156,6 +163,7 @@ DETECTORS: tuple[Detector, ...] = (
     find_proxy_bypassed_by_websocket,
     find_tls_intercepted,
     find_tls_intercept_breaks,
+    find_tls_opened_and_broken,
     find_tls_cert_invalid,
     find_voice_udp_blocked,
     find_allowlist_missing_entry,

@@ -102,6 +102,7 @@ def find_browser_extension_interferes(tables: Tables) -> Iterator[Finding]:
     names = ranked(row["host"] for row in rows)
     steps = [step(row["host"], row["path"] or "/") for row in rows]
     what = some(tuple(dict.fromkeys(found.name for found in steps if found))) or some(names)
+    page = any(row["request_dest"] == "document" for row in stopped)
     signs = []
     if stopped:
         signs.append(
@@ -124,7 +125,8 @@ def find_browser_extension_interferes(tables: Tables) -> Iterator[Finding]:
         say("A browser extension interferes with {what}: {signs}.", what=what, signs=some(signs)),
         confidence=earned(0.95 if stopped else 0.55, (len(rows) > 2, 0.2)),
         subjects=names,
-        severity=effect(names[0], Severity.WARNING) if names else None,
+        # without its document there is no page at all
+        severity=effect(names[0], Severity.CRITICAL if page else Severity.WARNING),
         count=len(rows),
         times=[row["started"] for row in rows],
         evidence=flow_evidence(rows, say("stopped or changed in the browser")),

@@ -28,6 +28,7 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import hosts
 from analysis.knowledge.addresses import EDGE, address, in_group
+from analysis.knowledge.certificate_errors import certificate_error
 from analysis.knowledge.products import public_authority, vendor_of_issuer
 from analysis.model.diagnosis import Evidence
 from analysis.model.frames import Tables
@@ -35,28 +36,6 @@ from analysis.model.message import Message, say
 
 OWN_ISSUERS = ("mitmproxy", "chatpath")
 
-_WORDS = (
-    # Chromium knows the certificates of some inspectors, and the mark of a lowered version
-    ("inspected", ("err_cert_known_interception_blocked", "err_tls13_downgrade_detected")),
-    ("name", ("hostname mismatch", "ip address mismatch", "err_cert_common_name_invalid")),
-    ("date", ("has expired", "not yet valid", "err_cert_date_invalid")),
-    (
-        "authority",
-        (
-            "self-signed",
-            "self signed",
-            "unable to get local issuer",
-            "unable to get issuer",
-            "unable to verify the first",
-            "unknown ca",
-            "err_cert_authority_invalid",
-            "err_ssl_pinned_key_not_in_cert_chain",
-            "err_quic_cert_root_not_known",
-        ),
-    ),
-    ("revoked", ("revoked",)),
-    ("other", ("certificate verify failed", "err_cert_", "err_ssl_obsolete_version_or_cert")),
-)
 _COMMON_NAME = re.compile(r"\bCN=([^,]+)")
 _ALERT_RECORD = 19
 """Alert of 2 octets, its inner type and the tag of 16 (RFC 8446 section 5.2)."""
@@ -73,9 +52,9 @@ _ALERTS = {45: "date", 44: "revoked", 48: "authority"}
 class Refused:
     """One handshake that ended because the certificate was not accepted.
 
-    `reason` is inspected, name, date, authority, revoked, other, or hidden where the alert
-    was encrypted; `inspector` the product
-    whose issuer is known; `foreign` tells that the issuer was seen and is of no
+    `reason` is inspected, name, date, authority, proxy (the certificate is the proxy's own),
+    revoked, other, or hidden where the alert was encrypted; `inspector` the product whose
+    issuer is known; `foreign` tells that the issuer was seen and is of no
     public authority; `address` is whom the client had reached.
     """
 
@@ -134,12 +113,6 @@ def foreign_issuer(issuer: str | None) -> bool:
     return bool(text) and not any(own in text for own in OWN_ISSUERS) and not public_authority(text)
 
 
-def reason_of(text: str | None) -> str | None:
-    """Why a certificate was refused, in one of six words; None when that was not the reason."""
-    low = (text or "").lower()
-    return next((reason for reason, words in _WORDS if any(word in low for word in words)), None)
-
-
 @once
 def refused_certificates(tables: Tables) -> list[Refused]:
     """All of them to hosts that matter, hosts that worked later left out."""
@@ -184,7 +157,7 @@ def _by_recorder(tables: Tables, wanted: Callable[[str], bool] = matters) -> lis
         return []
     found = []
     for row in records(where(frame[frame["error"].notna()], "host", wanted)):
-        reason = reason_of(row["error"])
+        reason = certificate_error(row["error"])
         if reason and row["error_stage"] in ("tls", None):
             piece = connection_evidence(
                 row, say("to {host}: {error}", host=row["host"], error=row["error"])
@@ -203,7 +176,7 @@ def _by_browser(tables: Tables) -> list[Refused]:
     }
     found = []
     for row in records(where(http[http["error"].notna()], "host", matters)):
-        reason = reason_of(net_error(row))
+        reason = certificate_error(net_error(row))
         if reason:
             leaf = connections.get((row["source"], row["connection"]), {})
             leaf = leaf | {"started": row["started"]}

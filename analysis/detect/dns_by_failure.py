@@ -30,6 +30,9 @@ from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.frames import Tables
 from analysis.model.message import plural, say, some, times_over
 
+_INVALID_ADDRESS = "ERR_ADDRESS_INVALID"
+"""Chromium's word for an address of the null network; Windows refuses it without a packet."""
+
 
 def _unlooked(tables: Tables) -> list[Record]:
     """Failed connections to hosts that matter and whose lookup was not captured."""
@@ -79,6 +82,30 @@ def find_dns_sinkhole_by_failure(tables: Tables) -> Iterator[Finding]:
             in_short=say("of this machine"),
             measurements={"addresses": list(places)},
         )
+
+
+def find_dns_sinkhole_by_invalid_address(tables: Tables) -> Iterator[Finding]:
+    """The browser alone saw the address, and says that nobody can connect to it."""
+    rows = [row for row in _unlooked(tables) if _INVALID_ADDRESS in (row["error"] or "")]
+    if not rows:
+        return
+    hosts = ranked(row["host"] for row in rows)
+    yield finding(
+        "dns.sinkhole",
+        say(
+            "{hosts} got an address that nothing can be reached at, such as 0.0.0.0, {times}: so "
+            "says the browser. The lookup itself is not in the capture.",
+            hosts=some(hosts),
+            times=times_over(len(rows)),
+        ),
+        confidence=earned(0.55, (len(rows) > 1, 0.3)),
+        subjects=hosts,
+        severity=effect(hosts[0]),
+        count=len(rows),
+        times=[row["started"] for row in rows],
+        evidence=_evidence(tables, rows),
+        in_short=say("of this machine"),
+    )
 
 
 def find_dns_nxdomain_by_failure(tables: Tables) -> Iterator[Finding]:

@@ -44,6 +44,7 @@ from analysis.detect.support import (
     where,
     without_own_leg,
 )
+from analysis.knowledge.browser_errors import proxy_errors
 from analysis.knowledge.products import vendor_of_page
 from analysis.knowledge.socks import GRANTED, socks_reading
 from analysis.knowledge.socks import LOGIN as LOGIN_CODE
@@ -57,13 +58,6 @@ _FORBIDDEN = (403, 451)
 _PAGES = (200, 203)
 _DATA = ("/backend-api/", "/backend-anon/", "/v1/")
 _CONNECT_REFUSED = re.compile(r"refused HTTP CONNECT request: (\d{3})")
-_LOGIN_ERRORS = ("ERR_PROXY_AUTH_UNSUPPORTED", "ERR_PROXY_AUTH_REQUESTED")
-_DENIED_ERRORS = (
-    "ERR_TUNNEL_CONNECTION_FAILED",
-    # the SOCKS proxy was there and answered with anything but success
-    "ERR_SOCKS_CONNECTION_FAILED",
-    "ERR_SOCKS_CONNECTION_HOST_UNREACHABLE",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,9 +279,9 @@ def _failed(row: Record, reached: set[str]) -> Refusal | None:
     told = _CONNECT_REFUSED.search(row["error"] or "")
     if told:
         status: int | None = int(told[1])
-    elif code in _LOGIN_ERRORS:
+    elif code in proxy_errors("proxy.auth_required"):
         status = LOGIN
-    elif code in _DENIED_ERRORS and row["host"] not in reached:
+    elif code in proxy_errors("proxy.denied") and row["host"] not in reached:
         status = None
     else:
         return None

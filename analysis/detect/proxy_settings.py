@@ -31,16 +31,10 @@ from analysis.detect.support import (
     without_own_leg,
 )
 from analysis.knowledge import threshold
+from analysis.knowledge.browser_errors import proxy_errors
 from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import joined, plural, say, some
-
-_DEAD_ERRORS = (
-    "ERR_PROXY_CONNECTION_FAILED",
-    "ERR_MANDATORY_PROXY_CONFIGURATION_FAILED",
-    "ERR_PAC_SCRIPT_FAILED",
-    "ERR_PAC_NOT_IN_DHCP",
-)
 
 
 def find_proxy_dead_setting(tables: Tables) -> Iterator[Finding]:
@@ -132,7 +126,7 @@ def _browser_says(tables: Tables) -> list[Record]:
     if frame.empty:
         return []
     rows = records(where(frame[frame["error"].notna()], "host", matters))
-    return [row for row in rows if net_error(row) in _DEAD_ERRORS]
+    return [row for row in rows if net_error(row) in proxy_errors("proxy.dead_setting")]
 
 
 def _letters_disagree(tables: Tables) -> bool:

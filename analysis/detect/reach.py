@@ -67,4 +67,6 @@ _CANCELLED = (
 def cancelled(error: str | None) -> bool:
     """True when the client itself gave up: a closed page, a stop button."""
     text = (error or "").lower()
+    if "err_connection_aborted" in text:
+        return False  # the system gave the connection up for want of an answer
     return any(word in text for word in _CANCELLED)

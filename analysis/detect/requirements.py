@@ -18,6 +18,7 @@ from analysis.detect.reach import reach_of
 from analysis.detect.support import records, rule_of, where, without_own_leg
 from analysis.detect.voice import find_voice_udp_blocked, voice_talks
 from analysis.knowledge import hosts
+from analysis.knowledge.browser_errors import OWN, request_error
 from analysis.knowledge.hosts import HostRule, host_regex
 from analysis.model.frames import Tables
 
@@ -111,7 +112,8 @@ def _host_states(tables: Tables) -> dict[str, str]:
     states = {}
     for host in asked:
         denied = host in refused and host not in good
-        lost = len(reach[host].failed) >= _TRIES or host in reset
+        failed = [row for row in reach[host].failed if request_error(row.get("error")) != OWN]
+        lost = len(failed) >= _TRIES or host in reset
         if reach[host].worked:
             states[host] = OK
         elif denied or lost:

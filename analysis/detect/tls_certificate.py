@@ -33,6 +33,7 @@ _READING = {
     "name": say("made for another name"),
     "date": say("outside its validity"),
     "authority": say("of an authority that the client does not know"),
+    "proxy": say("the proxy's own, and not accepted"),
     "revoked": say("revoked"),
     "other": say("not accepted"),
 }

@@ -26,7 +26,8 @@ _DNS_WORDS = (
 )
 _DNS_AGAIN = (
     *("Errno -3", "Temporary failure", "Errno 11002"),
-    *("ERR_NAME_RESOLUTION_FAILED", "ERR_DNS_TIMED_OUT", "ERR_DNS_SERVER_FAILED"),
+    # every ERR_DNS_ is of the exchange with the resolver, not of what it said
+    *("ERR_NAME_RESOLUTION_FAILED", "ERR_DNS_"),
 )
 _PROXY_WORDS = ("upstream", "proxy", "407")
 # errors that a browser gives only before a request was sent; a reset or a close says no stage
@@ -59,7 +60,7 @@ _MANNER_WORDS: tuple[tuple[Manner, tuple[str, ...]], ...] = (
         ("unreachable", "no route", "err_connection_failed", "err_network_access_denied"),
     ),
     ("reset", ("connection reset", "connection_reset", "reset by peer")),
-    ("closed", ("err_connection_closed", "err_empty_response")),
+    ("closed", ("err_connection_closed", "err_connection_aborted", "err_empty_response")),
 )
 
 
@@ -69,6 +70,8 @@ def manner(error: str) -> Manner | None:
     if number and int(number[1]) in _MANNER_OF_ERRNO:
         return _MANNER_OF_ERRNO[int(number[1])]
     text = error.lower()
+    if "err_http2_" in text or "err_quic_" in text:
+        return None  # what a stream refuses or waits for is no connection of TCP
     for found, words in _MANNER_WORDS:
         if any(word in text for word in words):
             return found

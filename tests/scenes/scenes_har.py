@@ -628,3 +628,59 @@ def tls_error_once(har: Har) -> None:
     har.ask(0, "https://chatgpt.com/", error="net::ERR_SSL_PROTOCOL_ERROR", resource="document")
     har.visit()
     har.turn(8)
+
+
+for _name, _error, _finding in (
+    ("har-http2-broken", "HTTP2_PROTOCOL_ERROR", "tls.intercept_breaks"),
+    ("har-http2-refuses-streams", "HTTP2_SERVER_REFUSED_STREAM", "tls.intercept_breaks"),
+    ("har-answer-wrongly-packed", "CONTENT_DECODING_FAILED", "tls.intercept_breaks"),
+    ("har-quic-broken", "QUIC_PROTOCOL_ERROR", "quic.blocked"),
+    ("har-quic-unknown-root", "QUIC_CERT_ROOT_NOT_KNOWN", "tls.intercept_breaks"),
+    ("har-proxy-certificate", "PROXY_CERTIFICATE_INVALID", "tls.cert_invalid"),
+    ("har-no-transparency", "CERTIFICATE_TRANSPARENCY_REQUIRED", "tls.cert_invalid"),
+    ("har-client-certificate", "SSL_CLIENT_AUTH_CERT_NEEDED", "tls.handshake_failure"),
+    ("har-transparent-login", "UNEXPECTED_PROXY_AUTH", "proxy.auth_required"),
+    ("har-proxy-redirects", "HTTPS_PROXY_TUNNEL_RESPONSE_REDIRECT", "proxy.denied"),
+    ("har-address-of-nothing", "ADDRESS_INVALID", "dns.sinkhole"),
+    ("har-gave-up-unanswered", "CONNECTION_ABORTED", "tls.sni_blocked"),
+    ("har-page-stopped-by-extension", "BLOCKED_BY_CLIENT", "browser.extension_interferes"),
+):
+    _page_fails(_name, f"net::ERR_{_error}", _finding)
+
+
+@in_har("har-resolver-answers-nonsense", "dns", "dns.resolver_failing", statuses=BAD)
+def resolver_nonsense(har: Har) -> None:
+    har.ask(0, "https://www.wikipedia.org/", body="<html></html>", kind="text/html")
+    for index in range(3):
+        har.ask(1 + 4 * index, "https://chatgpt.com/", error="net::ERR_DNS_MALFORMED_RESPONSE",
+                resource="document")  # fmt: skip
+
+
+@in_har("har-http2-broken-once", "none", statuses=WELL)
+def http2_once(har: Har) -> None:
+    """A server that restarts drops its connections; the reload is served."""
+    for index in range(2):
+        har.ask(index, "https://chatgpt.com/", error="net::ERR_HTTP2_PROTOCOL_ERROR",
+                resource="document")  # fmt: skip
+    har.visit()
+    har.turn(8)
+
+
+@in_har("har-quic-broken-for-telemetry", "none", statuses=WELL)
+def quic_telemetry(har: Har) -> None:
+    har.visit()
+    har.turn(8)
+    for index in range(4):
+        har.ask(10 + index, "https://chatgpt.com/ces/v1/t", method="POST",
+                error="net::ERR_QUIC_PROTOCOL_ERROR")  # fmt: skip
+        har.ask(10 + index, "https://o33249.ingest.sentry.io/api/1/envelope/", method="POST",
+                error="net::ERR_HTTP2_PROTOCOL_ERROR")  # fmt: skip
+
+
+@in_har("har-out-of-memory", "none", statuses=UNCLEAR)
+def out_of_memory(har: Har) -> None:
+    """The browser's own trouble says nothing of the way to ChatGPT."""
+    har.ask(0, "https://www.wikipedia.org/", body="<html></html>", kind="text/html")
+    for index, error in enumerate(("INSUFFICIENT_RESOURCES", "OUT_OF_MEMORY", "FAILED")):
+        har.ask(1 + 4 * index, "https://chatgpt.com/", error=f"net::ERR_{error}",
+                resource="document")  # fmt: skip
