@@ -215,6 +215,18 @@ RULES: tuple[Rule, ...] = (
     Rule("tcp.loss", ("tcp.mtu_blackhole", "net.offline_gap")),
     Rule("net.ipv6_broken", ("net.offline_gap",)),
     Rule("ws.connect_failed", (*_NOT_OPENED, *_CUT)),
+    # nobody is reached without a network: neither a resolver nor any host that was new then
+    *(
+        Rule(follower, ("net.offline_gap",), same_hosts=False, lesser=True)
+        for follower in (
+            "dns.timeout",
+            "dns.resolver_failing",
+            "tcp.unreachable",
+            "net.firewall_ip_block",
+            "ws.connect_failed",
+            "script.blocked_by_network",
+        )
+    ),
     Rule("ws.dropped", ("tcp.reset_injected",)),
     # sockets that fall with everything else on the machine
     Rule("ws.dropped", ("net.offline_gap",), lesser=True),

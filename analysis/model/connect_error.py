@@ -11,6 +11,11 @@ import re
 from typing import Literal
 
 _CALL_FAILED = re.compile(r"Connect call failed \('([0-9A-Fa-f.:%]{2,60})', (\d{1,5})")
+_NUMBERED = re.compile(
+    r"(?i:errno|winerror) (\d{1,5})\] Connect call failed \('([0-9A-Fa-f.:%]{2,60})'"
+)
+_NO_NETWORK = frozenset({101, 51, 10051})
+"""ENETUNREACH of Linux, macOS and Windows; a router that says no gives EHOSTUNREACH."""
 _DNS_WORDS = (
     "getaddrinfo",
     "Name or service not known",
@@ -81,6 +86,16 @@ def manner(error: str) -> Manner | None:
 def tries(error: str) -> list[str]:
     """Addresses that asyncio says it tried, in order."""
     return list(dict.fromkeys(match[1] for match in _CALL_FAILED.finditer(error)))[:16]
+
+
+def no_network(error: str) -> bool:
+    """True when the system had no way to an address of version 4: no network at all.
+
+    A machine without version 6 says so of every such address, and is none the worse.
+    """
+    numbers = _NUMBERED.findall(error)
+    four = [number for number, tried in numbers if ":" not in tried]
+    return bool(four) and all(int(number) in _NO_NETWORK for number, _ in numbers)
 
 
 def error_stage(error: str, *, via: bool) -> str:

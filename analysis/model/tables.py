@@ -122,6 +122,12 @@ TCP = _schema(
     ("initial_rtt_ms", "float", "ms", "Wireshark's initial RTT: the handshake's ACK minus the SYN"),
     ("retransmissions", "int", "", "Wireshark's tcp.analysis.retransmission, both directions"),
     ("client_retransmissions", "int", "", "of these, sent by the client"),
+    (
+        "client_resent_ms",
+        "list[int]",
+        "ms",
+        "when the client sent these, after the first packet; the latest 32, without spurious ones",
+    ),
     ("server_retransmissions", "int", "", "of these, sent by the server"),
     (
         "client_copies",
@@ -481,7 +487,12 @@ ACTIVITY = _schema(
     ("packets", "int", "", "packets seen in it"),
     ("bytes", "int", "octets", "their lengths on the wire"),
     ("connections", "int", "", "TCP connections and UDP conversations with a packet in it"),
-    ("senders", "int", "", "distinct addresses that sent something"),
+    (
+        "senders",
+        "int",
+        "",
+        "distinct addresses that sent something, apart from this machine's loopback",
+    ),
 )
 
 HTTP = _schema(

@@ -202,8 +202,7 @@ def _read(folder: Path, name: str, prefix: str, problems: list[str]) -> Tables:
     lookups = journal.lookups
     if packets is not None:
         lookups = list(_unseen(lookups, packets))
-        # not activity: the sampler leaves bulk out, so that its silence says nothing of the network
-        for table in ("quic", "udp", "icmp", "cleartext"):
+        for table in ("quic", "udp", "icmp", "cleartext", "activity"):
             frames[table] = packets[table]
         listen = captured.listen
         for table in ("tcp", "tls"):

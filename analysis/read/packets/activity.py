@@ -45,7 +45,7 @@ class Activity:
         packets = np.bincount(index, weights=timed, minlength=len(second))
         size = np.bincount(index, weights=block.wirelen * timed, minlength=len(second))
         self._totals.append((second, packets.astype(np.int64), size.astype(np.int64)))
-        addressed = timed & (found.version > 0)
+        addressed = timed & (found.version > 0) & ~_loopback(found)
         self._senders.append(_distinct(second, index, ends.sender, addressed))
         ported = (found.protocol == TCP) | (found.protocol == UDP)
         ported &= timed & (found.transport + 4 <= found.captured)
@@ -71,6 +71,13 @@ class Activity:
             _counted(second, self._connections)[there],
             _counted(second, self._senders)[there],
         )
+
+
+def _loopback(found: Datagrams) -> Mask:
+    """What a machine sends to itself says nothing of a network: 127.0.0.0/8 and ::1."""
+    four = (found.version == 4) & (found.src_low >> np.uint64(24) == 127)
+    own: Mask = four | ((found.version == 6) & (found.src_low == 1) & (found.src_high == 0))
+    return own
 
 
 def _seconds(second: Ints) -> tuple[Ints, Ints]:

@@ -28,6 +28,7 @@ _MSS, _WINDOW_SCALE, _TIMESTAMPS = 2, 3, 8
 _MAX_SCALE = 14  # RFC 7323 section 2.3
 _TROUBLE = RETRANSMISSION | DUPLICATE_ACK | ZERO_WINDOW
 _MOST_TROUBLE = 512
+_MOST_RESENT = 64
 
 
 class Party:
@@ -48,6 +49,7 @@ class Party:
         "payload",
         "payload_ns",
         "port",
+        "resent",
         "resets",
         "retransmissions",
         "shut_longest",
@@ -77,6 +79,8 @@ class Party:
         self.data_packets = 0
         self.max_payload = 0
         self.retransmissions = 0
+        self.resent: list[int] | None = None
+        """Times of these, the latest; what was acknowledged before is left out."""
         self.gap_fills = 0
         self.copies = 0
         """Of the retransmissions, the ones that the capture made."""
@@ -105,6 +109,14 @@ class Party:
         if octets and self.fins:
             octets -= 1
         return octets if octets < 0x80000000 else 0
+
+    def sent_again(self, ns: int) -> None:
+        """Note when data was sent again that nothing had acknowledged."""
+        if self.resent is None:
+            self.resent = []
+        self.resent.append(ns)
+        if len(self.resent) > _MOST_RESENT:
+            del self.resent[: _MOST_RESENT // 2]
 
     def opened_window(self, window: int, ns: int, *, shut: bool) -> None:
         """Note whether this end can take data now; times of a shut window are summed up."""
@@ -302,7 +314,10 @@ class Stream:
         if marks & RETRANSMISSION:
             sender.retransmissions += 1
             self.fast += marks & FAST != 0
-            self.spurious += marks & SPURIOUS != 0
+            if marks & SPURIOUS:
+                self.spurious += 1
+            elif sender is self.client:
+                sender.sent_again(ns)
         if marks & WINDOW_FULL:
             self.window_full += 1
         if marks & KEEP_ALIVE:

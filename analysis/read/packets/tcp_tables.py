@@ -22,6 +22,7 @@ from analysis.read.packets.tcp import Streams
 from analysis.read.packets.tls import Handshake
 
 _FRAMES = 8
+_MOST_MOMENTS = 32
 
 type Column = list[Any] | npt.NDArray[Any]
 """An array where that can be had: it is small to send, and quick to become a table's column.
@@ -79,6 +80,7 @@ def connections(found: Streams) -> Connections:
         "server_longest_zero_window_ms": _spans(
             stream.server.longest_shut_until(stream.last_ns) for stream in streams
         ),
+        "client_resent_ms": [_since(stream, stream.client.resent) for stream in streams],
         "syn_rtt_ms": _spans(stream.syn_rtt for stream in streams),
         "initial_rtt_ms": _spans(stream.initial_rtt or None for stream in streams),
         **_answer_times(clients, servers),
@@ -170,6 +172,13 @@ def _answer_times(clients: list[Party], servers: list[Party]) -> Columns:
         "server_ack_ms_p95": _spans(late for _, _, late in of_server),
         "client_ack_ms_p50": _spans(middle for (middle,) in of_client),
     }
+
+
+def _since(stream: Stream, moments: list[int] | None) -> list[int] | None:
+    """Milliseconds from the connection's first packet on."""
+    if moments is None:
+        return None
+    return [round((ns - stream.first_ns) / 1e6) for ns in moments[-_MOST_MOMENTS:]]
 
 
 def _timestamps(stream: Stream) -> bool | None:

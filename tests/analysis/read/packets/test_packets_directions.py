@@ -51,6 +51,14 @@ def test_who_sent_again(tmp_path: Path) -> None:
     assert found["client_lost_payload"] == 1000
 
 
+def test_when_the_client_sent_again(tmp_path: Path) -> None:
+    spurious = [down(ack=1100), up(size=1000)]
+    found = row(tmp_path, [up(size=1000), *[up(size=1000)] * 2, *spurious], step=0.5)
+    first = len(handshake(payloads=[], ports=PORTS)) + 1
+    assert list(found["client_resent_ms"]) == [500 * first, 500 * (first + 1)]
+    assert row(tmp_path, [up(size=9)])["client_resent_ms"] is None
+
+
 def test_what_a_mirror_port_sees_twice(tmp_path: Path) -> None:
     frames = [up(size=1000), up(size=1000), down(size=50), down(size=50)]
     found = row(tmp_path, frames, step=0.0004)

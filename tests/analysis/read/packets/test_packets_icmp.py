@@ -7,7 +7,18 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from packets_build import CLIENT, SERVER, ethernet, ipv4, ipv6, pcap, tcp, udp, written
+from packets_build import (
+    CLIENT,
+    SERVER,
+    ethernet,
+    ipv4,
+    ipv6,
+    pcap,
+    tcp,
+    udp,
+    udp_datagram,
+    written,
+)
 
 from analysis.read.packets import icmp, read_packets
 from analysis.read.packets.icmp import quoted
@@ -93,6 +104,18 @@ def test_activity_per_second(tmp_path: Path) -> None:
     assert first["bytes"] == sum(map(len, frames[:4]))
     assert (first["connections"], first["senders"]) == (3, 2)
     assert (second["connections"], second["senders"]) == (1, 1)
+
+
+def test_what_a_machine_says_to_itself_is_no_sender(tmp_path: Path) -> None:
+    lookup = udp(b"x")
+    inside = lookup[:12] + bytes((127, 0, 0, 1, 127, 0, 0, 53)) + lookup[20:]
+    six = ipv6(17, udp_datagram(b"x", to_server=True, ports=(1, 53)))
+    own = six[:8] + (bytes(15) + b"\1") * 2 + six[40:]
+    frames = [ethernet(packet) for packet in (inside, own, lookup)]
+    (second,) = read_packets(written(tmp_path / "a.pcap", pcap(frames, step=0.1)))[
+        "activity"
+    ].to_dict("records")
+    assert (second["packets"], second["senders"]) == (3, 1)
 
 
 def test_seconds_out_of_order_and_without_time(tmp_path: Path) -> None:
