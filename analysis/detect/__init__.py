@@ -85,6 +85,7 @@ from analysis.detect.service_errors import (
 from analysis.detect.service_outage import find_service_outage
 from analysis.detect.service_status import find_service_status_unknown
 from analysis.detect.sse import find_sse_buffered, find_sse_cut, find_sse_unanswered
+from analysis.detect.sse_empty import find_sse_empty
 from analysis.detect.sse_error import find_sse_server_error
 from analysis.detect.sse_stalled import find_sse_stalled
 from analysis.detect.sse_wire import find_sse_cut_on_wire, find_sse_stalled_on_wire
@@ -183,6 +184,7 @@ DETECTORS: tuple[Detector, ...] = (
     find_ws_closed_by_server,
     find_sse_cut,
     find_sse_unanswered,
+    find_sse_empty,
     find_sse_cut_on_wire,
     find_sse_buffered,
     find_sse_stalled,

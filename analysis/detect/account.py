@@ -26,6 +26,8 @@ _WORKING = ("/backend-api/", _GUEST, "/v1/")
 
 _ONE_THING = ("conv_404", "temp_expired", "no_permission")
 """Rules about a single conversation or file, beside which all others may work."""
+_CLOSED = ("deactivated", "deactivated_ws")
+"""Rules about the whole account or workspace."""
 _ANSWERED = re.compile(
     r"/backend-api/(?:f/conversation|conversation/(?!init)[^/]+|files/download/.+)$"
 )
@@ -114,6 +116,19 @@ def _lasting_states(tables: Tables) -> list[Told]:
     return [item for item in items if item not in mute] if sent.fillna(False).any() else items
 
 
+def _loss(tables: Tables, items: list[Told]) -> Severity | None:
+    """Nothing is left of a closed account: critical, unless some call of it works afterwards."""
+    closed = [item for item in items if item.rule.rule in _CLOSED]
+    if not closed:
+        return None
+    http = service_exchanges(tables)
+    last = max(item.row["started"] or 0.0 for item in closed)
+    fine = http["status"].between(200, 299) & (http["started"] > last)
+    later = records(http[fine.fillna(False)][["path"]])
+    works = any((row["path"] or "").startswith(_WORKING) for row in later)
+    return None if works else Severity.CRITICAL
+
+
 def find_account_state(tables: Tables) -> Iterator[Finding]:
     items = _lasting_states(tables)
     if not items:
@@ -130,6 +145,6 @@ def find_account_state(tables: Tables) -> Iterator[Finding]:
             codes=codes,
         ),
         confidence=earned(0.8, (bool(codes), 0.6)),
-        severity=Severity.INFO if _others_work(tables, items) else None,
+        severity=Severity.INFO if _others_work(tables, items) else _loss(tables, items),
         in_short=says(items),
     )

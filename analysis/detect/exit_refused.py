@@ -1,9 +1,11 @@
 """ip.reputation_block and geo.blocked: the edge or the service refuses the exit address.
 
-Told by Cloudflare's 1xxx codes in the body, the block pages' texts and the
-API's codes.  A refused browser signature (1010) behind chatpath's own proxy is
-the capture's.  Does not prove whose address it is: compare the one in the page
-with the machine's own.  Source: detection notes 11, errors.tsv.
+Told by Cloudflare's 1xxx codes in the body, the block pages' texts and the API's
+codes; a refusal that gives no reason counts where it is of the page itself or of
+most of what was asked, as an address is refused whatever it asks for.  A refused
+browser signature (1010) behind chatpath's own proxy is the capture's.  Does not
+prove whose address it is: compare the one in the page with the machine's own.
+Source: detection notes 11, errors.tsv.
 """
 
 from __future__ import annotations
@@ -11,12 +13,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analysis.detect.challenges import by_capture
-from analysis.detect.error_answers import Told, about, claim, says, statuses
+from analysis.detect.error_answers import (
+    Told,
+    about,
+    claim,
+    says,
+    service_exchanges,
+    statuses,
+)
 from analysis.detect.presence import tunnels
 from analysis.detect.support import earned
+from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import joined, say, some, times_over
+
+_MUTE = "edge_403"
+"""The rule of a refusal by the edge that says nothing of why."""
 
 
 def _worst(items: list[Told]) -> Severity:
@@ -38,11 +51,24 @@ def _where(tables: Tables) -> list[str]:
     return sorted({line.partition("=")[2][:8] for line in lines if line.startswith("loc=")})
 
 
+def _of_the_address(tables: Tables, refused: list[Told]) -> list[Told]:
+    """Without refusals that give no reason and hit a few files of a page that works."""
+    mute = [item for item in refused if item.rule.rule == _MUTE]
+    if not mute or any(item.row["request_dest"] == "document" for item in mute):
+        return refused
+    http = service_exchanges(tables)
+    since = min(item.row["started"] or 0.0 for item in mute)
+    asked = http[http["status"].notna() & (http["started"] >= since).fillna(False)]
+    asked = asked[asked["host"].isin({item.row["host"] for item in mute})]
+    few = len(mute) < threshold("refused_share") * len(asked)
+    return [item for item in refused if item not in mute] if few else refused
+
+
 def find_ip_reputation_block(tables: Tables) -> Iterator[Finding]:
-    refused = about(tables, "ip.reputation_block")
+    refused = _of_the_address(tables, about(tables, "ip.reputation_block"))
     if not refused:
         return
-    reason = any(item.rule.rule != "edge_403" for item in refused)
+    reason = any(item.rule.rule != _MUTE for item in refused)
     signature = all(item.rule.rule == "cf_1010" for item in refused)
     made = claim(
         "ip.reputation_block",

@@ -24,6 +24,8 @@ from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
 from analysis.model.message import say, some
 
+_FORBIDDEN = 403
+
 type Pair = tuple[Record, Record]
 """A resource, its exchange."""
 
@@ -46,7 +48,8 @@ def _answered(tables: Tables) -> tuple[list[Pair], list[Pair]]:
             if row["outcome"] == "gone":
                 (replaced if product else gone).append((row, flow))
             elif row["outcome"] == "replaced" or (
-                row["outcome"] == "refused" and (away or product or not flow["cf_ray"])
+                row["outcome"] == "refused"
+                and (away or product or not flow["cf_ray"] or _page_of_refusal(flow))
             ):
                 replaced.append((row, flow))
     replaced += [(row, flow) for row, flow in misfits(tables) if not flow["cf_mitigated"]]
@@ -57,6 +60,11 @@ def _answered(tables: Tables) -> tuple[list[Pair], list[Pair]]:
         if not flow["cf_mitigated"] and not product_of(flow):
             gone.append((row, flow))
     return replaced, gone
+
+
+def _page_of_refusal(flow: Record) -> bool:
+    """The edge's own 403 page for one file; where it refuses all, that is the finding."""
+    return bool(flow["status"] == _FORBIDDEN and flow["content_type"] == "text/html")
 
 
 def _type(flow: Record) -> str:

@@ -36,7 +36,7 @@ from analysis.model.figures import Number
 from analysis.model.frames import Tables
 from analysis.model.message import plural, say, some
 
-_SENDS = (
+SENDS = (
     "/backend-api/f/conversation",
     "/backend-api/conversation",
     "/backend-anon/f/conversation",
@@ -94,7 +94,7 @@ def unanswered_sends(tables: Tables) -> list[Record]:
     http = where(tables["http"], "host", hosts().essential)
     if http.empty:
         return []
-    sends = http[(http["method"] == "POST").fillna(False) & http["path"].isin(_SENDS).fillna(False)]
+    sends = http[(http["method"] == "POST").fillna(False) & http["path"].isin(SENDS).fillna(False)]
     lost = [
         row
         for row in records(sends[sends["error"].notna() & sends["status"].isna()])
@@ -105,7 +105,7 @@ def unanswered_sends(tables: Tables) -> list[Record]:
     answered = http[http["status"].between(200, 499).fillna(False)]
     reached = set(answered["host"])
     healed: dict[str, float] = {}
-    for row in records(answered[answered["path"].isin(_SENDS).fillna(False)]):
+    for row in records(answered[answered["path"].isin(SENDS).fillna(False)]):
         healed[row["host"]] = max(healed.get(row["host"], 0.0), row["started"] or 0.0)
     return [
         row

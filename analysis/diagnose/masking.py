@@ -120,6 +120,7 @@ RULES: tuple[Rule, ...] = (
     Rule("ws.upgrade_stripped", _PATH_REFUSED),
     Rule("script.blocked_by_network", _PATH_REFUSED),
     Rule("script.replaced", _PATH_REFUSED),
+    Rule("script.replaced", ("ip.reputation_block", "geo.blocked", "bot.challenge")),
     Rule("sse.cut", _PATH_REFUSED),
     Rule("script.blocked_by_network", _NAME_FAILED),
     # an error page of the capturing proxy itself stands for the name that failed
