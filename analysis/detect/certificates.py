@@ -94,12 +94,21 @@ def inspector_of(issuer: str | None) -> str | None:
 
 def inspector_at(tables: Tables, host: str) -> str | None:
     """The product that signs the host's certificate here, which then handles its streams too."""
+    return next(filter(None, map(inspector_of, _issuers_at(tables, host))), None)
+
+
+def straight_to(tables: Tables, host: str) -> bool:
+    """Whether public authorities alone signed the host's certificates, so that nobody opens TLS."""
+    issuers = _issuers_at(tables, host)
+    return bool(issuers) and all(map(public_authority, map(str.lower, issuers)))
+
+
+def _issuers_at(tables: Tables, host: str) -> tuple[str, ...]:
     connections = tables["connections"]
     if connections.empty:
-        return None
+        return ()
     own = connections[(connections["host"] == host).fillna(False) & connections["issuer"].notna()]
-    issuers = dict.fromkeys(own["issuer"].head(50))
-    return next(filter(None, map(inspector_of, issuers)), None)
+    return tuple(dict.fromkeys(own["issuer"].head(50)))
 
 
 def opened_by(vendor: str) -> Message:

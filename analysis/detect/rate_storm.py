@@ -120,6 +120,16 @@ def self_made(tables: Tables) -> bool:
     return loop or (bool(limits) and limits[0].row["started"] > began)
 
 
+def drew_a_limit_after(tables: Tables, row: Record) -> bool:
+    """Whether a storm at the host of an exchange that failed came after it, and drew a limit."""
+    ended = row["ended"] or row["started"] or 0.0
+    later = (
+        storm.failed[0]["host"] == row["host"] and storm.failed[0]["started"] >= ended
+        for storm in storms(tables)
+    )
+    return any(later) and self_made(tables)
+
+
 def find_rate_retry_storm(tables: Tables) -> Iterator[Finding]:
     found = storms(tables)
     if not found:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from analysis.detect.certificates import inspector_at, opened_by
 from analysis.detect.once import once
+from analysis.detect.rate_storm import drew_a_limit_after
 from analysis.detect.reach import cancelled
 from analysis.detect.sockets import ended_by_capture
 from analysis.detect.support import (
@@ -31,7 +32,7 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import hosts, threshold
 from analysis.model.connect_error import net_error_stage
-from analysis.model.diagnosis import Finding
+from analysis.model.diagnosis import Finding, Severity
 from analysis.model.figures import Number
 from analysis.model.frames import Tables
 from analysis.model.message import plural, say, some
@@ -125,10 +126,15 @@ def _broke(error: str) -> bool:
 
 
 def find_sse_unanswered(tables: Tables) -> Iterator[Finding]:
-    """sse.cut: the answer's connection broke before the answer began."""
+    """sse.cut: the answer's connection broke before the answer began.
+
+    What was lost once can be fetched again; where the client's tries to do so were
+    answered, but drew a limit, the path is not what keeps the answer away.
+    """
     lost = unanswered_sends(tables)
     if not lost:
         return
+    once_only = len(lost) == 1 and drew_a_limit_after(tables, lost[0])
     names = ranked(row["host"] for row in lost)
     errors = some(tuple(dict.fromkeys(row["error"].rstrip(". ") for row in lost)), 2)
     yield finding(
@@ -143,7 +149,7 @@ def find_sse_unanswered(tables: Tables) -> Iterator[Finding]:
         ),
         confidence=earned(0.7, (len(lost) > 1, 0.4)),
         subjects=names,
-        severity=effect(names[0]),
+        severity=effect(names[0], Severity.WARNING if once_only else Severity.CRITICAL),
         count=len(lost),
         times=[row["started"] for row in lost],
         evidence=flow_evidence(lost, say("the message that got no answer")),

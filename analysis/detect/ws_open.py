@@ -3,7 +3,8 @@
 An upgrade answered by something on the path, or answered as if it were no
 upgrade (200, 426; 400 and 404 too where a product opens TLS to the host and so
 could take the header away), was stripped; one refused by the service, or not answered at
-all, failed.  A failure that a later try heals is nothing.
+all, failed; so did one that the edge answers with 426 where nobody opens TLS to take the header
+away.  A failure that a later try heals is nothing.
 Source: RFC 6455 section 4, detection notes 8.2.
 """
 
@@ -13,7 +14,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from analysis.detect.certificates import inspector_at, opened_by
+from analysis.detect.certificates import inspector_at, opened_by, straight_to
 from analysis.detect.dns_answers import answers
 from analysis.detect.reach import cancelled, reach_of
 from analysis.detect.script_replaced import product_of
@@ -53,8 +54,12 @@ _SYN_TRIES = 3
 
 _OTHERS = say("while other hosts of ChatGPT answered")
 
-_NO_UPGRADE = (200, 426)
-"""The answerer did not see an upgrade: 426 Upgrade Required, or a plain page."""
+_WITHOUT_UPGRADES = 426
+"""Upgrade Required: no upgrade was seen; of the service itself, that it takes none now (RFC 9110
+section 15.5.22, and what its own clients make of it)."""
+
+_NO_UPGRADE = (200, _WITHOUT_UPGRADES)
+"""The answerer did not see an upgrade: 426, or a plain page."""
 
 _NO_SUCH_PAGE = (400, 404)
 """What the service says to a plain request for a path that only upgrades have."""
@@ -109,13 +114,23 @@ def _stripped(row: Record, exchange: Record | None, tables: Tables) -> bool:
     """True when what answered was not the service, or had seen no upgrade."""
     if row["status"] is None:
         return False
+    if (
+        row["status"] == _WITHOUT_UPGRADES
+        and _by_edge(exchange)
+        and straight_to(tables, row["host"])
+    ):
+        return False
     if row["status"] in _NO_UPGRADE:
         return True
     if row["status"] in _NO_SUCH_PAGE and inspector_at(tables, row["host"]):
         return True
     if exchange is None:
         return False
-    return bool(product_of(exchange)) or not (exchange["cf_ray"] or exchange["request_id"])
+    return bool(product_of(exchange)) or not _by_edge(exchange)
+
+
+def _by_edge(exchange: Record | None) -> bool:
+    return exchange is not None and bool(exchange["cf_ray"] or exchange["request_id"])
 
 
 def _lost_upgrades(tables: Tables) -> list[Record]:

@@ -1,8 +1,8 @@
 """Cause ranking and the verdict.
 
 Roots are findings that nothing explains.  The primary one has the largest
-effect on the user: severity, then whether an essential host is hit, confidence,
-how many findings it explains, and the lower layer.
+effect on the user: severity, then whether an essential host is hit, how much goes with it,
+confidence, how many findings it explains, and the lower layer.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from analysis.knowledge import findings as catalogue
 from analysis.knowledge import hosts, wording
+from analysis.knowledge.reach import BETWEEN, reach_rank
 from analysis.model.diagnosis import Finding, Locus, Severity, Status, Verdict, causes_of
 from analysis.model.message import joined, say
 
@@ -28,6 +29,9 @@ _PARTIAL = frozenset(
     }
 )
 """Critical, but other parts of ChatGPT go on working: impaired, not blocked."""
+
+_SURE = 0.7
+"""Roots less sure than this are not put before others for the host they are about."""
 
 _NO_EFFECT = frozenset({"capture.lossy"})
 """Of the capture, not of the session: never the cause of anything."""
@@ -66,12 +70,23 @@ def roots(findings: Sequence[Finding]) -> list[Finding]:
         key=lambda found: (
             found.severity.rank,
             not any(hosts().essential(name) for name in found.subjects),
+            _reach(found),
             -round(found.confidence, 1),
             -followers[id(found)],
             layer(found),
             _by_name(found),
         ),
     )
+
+
+def _reach(found: Finding) -> int:
+    """How little of ChatGPT it takes away: the host that all needs comes first, files last.
+
+    What takes away only part of a host, or is less than sure, is not ranked above the others.
+    """
+    rank = min(map(reach_rank, found.subjects), default=0)
+    partial = found.id in _PARTIAL or found.confidence < _SURE
+    return max(rank, BETWEEN) if partial else rank
 
 
 def _by_name(found: Finding) -> tuple[str, tuple[str, ...], str, str]:

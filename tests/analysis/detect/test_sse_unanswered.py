@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from handmade import Row, document, exchange, found, tables
 
+from analysis.diagnose import diagnose
+
 NO_ANSWER = {"status": None, "cf_ray": None, "server": None}
 
 
@@ -38,3 +40,38 @@ def test_a_message_without_an_answer() -> None:
 )  # fmt: skip
 def test_messages_that_were_not_lost(rows: list[Row]) -> None:
     assert "sse.cut" not in found(tables(http=[document(), *rows, LATER]))
+
+
+def polls(began: float, count: int = 40) -> list[Row]:
+    """The client asks for the lost answer again and again, which is too often."""
+    return [
+        exchange(
+            f"poll{n}",
+            "/backend-api/conversations/c-1?num_turns=10",
+            status=429,
+            started=began + n / 3,
+            error_message="Too many requests",
+        )
+        for n in range(count)
+    ]
+
+
+def test_what_keeps_an_answer_away_is_the_limit_that_its_recovery_drew() -> None:
+    given = tables(http=[document(), send("peer closed connection"), *polls(112.1)])
+    assert found(given)["sse.cut"].severity == "warning"
+    assert diagnose(given).verdict.primary == "rate.retry_storm"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [send("peer closed connection"), *polls(90.0)],
+        [send("peer closed connection"), send("reset", flow="m2", ended=111.0), *polls(112.1)],
+        [send("peer closed connection"), *polls(112.1, 3)],
+    ],
+    ids=["storm-before", "two-messages", "no-storm"],
+)
+def test_a_path_that_cuts_answers_stays_the_cause(rows: list[Row]) -> None:
+    given = tables(http=[document(), *rows])
+    assert found(given)["sse.cut"].severity == "critical"
+    assert diagnose(given).verdict.primary == "sse.cut"

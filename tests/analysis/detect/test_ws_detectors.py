@@ -72,14 +72,26 @@ def test_upgrade_stripped(status: int, answer: dict[str, Any]) -> None:
     ],
     ids=["behind an inspector", "straight"],
 )
-def test_a_plain_request_at_the_edge(issuer: str, finding_id: str, vendor: str | None) -> None:
+@pytest.mark.parametrize("status", [404, 426])
+def test_a_plain_request_at_the_edge(
+    status: int, issuer: str, finding_id: str, vendor: str | None
+) -> None:
     given = tables(
-        ws=[upgrade(404)],
-        http=[upgrade_exchange(404)],
+        ws=[upgrade(status)],
+        http=[upgrade_exchange(status)],
         connections=[connection(host=WS, issuer=issuer)],
     )
     assert serious(given) == {finding_id}
     assert found(given)[finding_id].vendor == vendor
+
+
+def test_an_upgrade_required_by_another_than_the_edge_was_stripped() -> None:
+    given = tables(
+        ws=[upgrade(426)],
+        http=[upgrade_exchange(426, cf_ray=None)],
+        connections=[connection(host=WS, issuer="C=US, O=Google Trust Services, CN=WE1")],
+    )
+    assert serious(given) == {"ws.upgrade_stripped"}
 
 
 def test_a_lost_upgrade_header_is_stripped() -> None:

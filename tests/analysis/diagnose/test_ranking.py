@@ -50,3 +50,24 @@ def test_of_two_of_one_id_the_one_with_the_larger_effect_leads() -> None:
 def test_the_order_of_the_findings_does_not_matter() -> None:
     found = [STORAGE, SOCKET, UNOPENED]
     assert in_order(found) == in_order(found[::-1]) == (SOCKET, STORAGE, UNOPENED)
+
+
+OUTAGE = replace(
+    STORAGE, id="service.outage", locus=Locus.SERVICE, subjects=("chatgpt.com",), confidence=0.8
+)
+
+
+def test_what_more_of_chatgpt_goes_with_leads() -> None:
+    surer = replace(STORAGE, confidence=0.97)
+    assert roots([surer, OUTAGE, SOCKET]) == [OUTAGE, SOCKET, surer]
+
+
+def test_a_milder_finding_does_not_lead_for_its_host() -> None:
+    milder = replace(OUTAGE, severity=Severity.WARNING, confidence=0.97)
+    assert roots([STORAGE, milder])[0] is STORAGE
+
+
+def test_what_takes_a_part_or_is_doubtful_is_not_put_first() -> None:
+    cut = replace(OUTAGE, id="sse.cut", confidence=0.8)
+    doubtful = replace(OUTAGE, confidence=0.6)
+    assert roots([cut, doubtful, SOCKET])[0] is SOCKET
