@@ -17,7 +17,15 @@ import pandas as pd
 
 from analysis.detect.dns_answers import is_bogus
 from analysis.detect.once import once
-from analysis.detect.support import Record, matters, ranked, records, rule_of, without_own_leg
+from analysis.detect.support import (
+    Record,
+    matters,
+    ranked,
+    records,
+    rule_of,
+    syns_sent,
+    without_own_leg,
+)
 from analysis.knowledge import threshold
 from analysis.knowledge.addresses import Network, address, in_group, vendor_of_address
 from analysis.model.frames import CaptureFacts, Tables
@@ -106,9 +114,13 @@ class Attempt:
 
     @property
     def silent(self) -> bool:
-        """No answer to a SYN, of any kind, so far as the capture goes."""
+        """No answer to a SYN, of any kind, so far as the capture goes.
+
+        A client that sends data has had its SYN-ACK, on a way that the capture does not see.
+        """
         row = self.tcp
-        return row["syn_frame"] is not None and not self.answered and row["reset_by"] is None
+        unheard = not self.answered and row["reset_by"] is None and not row["client_payload"]
+        return row["syn_frame"] is not None and unheard
 
     @property
     def dead(self) -> bool:
@@ -116,7 +128,7 @@ class Attempt:
         row = self.tcp
         return (
             self.silent
-            and (row["syns"] or 0) >= threshold("syn_tries")
+            and syns_sent(row) >= threshold("syn_tries")
             and self.end - self.began >= threshold("silence_s")
         )
 

@@ -5,6 +5,7 @@ No filter is claimed here.  One failure that a retry heals is nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
@@ -40,6 +41,9 @@ from analysis.model.diagnosis import Finding, Severity
 from analysis.model.figures import Number
 from analysis.model.frames import Tables
 from analysis.model.message import capital, say, some, times_over
+
+_MESSAGE = ("source", "response", "src", "src_port", "dst", "dst_port", "id", "qname", "qtype")
+"""What two packets of one message have in common."""
 
 
 def find_dns_resolver_failing(tables: Tables) -> Iterator[Finding]:
@@ -124,7 +128,7 @@ def find_dns_timeout(tables: Tables) -> Iterator[Finding]:
     tries: dict[str, list[Record]] = {}
     for row in asked:
         tries.setdefault(row["qname"], []).append(row)
-    tries = {host: found for host, found in tries.items() if len(found) > 1}
+    tries = {host: kept for host, found in tries.items() if len(kept := _without_copies(found)) > 1}
     reach = reach_of(tables, frozenset(tries))
     lost = [row for host, found in tries.items() if not reach[host].worked for row in found]
     if not lost:
@@ -147,6 +151,19 @@ def find_dns_timeout(tables: Tables) -> Iterator[Finding]:
         evidence=packet_evidence(lost, say("queries without an answer")),
         in_short=some(resolvers),
     )
+
+
+def _without_copies(rows: list[Record]) -> list[Record]:
+    """Each message once: a mirror port shows it again before anybody could resend it."""
+    last: dict[tuple[object, ...], float] = {}
+    kept = []
+    for row in rows:
+        key = tuple(row[name] for name in _MESSAGE)
+        time = row["time"] or 0.0
+        if time - last.get(key, -math.inf) >= threshold("dns_resend_s"):
+            kept.append(row)
+        last[key] = time
+    return kept
 
 
 def _sent_again(rows: list[Record]) -> list[Record]:
@@ -235,7 +252,7 @@ def _answered(tables: Tables) -> list[_Lookup]:
             row["time"],
             row,
         )
-        for row in records(where(timed, "qname", matters))
+        for row in _without_copies(records(where(timed, "qname", matters)))
     ]
 
 

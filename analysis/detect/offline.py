@@ -19,7 +19,7 @@ import pandas as pd
 
 from analysis.detect.attempts import names_of_addresses, wire
 from analysis.detect.once import once
-from analysis.detect.support import Record, records, without_own_leg
+from analysis.detect.support import Record, records, syns_sent, without_own_leg
 from analysis.detect.tcp_mtu import size_limited
 from analysis.knowledge import threshold
 from analysis.model.frames import Tables
@@ -151,7 +151,7 @@ def _connections(own: pd.DataFrame, silence: Silence, tables: Tables) -> Iterato
 
 def _opened_in_vain(row: Record) -> bool:
     """Nobody else said a word then, so that a SYN that was sent again had no answer."""
-    return (row["syns"] or 0) >= threshold("syn_tries")
+    return syns_sent(row) >= threshold("syn_tries")
 
 
 def _went_on(row: Record, silence: Silence) -> bool:

@@ -19,7 +19,15 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from analysis.detect.attempts import names_of_addresses
-from analysis.detect.support import Record, matters, records, rule_of, where, without_own_leg
+from analysis.detect.support import (
+    Record,
+    matters,
+    records,
+    rule_of,
+    syns_sent,
+    where,
+    without_own_leg,
+)
 from analysis.knowledge import threshold
 from analysis.knowledge.proxy_ports import proxy_ports
 from analysis.model.frames import Tables
@@ -167,7 +175,7 @@ def _began(row: Record) -> float:
 
 def _lost(row: Record, syns: float = 2) -> bool:
     """Refused, or its SYN was sent that often and nothing came."""
-    return not _opened(row) and (row["reset_by"] == "server" or (row["syns"] or 0) >= syns)
+    return not _opened(row) and (row["reset_by"] == "server" or syns_sent(row) >= syns)
 
 
 def _asked(row: Record) -> str:

@@ -27,6 +27,7 @@ from analysis.detect.support import (
     packet_evidence,
     ranked,
     records,
+    syns_sent,
     where,
     without_own_leg,
 )
@@ -238,5 +239,5 @@ def _dead_tries(tables: Tables) -> list[Record]:
     return [
         row
         for row in tried
-        if row["reset_by"] == "server" or (row["syns"] or 0) >= threshold("proxy_syns")
+        if row["reset_by"] == "server" or syns_sent(row) >= threshold("proxy_syns")
     ]

@@ -98,6 +98,11 @@ def without_own_leg(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     return frame
 
 
+def syns_sent(row: Record) -> int:
+    """SYNs of a connection that nothing answered, without the copies that a mirror port made."""
+    return (row["syns"] or 0) - (row["client_copies"] or 0)
+
+
 def last_moment(tables: Tables) -> float | None:
     """When the last thing was seen in the whole session."""
     columns = (

@@ -40,6 +40,7 @@ from analysis.detect.support import (
     packet_evidence,
     ranked,
     records,
+    syns_sent,
     where,
     without_own_leg,
 )
@@ -327,7 +328,7 @@ def _unreached_addresses(tables: Tables) -> list[Record]:
     tried = records(where(tcp[tcp["syn_frame"].notna()], "server", lambda name: name in own))
     if any(row["synack_frame"] is not None for row in tried):
         return []
-    return [row for row in tried if row["reset_by"] == "server" or (row["syns"] or 0) >= _SYN_TRIES]
+    return [row for row in tried if row["reset_by"] == "server" or syns_sent(row) >= _SYN_TRIES]
 
 
 def _refused_on_the_wire(rows: list[Record], tables: Tables) -> Finding:

@@ -29,6 +29,7 @@ from analysis.read.packets.sequence import (
     SYN,
     WINDOW_PROBE,
     ZERO_WINDOW,
+    Side,
     after,
     analyse,
 )
@@ -184,7 +185,11 @@ class Streams:
             else:
                 sender.ttls[ttl] = sender.ttls.get(ttl, 0) + 1
             resets = stream.resets
-            if resets is not None and stream.awaits(sender):
+            if (
+                resets is not None
+                and stream.awaits(sender)
+                and not _copied(sender.side, seq + length + bool(flags & (SYN | FIN)), ns)
+            ):
                 resets.follow(Origin(frame, ns, ttl, ip_id), flags, length)
             sender.ip_id = ip_id
             if header < 20 or length < 0:
@@ -350,6 +355,12 @@ def _skip(stream: Stream, run: Run, timeline: Timeline) -> bool:
     stream.last_frame = run.last_frame
     stream.last_ns = run.last_ns
     return True
+
+
+def _copied(side: Side, finish: int, ns: int) -> bool:
+    """Whether a segment that ends at `finish` was seen a moment ago: the capture shows it twice."""
+    seen = bool(side.next_seq) and not after(finish, side.next_seq)
+    return seen and 0 <= ns - side.next_seq_ns < _COPY_NS
 
 
 def _in_step(party: Party, lane: Lane) -> bool:
