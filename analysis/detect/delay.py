@@ -181,7 +181,7 @@ def _from_packets(tables: Tables) -> list[Leg]:
     tcp = tcp[tcp["syn_rtt_ms"].notna()]
     columns = [
         "source", "stream", "syn_rtt_ms", "bytes", "app", "connect_host", "syn_frame",
-        "synack_frame",
+        "synack_frame", "client_mss",
     ]  # fmt: skip
     joined = timed.merge(tcp[columns], on=["source", "stream"], how="inner")
     return [

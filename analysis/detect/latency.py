@@ -7,11 +7,11 @@ none of it.
 
 A tunnel of packets accepts nothing, so in one all is equally far.  Where the
 default route leads through it, or the session's packets come from an inside
-address while those of the tunnel carry as much from another one, and even the
-nearest edge, which has sites near most people, is as far away as another
-continent, the path is hauled.  Does not
-prove that the way without the tunnel is short: that takes a comparison.
-Source: delay budget, detection notes 7.2 and 7.3.
+address while those of the tunnel carry as much from another one, or every SYN
+offers a tunnel's segment size, and even the nearest edge, which has sites near most
+people, is as far away as another continent, the path is hauled.  Does not prove
+that the way without the tunnel is short: that takes a comparison.  Source: delay
+budget, detection notes 7.2 and 7.3.
 """
 
 from __future__ import annotations
@@ -25,13 +25,17 @@ from analysis.detect.support import (
     earned,
     finding,
     ranked,
+    without_own_leg,
 )
 from analysis.knowledge import threshold
 from analysis.knowledge.addresses import address
-from analysis.model.diagnosis import Finding
+from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.figures import Number
 from analysis.model.frames import Tables
 from analysis.model.message import Message, joined, plural, say, some
+
+_LEAST_MSS = 1200
+"""IPv6 links carry 1280 octets at least; a SYN with less is of a device with a small memory."""
 
 
 def find_vpn_latency(tables: Tables) -> Iterator[Finding]:
@@ -54,7 +58,9 @@ def find_vpn_latency(tables: Tables) -> Iterator[Finding]:
         elif budget.proxy is None and budget.enough and budget.nearest >= threshold("hauled_ms"):
             carrying = [item for item in seen if item.carries or _inside(budget, item)]
             if carrying:
-                yield _hauled(budget, carrying[0])
+                yield _hauled(budget, _through(carrying[0]), carrying[0].evidence)
+            elif sizes := _tunnel_sizes(tables, budget):
+                yield _hauled(budget, _by_size(sizes))
 
 
 def _inside(budget: Budget, tunnel: Tunnel) -> bool:
@@ -69,19 +75,42 @@ def _inside(budget: Budget, tunnel: Tunnel) -> bool:
     return tunnel.octets >= sum(leg.row.get("bytes") or 0 for leg in budget.legs)
 
 
-def _hauled(budget: Budget, tunnel: Tunnel) -> Finding:
+def _tunnel_sizes(tables: Tables, budget: Budget) -> tuple[int, ...]:
+    """MSS of the budget's SYNs, where all are a tunnel's and no plain one is as far.
+
+    The client itself offers what the interface that it sends by can take; a connection by a
+    plain interface that is as far away shows that the distance is the line's.
+    """
+    offered = {leg.row.get("client_mss") for leg in budget.legs}
+    if not all(size and _LEAST_MSS <= size < threshold("mss_plain") for size in offered):
+        return ()
+    tcp = without_own_leg(tables["tcp"], tables)
+    plain = tcp[(tcp["client_mss"] >= threshold("mss_plain")).fillna(False)]
+    far = (plain["syn_rtt_ms"] >= threshold("hauled_ms")).fillna(False)
+    return () if far.any() else tuple(sorted(size for size in offered if size))
+
+
+def _by_size(sizes: tuple[int, ...]) -> Message:
+    return say(
+        "Their SYNs offer a maximum segment size of {sizes}, as an interface of a tunnel does and "
+        "a plain line does not.",
+        sizes=some([str(size) for size in sizes]),
+    )
+
+
+def _hauled(budget: Budget, way: Message, *more: Evidence) -> Finding:
     hosts = ranked(leg.host for leg in budget.legs)
     near = budget.measured()[0]
     far = _span(near["median_ms"])
     return finding(
         "vpn.latency",
-        joined([_far_away(budget, hosts, far), _through(tunnel)]),
+        joined([_far_away(budget, hosts, far), way]),
         confidence=earned(0.6, (len(budget.legs) >= 6, 0.2)),
         subjects=hosts,
         vendor=None,
         count=len(budget.legs),
         times=[leg.time or None for leg in budget.legs],
-        evidence=(*leg_evidence(budget), tunnel.evidence),
+        evidence=(*leg_evidence(budget), *more),
         in_short=say("{far} there and back", far=far),
         measurements={"legs": [near], "proxy": None, "answered_near": False},
     )

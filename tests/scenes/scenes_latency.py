@@ -201,3 +201,32 @@ def flows_proxy_fast(flows: Flows) -> None:
     flows.via, flows.tcp, flows.tls = ("10.1.1.8", 3128), 0.002, 0.035
     flows.boot()
     flows.turn(3)
+
+
+@on_wire("hauled-by-segment-size", "latency", "vpn.latency", statuses=BAD)
+def hauled_by_size(wire: Wire) -> None:
+    """On a tunnel's own interface: every site is 280 ms away, and every SYN offers 1380."""
+    for index, (name, address) in enumerate(HOSTS):
+        reach(wire, index * 1.4, name, address, rtt=0.28, tls=0.284, wait=0.36, mss=1380,
+              server_mss=1380)  # fmt: skip
+    reach(wire, 8, "www.example.org", "93.184.215.14", rtt=0.31, tls=0.32, mss=1380)
+
+
+@on_wire("far-by-pppoe", "healthy", statuses=UNCLEAR | BAD, never=("vpn.latency",))
+def far_by_pppoe(wire: Wire) -> None:
+    """A long way over a line whose frames are eight octets shorter, and no tunnel."""
+    visit(wire, rtt=0.28, tls=0.284, wait=0.36, mss=1452, server_mss=1452)
+
+
+@on_wire("far-with-and-without-tunnel", "healthy", statuses=UNCLEAR | BAD, never=("vpn.latency",))
+def far_both(wire: Wire) -> None:
+    """ChatGPT by a tunnel, the rest without: both are far, so the line is."""
+    visit(wire, rtt=0.28, tls=0.284, wait=0.36, mss=1380, server_mss=1380)
+    reach(wire, 12, "www.example.org", "93.184.215.14", rtt=0.27, tls=0.28)
+
+
+@on_wire("far-tunnel-once", "healthy", statuses=UNCLEAR, never=("vpn.latency",))
+def far_once(wire: Wire) -> None:
+    """Two connections do not show a path."""
+    for index, (name, address) in enumerate(HOSTS[:2]):
+        reach(wire, index * 1.4, name, address, rtt=0.28, tls=0.284, mss=1380, server_mss=1380)
