@@ -93,6 +93,7 @@ from analysis.detect.tcp_idle import find_tcp_reset_after_idle
 from analysis.detect.tcp_loss import find_tcp_loss
 from analysis.detect.tcp_mtu import find_tcp_mtu_blackhole
 from analysis.detect.tcp_reset import find_tcp_reset_injected
+from analysis.detect.tcp_reset_after_data import find_tcp_reset_after_data
 from analysis.detect.tcp_unreachable import find_tcp_refused, find_tcp_unreachable
 from analysis.detect.tcp_zero_window import find_tcp_zero_window
 from analysis.detect.tls_alerts import find_tls_cert_refused, find_tls_handshake_failure
@@ -130,6 +131,7 @@ DETECTORS: tuple[Detector, ...] = (
     find_tcp_unreachable,
     find_tcp_refused,
     find_tcp_reset_injected,
+    find_tcp_reset_after_data,
     find_tcp_reset_after_idle,
     find_tcp_loss,
     find_tcp_mtu_blackhole,

@@ -24,6 +24,7 @@ import sessions_mirror
 import sessions_odd_answers
 import sessions_proxy_wire
 import sessions_recorded
+import sessions_reset_data
 import sessions_third_browser
 import sessions_third_wire
 import sessions_wire
@@ -54,6 +55,7 @@ __all__ = [
     "sessions_odd_answers",
     "sessions_proxy_wire",
     "sessions_recorded",
+    "sessions_reset_data",
     "sessions_third_browser",
     "sessions_third_wire",
     "sessions_wire",
