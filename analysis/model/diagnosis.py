@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from analysis.model.digest import FileDigest
+
 SCHEMA = "chatpath.diagnosis/1"
 
 
@@ -83,17 +85,23 @@ def utc(seconds: float | None) -> str | None:
 class Source:
     """One input and how far it could be read.
 
-    `problems` are sentences for a person; `complete` is false when anything
-    is missing from what the file should hold.
+    `digest` is its SHA-256, or what is still taking it; `problems` are sentences for
+    a person; `complete` is false when anything is missing from what the file should hold.
     """
 
     path: str
     kind: SourceKind
-    sha256: str | None = None
+    digest: FileDigest | str | None = field(default=None, compare=False)
     complete: bool = True
     problems: tuple[str, ...] = ()
     first_seen: float | None = None
     last_seen: float | None = None
+
+    @property
+    def sha256(self) -> str | None:
+        """Hash of the file; None where it could not be had. May wait for it."""
+        digest = self.digest
+        return digest.hexdigest() if isinstance(digest, FileDigest) else digest
 
     def to_json(self) -> dict[str, object]:
         return {

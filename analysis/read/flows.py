@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mitmproxy.net.dns import types
 
 from analysis.model.diagnosis import Source, SourceKind
+from analysis.model.digest import FileDigest
 from analysis.model.errors import InputError
 from analysis.model.frames import Row, Tables
 from analysis.model.markup import sound
@@ -156,12 +157,10 @@ def read_flows(path: Path, name: str | None = None) -> Tables:
                 problem=content.problems[0],
             )
         )
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     source = Source(
         name,
         SourceKind.FLOWS,
-        digest,
+        FileDigest(path),
         not content.problems,
         tuple(content.problems),
         exchanges.first,

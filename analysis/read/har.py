@@ -16,6 +16,7 @@ from pathlib import Path
 
 from analysis.knowledge.secrets import redact_text
 from analysis.model.diagnosis import Source, SourceKind
+from analysis.model.digest import FileDigest
 from analysis.model.errors import InputError
 from analysis.model.frames import Row, Tables
 from analysis.model.message import plural, say
@@ -58,8 +59,6 @@ def read_har(path: Path, name: str | None = None) -> Tables:
     """A HAR as tables. Raises InputError when it holds no list of entries that can be read."""
     reader = _Reader(name or path.name)
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
         packed = file.read(2) == _GZIP
         file.seek(0)
         reader.read(Gunzip(file) if packed else file)
@@ -73,7 +72,7 @@ def read_har(path: Path, name: str | None = None) -> Tables:
                 reason=reason,
             )
         )
-    return reader.tables(digest)
+    return reader.tables(FileDigest(path))
 
 
 class _Reader:
@@ -223,7 +222,7 @@ class _Reader:
             self._rows["connections"].add(entry.connection)
         self._exchanges.append(exchange.slim())
 
-    def tables(self, digest: str) -> Tables:
+    def tables(self, digest: FileDigest) -> Tables:
         http = self._rows["http"].frame()
         started, ended = http["started"].min(), http["ended"].max()
         source = Source(

@@ -6,13 +6,13 @@ chrome's netlog viewer shows it; connections are named in the same way.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from analysis.model.diagnosis import Source, SourceKind
+from analysis.model.digest import FileDigest
 from analysis.model.errors import InputError
 from analysis.model.frames import Tables
 from analysis.model.message import say
@@ -47,9 +47,7 @@ def read_netlog(path: Path, name: str | None = None) -> Tables:
         )
     reader = _Reader(name or path.name, constants)
     reader.read(log)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return reader.tables(log, digest)
+    return reader.tables(log, FileDigest(path))
 
 
 class _Reader:
@@ -97,7 +95,7 @@ class _Reader:
         self._quic.finish()
         self._surroundings.finish(log.polled)
 
-    def tables(self, log: NetLogFile, digest: str) -> Tables:
+    def tables(self, log: NetLogFile, digest: FileDigest) -> Tables:
         rows = {
             **self._requests.rows,
             "connections": self._connections.rows,

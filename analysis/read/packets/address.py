@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.read.packets.block import Ints, Words, gather, taken
+from analysis.read.packets.block import Data, Ints, Words, gather, taken
 from analysis.read.packets.ip import Datagrams
 
 _PORTS = np.dtype([("source", ">u2"), ("target", ">u2")])
@@ -32,11 +32,15 @@ def address_text(octets: bytes) -> str:
 
 def sender_and_receiver(found: Datagrams, row: int) -> tuple[str, str]:
     """Source and destination address of one datagram."""
-    at, data = int(found.ip[row]), found.data
-    if found.version[row] == 4:
-        both, size = taken(data, at + 12, at + 20), 4
+    return addresses(found.data, int(found.ip[row]), int(found.version[row]))
+
+
+def addresses(data: Data, ip: int, version: int) -> tuple[str, str]:
+    """Source and destination of the IP header at `ip`."""
+    if version == 4:
+        both, size = taken(data, ip + 12, ip + 20), 4
     else:
-        both, size = taken(data, at + 8, at + 40), 16
+        both, size = taken(data, ip + 8, ip + 40), 16
     return address_text(both[:size]), address_text(both[size:])
 
 

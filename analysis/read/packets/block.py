@@ -40,22 +40,11 @@ class Block:
     wirelen: Ints
     link: Ints
     interface: Ints
+    position: int
+    """Where in the file `data` begins."""
 
     def __len__(self) -> int:
         return len(self.frame)
-
-    def only(self, which: Ints) -> Block:
-        """Those packets, in the same buffer."""
-        return Block(
-            self.data,
-            self.frame[which],
-            self.ns[which],
-            self.offset[which],
-            self.caplen[which],
-            self.wirelen[which],
-            self.link[which],
-            self.interface[which],
-        )
 
 
 def gather(data: Data, dtype: np.dtype[np.void], offsets: Ints) -> npt.NDArray[np.void]:

@@ -1,11 +1,10 @@
 """A second process that follows the connections of a large file.
 
-Both processes walk the file: the helper decodes every packet, the first one only
-those that are not TCP. So neither waits for the other. The helper is a fresh
-interpreter: that works alike on every system, needs no guard in the caller's
-program, and forks none of its threads. It sends plain values back through a pipe.
-Where it cannot be started, or dies, its part is read in this process, with the
-same result.
+The first process decodes the headers of all packets and hands those of TCP on; the
+helper makes connections of them. It is a fresh interpreter: that works alike on every
+system, needs no guard in the caller's program, and forks none of its threads. It sends
+plain values back. Where it cannot be started, or dies, its part is read in this
+process, with the same result.
 """
 
 from __future__ import annotations
@@ -15,18 +14,26 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from analysis.read.packets.magic import plain_container
 
 if TYPE_CHECKING:
-    from analysis.read.packets.following import Followed
+    from collections.abc import Buffer
+
+    from analysis.read.packets.block import Block
+    from analysis.read.packets.segments import Segments
+    from analysis.read.packets.tcp_tables import Connections
 
 WORTH = 64 << 20
 """Octets of a file from where on a second process saves more than its start costs."""
+
+_AHEAD = 32
+"""Blocks that the helper may be behind: then there is time for other work, such as imports."""
 
 _START = (
     "import sys, pickle; job = pickle.load(sys.stdin.buffer); sys.path[:] = job[0]; "
@@ -41,23 +48,56 @@ _MEMORY = {
 """Keeps the GNU allocator from giving back the arrays of each block, only to ask for them anew."""
 
 
-@dataclass(slots=True)
 class Helper:
-    """A process at work on the first `limit` octets of the file."""
+    """A process at work on the segments of the first `limit` octets of the file."""
 
-    limit: int
-    process: subprocess.Popen[bytes]
+    def __init__(self, limit: int, process: subprocess.Popen[bytes]) -> None:
+        self.limit = limit
+        self._process = process
+        self._parts: Queue[list[Buffer] | None] = Queue(_AHEAD)
+        self._thread = Thread(target=self._send, daemon=True)
+        self._thread.start()
 
-    def followed(self) -> Followed | None:
+    def take(self, block: Block, segments: Segments) -> None:
+        """Hand on the segments of a block; waits when the helper is far behind."""
+        # NumPy is not there yet when the helper is started
+        from analysis.read.packets.relay import sent
+
+        self._parts.put(list(sent(block, segments)))
+
+    def followed(self) -> Connections | None:
         """What it found; None when it failed. Waits for it to end."""
-        from analysis.read.packets.following import Followed
+        from analysis.read.packets.relay import sent_last
+        from analysis.read.packets.tcp_tables import Connections
 
-        assert self.process.stdout is not None
-        octets = self.process.stdout.read()
-        if self.process.wait():
+        self._parts.put([sent_last()])
+        assert self._process.stdout is not None
+        octets = self._process.stdout.read()
+        if self._process.wait():
             return None
         found = pickle.loads(octets)  # noqa: S301 - our own process wrote it
-        return found if isinstance(found, Followed) else None
+        return found if isinstance(found, Connections) else None
+
+    def end(self) -> None:
+        """It is gone afterwards, whatever it was doing."""
+        self._process.kill()
+        self._parts.put(None)
+        self._thread.join()
+        with self._process:
+            pass
+
+    def _send(self) -> None:
+        """Write to the pipe, so that only this thread waits for it."""
+        pipe = self._process.stdin
+        assert pipe is not None
+        for parts in iter(self._parts.get, None):
+            # a helper that is gone already shows in its result
+            with suppress(OSError):
+                for part in parts:
+                    pipe.write(part)
+                pipe.flush()
+        with suppress(OSError):
+            pipe.close()
 
 
 class _Job(NamedTuple):
@@ -66,7 +106,6 @@ class _Job(NamedTuple):
     path: list[str]
     file: str
     dns_ports: frozenset[int]
-    limit: int
 
 
 @contextmanager
@@ -78,8 +117,7 @@ def helped(path: Path, dns_ports: frozenset[int]) -> Iterator[Helper | None]:
         yield helper
     finally:
         if helper is not None:
-            with helper.process as process:
-                process.kill()
+            helper.end()
 
 
 def _worth(path: Path) -> int | None:
@@ -105,7 +143,7 @@ def _started(path: Path, dns_ports: frozenset[int], limit: int) -> Helper | None
     """A helper at work; None where none can be had."""
     if not sys.executable or getattr(sys, "frozen", False):
         return None
-    job = _Job(sys.path, str(path.absolute()), dns_ports, limit)
+    job = _Job(sys.path, str(path.absolute()), dns_ports)
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _START],
@@ -117,11 +155,8 @@ def _started(path: Path, dns_ports: frozenset[int], limit: int) -> Helper | None
         )
     except OSError:
         return None
-    helper = Helper(limit, process)
     assert process.stdin is not None
-    try:
-        with process.stdin as pipe:
-            pipe.write(pickle.dumps(tuple(job)))
-    except OSError:
-        pass  # it is gone already, which its result will show
-    return helper
+    with suppress(OSError):  # it is gone already, which its result will show
+        process.stdin.write(pickle.dumps(tuple(job)))
+        process.stdin.flush()
+    return Helper(limit, process)

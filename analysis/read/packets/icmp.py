@@ -8,9 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from analysis.model.frames import frame_of_rows
 from analysis.model.message import say
 from analysis.read.packets.address import address_text, sender_and_receiver
 from analysis.read.packets.block import Block, octets, taken
@@ -52,7 +50,7 @@ class Quoted(NamedTuple):
 
 
 class IcmpRows:
-    """Collects error messages; `frame` makes the table."""
+    """Collects error messages; `rows` are those of the table."""
 
     def __init__(self) -> None:
         self._rows: list[dict[str, object]] = []
@@ -111,10 +109,10 @@ class IcmpRows:
             "server_port": about.server_port if about else None,
         }
 
-    def frame(self, source: str) -> pd.DataFrame:
-        """The table, in order of frames."""
+    def rows(self, source: str) -> list[dict[str, object]]:
+        """Rows of the table, in order of frames."""
         rows = sorted(self._rows, key=lambda row: int(str(row["frame"])))
-        return frame_of_rows("icmp", [{"source": source, **row} for row in rows])
+        return [{"source": source, **row} for row in rows]
 
 
 def quoted(packet: bytes) -> Quoted | None:

@@ -118,19 +118,6 @@ def datagrams(block: Block, fragments: Fragments) -> Datagrams:
     return found
 
 
-def beside_tcp(block: Block) -> Block:
-    """The packets of `block` that are not TCP at first sight; what is left out surely is."""
-    start, kind = locate_ip(block)
-    view = octets(block.data)
-    whole = start + 40 <= block.offset + block.caplen
-    first = view[start]
-    # fragments are left to those who look closer
-    four = (kind == IPV4) & (first >= 0x45) & (first < 0x50) & (view[start + 9] == TCP)
-    four &= u16(block.data, start + 6) & 0x3FFF == 0
-    six = (kind == IPV6) & (first >> 4 == 6) & (view[start + 6] == TCP)
-    return block.only(np.flatnonzero(~(whole & (four | six))))
-
-
 def _decode(data: Data, start: Ints, kind: Ints, wire_end: Ints, captured: Ints) -> Datagrams:
     """All packets: `kind` 0x0800, 0x86DD or anything else for "not IP"."""
     count = len(start)

@@ -63,7 +63,7 @@ def pcap_blocks(window: Window, problems: list[str]) -> Iterator[Block]:
     while position < window.end:
         starts, position, damaged = _walk(window, position, layout)
         if len(starts):
-            yield _block(window.data, starts, first, link, layout)
+            yield _block(window, starts, first, link, layout)
             first += len(starts)
         if damaged:
             problems.append(
@@ -166,7 +166,8 @@ def _words(data: Data, layout: _Layout) -> npt.NDArray[np.uint32]:
     return np.ndarray(shape=shape, dtype=layout.order + "u4", buffer=data, strides=(1,))
 
 
-def _block(data: Data, offsets: Ints, first: int, link: int, layout: _Layout) -> Block:
+def _block(window: Window, offsets: Ints, first: int, link: int, layout: _Layout) -> Block:
+    data = window.data
     word = layout.order + "u4"
     header = np.dtype([(name, word) for name in ("sec", "frac", "caplen", "wirelen")])
     records = gather(data, header, offsets)
@@ -180,4 +181,5 @@ def _block(data: Data, offsets: Ints, first: int, link: int, layout: _Layout) ->
         records["wirelen"].astype(np.int64),
         np.full(len(offsets), link, np.int64),
         np.full(len(offsets), -1, np.int64),
+        window.position,
     )

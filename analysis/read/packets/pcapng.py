@@ -80,7 +80,7 @@ def pcapng_blocks(window: Window, problems: list[str]) -> Iterator[Block]:
             except _DamageError as stop:
                 position, damaged, section_next = int(stop.args[0]), True, None
             if found.starts:
-                yield _block(window.data, found, section, first)
+                yield _block(window, found, section, first)
                 first += len(found.starts)
             if section_next is None:
                 break
@@ -196,7 +196,8 @@ def _uncommon(
     return number, ns, position + 28, min(caplen, total - 32), wirelen
 
 
-def _block(data: Data, found: _Found, section: _Section, first: int) -> Block:
+def _block(window: Window, found: _Found, section: _Section, first: int) -> Block:
+    data = window.data
     word = section.order + "u4"
     header = np.dtype([(name, word) for name in ("number", "high", "low", "caplen", "wirelen")])
     starts = np.array(found.starts, np.int64)
@@ -223,4 +224,4 @@ def _block(data: Data, found: _Found, section: _Section, first: int) -> Block:
             timed = mine & common
             ns[timed] = interface.all_ns(ticks[timed])
     frame = np.arange(first, first + len(starts), dtype=np.int64)
-    return Block(data, frame, ns, offset, caplen, wirelen, link, number)
+    return Block(data, frame, ns, offset, caplen, wirelen, link, number, window.position)

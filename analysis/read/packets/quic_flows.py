@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
-from analysis.model.frames import frame_of_columns
 from analysis.read.packets.address import Peers
 from analysis.read.packets.clock import seconds
 from analysis.read.packets.conversations import Conversation, Conversations
@@ -164,39 +161,36 @@ class QuicFlows:
             self._latest[flow] = fresh
             self._all.append(fresh)
 
-    def frame(self, source: str) -> pd.DataFrame:
-        """The table, in order of frames."""
+    def columns(self, source: str) -> dict[str, list[object]]:
+        """Columns of the table, in order of frames."""
         found = sorted(self._all, key=lambda connection: connection.conversation.first.frame)
         hellos = [connection.hello for connection in found]
         talks = [connection.conversation for connection in found]
-        return frame_of_columns(
-            "quic",
-            {
-                "source": [source] * len(found),
-                "frame": [talk.first.frame for talk in talks],
-                "time": [seconds(talk.first.ns) for talk in talks],
-                "client": [talk.peers.src for talk in talks],
-                "client_port": [talk.peers.src_port for talk in talks],
-                "server": [talk.peers.dst for talk in talks],
-                "server_port": [talk.peers.dst_port for talk in talks],
-                "version": [_version(connection.version) for connection in found],
-                "sni": [hello.sni if hello else None for hello in hellos],
-                "alpn": [
-                    [printable(name) for name in hello.alpn] if hello else None for hello in hellos
-                ],
-                "ja4": [ja4(hello, "q") if hello and hello.whole else None for hello in hellos],
-                "answered": [talk.answered for talk in talks],
-                "client_packets": [talk.packets[0] for talk in talks],
-                "server_packets": [talk.packets[1] for talk in talks],
-                "answer_ms": [talk.answer_ms for talk in talks],
-                "last_time": [seconds(talk.last_ns) for talk in talks],
-                "retry": [connection.retry for connection in found],
-                "offered_versions": [
-                    None if connection.offered is None else list(map(_version, connection.offered))
-                    for connection in found
-                ],
-            },
-        )
+        return {
+            "source": [source] * len(found),
+            "frame": [talk.first.frame for talk in talks],
+            "time": [seconds(talk.first.ns) for talk in talks],
+            "client": [talk.peers.src for talk in talks],
+            "client_port": [talk.peers.src_port for talk in talks],
+            "server": [talk.peers.dst for talk in talks],
+            "server_port": [talk.peers.dst_port for talk in talks],
+            "version": [_version(connection.version) for connection in found],
+            "sni": [hello.sni if hello else None for hello in hellos],
+            "alpn": [
+                [printable(name) for name in hello.alpn] if hello else None for hello in hellos
+            ],
+            "ja4": [ja4(hello, "q") if hello and hello.whole else None for hello in hellos],
+            "answered": [talk.answered for talk in talks],
+            "client_packets": [talk.packets[0] for talk in talks],
+            "server_packets": [talk.packets[1] for talk in talks],
+            "answer_ms": [talk.answer_ms for talk in talks],
+            "last_time": [seconds(talk.last_ns) for talk in talks],
+            "retry": [connection.retry for connection in found],
+            "offered_versions": [
+                None if connection.offered is None else list(map(_version, connection.offered))
+                for connection in found
+            ],
+        }
 
 
 def _version(number: int) -> str:

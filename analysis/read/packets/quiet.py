@@ -97,7 +97,7 @@ def quiet_runs(segments: Segments, followed: Callable[[Words], Mask]) -> tuple[l
     their first data goes one by one, and their runs are cut into shorter ones, so that
     not all of a long one is lost to that.
     """
-    index = np.arange(len(segments.row))
+    index = np.arange(len(segments))
     first = changes(segments.flow)
     sides = (~segments.upper, segments.upper)
     latest = (_latest(sides[0], index), _latest(sides[1], index))

@@ -6,23 +6,26 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from analysis.model.diagnosis import Source, SourceKind
-from analysis.model.frames import Tables, frame_of_rows
+from analysis.model.digest import FileDigest
+from analysis.read.packets.activity import Activity
+from analysis.read.packets.address import Endpoints
 from analysis.read.packets.block import Block
 from analysis.read.packets.clock import seconds
 from analysis.read.packets.container import blocks, is_packed, opened
-from analysis.read.packets.digest import Digest
 from analysis.read.packets.dns_rows import DnsRows
 from analysis.read.packets.following import Following, followed
 from analysis.read.packets.fragments import Fragments
 from analysis.read.packets.helper import Helper
 from analysis.read.packets.icmp import IcmpRows
-from analysis.read.packets.ip import beside_tcp, datagrams
-from analysis.read.packets.tables import activity_frame, connection_frames
+from analysis.read.packets.ip import datagrams
+from analysis.read.packets.segments import segments_of
 from analysis.read.packets.udp import Udp
+
+if TYPE_CHECKING:
+    from analysis.model.frames import Tables
 
 
 def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | None) -> Tables:
@@ -35,42 +38,52 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
     limit = None if helper is None else helper.limit
     following = Following(dns_ports, dns.add)
     udp, icmp = Udp(dns_ports, dns), IcmpRows()
-    fragments = Fragments()
-    span = _Span()
-    with opened(path) as stream, Digest(stream) as digest, _no_collection():
+    fragments, endpoints = Fragments(), Endpoints()
+    span, activity = _Span(), Activity()
+    with opened(path) as stream, _no_collection():
         packed = is_packed(stream)
-        for block in blocks(digest, path.name, problems, packed=packed, limit=limit):
+        for block in blocks(stream, path.name, problems, packed=packed, limit=limit):
             span.add(block)
-            rest = block if helper is None else beside_tcp(block)
-            found = datagrams(rest, fragments)
-            if helper is None:
-                following.feed(rest, found)
-            udp.feed(rest, found)
-            icmp.feed(rest, found)
-            del block, rest, found  # with the buffer, before the tables are made
+            found = datagrams(block, fragments)
+            ends = endpoints.ends(found)
+            segments = segments_of(block, found, ends)
+            if segments is not None and helper is not None:
+                helper.take(block, segments)
+            elif segments is not None:
+                following.feed(segments)
+            activity.feed(block, found, ends)
+            udp.feed(block, found)
+            icmp.feed(block, found)
+            del block, found, ends, segments  # with the buffer, before the tables are made
+        # these take long to import: the helper is at work meanwhile
+        from analysis.model.frames import Tables
+        from analysis.read.packets.dns_frame import dns_frame
+        from analysis.read.packets.tables import (
+            activity_frame,
+            connection_frames,
+            datagram_frames,
+            host_frame,
+        )
+
         if helper is None:
             tcp = following.end()
         else:
             # tables are made once the helper is gone: their memory would come on top of its own
             tcp = helper.followed() or followed(path, dns_ports, limit)
-            for message in tcp.connections.messages:
+            for message in tcp.messages:
                 dns.add(*message)
         frames = {
-            "dns": dns.frame(label),
-            **udp.frames(label),
-            "icmp": icmp.frame(label),
+            "dns": dns_frame(dns, label),
+            **datagram_frames(udp, icmp, label),
+            **connection_frames(tcp, icmp.quoted, label),
+            "activity": activity_frame(activity.seconds(), label),
+            "host": host_frame(udp, span.cut, span.snap, label),
         }
-        frames |= connection_frames(tcp.connections, icmp.quoted, label)
-        frames["activity"] = activity_frame(tcp.activity, label)
-        sha256 = digest.hexdigest()
-    if span.cut:
-        cut = [frames["host"], _cut_packets(span, label)]
-        frames["host"] = pd.concat(cut, ignore_index=True)
     problems += [*udp.problems, *icmp.problems]
     source = Source(
         label,
         SourceKind.PCAP,
-        sha256,
+        FileDigest(path),
         complete=not problems,
         problems=tuple(problems),
         first_seen=seconds(span.first),
@@ -89,18 +102,6 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _cut_packets(span: _Span, label: str) -> pd.DataFrame:
-    """Rows of the ``host`` table: what a snap length left of the packets."""
-    facts = {"cut packets": str(span.cut), "snap length": str(span.snap)}
-    return frame_of_rows(
-        "host",
-        [
-            {"source": label, "section": "capture", "name": name, "value": value}
-            for name, value in facts.items()
-        ],
-    )
 
 
 class _Span:

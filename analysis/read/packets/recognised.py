@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from analysis.knowledge.tunnels import tunnel_protocols
-from analysis.model.frames import frame_of_rows
 from analysis.read.packets.address import Peers
 from analysis.read.packets.clock import seconds
 from analysis.read.packets.conversations import Conversation, Conversations
@@ -151,12 +148,12 @@ class Recognised:
             if known is not None:
                 known.data = True
 
-    def frame(self, source: str) -> pd.DataFrame:
-        """The table, in order of frames."""
+    def rows(self, source: str) -> list[dict[str, object]]:
+        """Rows of the table, in order of frames."""
         rows = sorted(self._known.values(), key=lambda known: known.conversation.first.frame)
-        return frame_of_rows("udp", [_row(known, source) for known in rows])
+        return [_row(known, source) for known in rows]
 
-    def tunnels(self, source: str) -> pd.DataFrame:
+    def tunnels(self, source: str) -> list[dict[str, object]]:
         """Rows of the ``host`` table: each tunnel protocol that carries something, with its peers.
 
         An attempt that nobody answers is no tunnel.
@@ -166,11 +163,10 @@ class Recognised:
             name = tunnel_protocols().get(known.protocol)
             if name and (known.data or known.conversation.answered):
                 peers.setdefault(name, {})[_between(known.conversation.peers)] = None
-        rows = [
+        return [
             {"source": source, "section": "tunnel", "name": name, "value": _listed(list(pairs))}
             for name, pairs in peers.items()
         ]
-        return frame_of_rows("host", rows)
 
 
 def _other(flow: int, endpoint: int) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.read.packets.block import Data, Ints, Mask, changes, gather, octets
+from analysis.read.packets.block import Ints, Mask, changes, gather, octets
 from analysis.read.packets.segments import Segments
 from analysis.read.packets.sequence import SYN
 from analysis.read.packets.tls import APPLICATION_DATA
@@ -50,9 +50,9 @@ class RecordTimes:
         self._before = np.zeros(0, np.int64)
         self._gaps = np.zeros((0, _BUCKETS), np.uint32)
 
-    def feed(self, data: Data, segments: Segments, connection: Ints, from_client: Mask) -> None:
+    def feed(self, segments: Segments, connection: Ints, from_client: Mask) -> None:
         """Take the segments of a block; `connection` is each one's number, -1 for none."""
-        index, length = _records(data, segments, connection)
+        index, length = _records(segments, connection)
         if not len(index):
             return
         self._make_room(int(connection.max()) + 1)
@@ -164,12 +164,12 @@ class RecordTimes:
         self._before[here] = before[best]
 
 
-def _records(data: Data, segments: Segments, connection: Ints) -> tuple[Ints, Ints]:
+def _records(segments: Segments, connection: Ints) -> tuple[Ints, Ints]:
     """The segments that begin with an application-data record, and its length."""
     whole = (segments.captured >= _HEADER.itemsize) & (segments.length >= _HEADER.itemsize)
     may = np.flatnonzero(whole & (segments.flags & SYN == 0) & (connection >= 0))
-    may = may[octets(data)[segments.start[may]] == APPLICATION_DATA]
-    header = gather(data, _HEADER, segments.start[may])
+    may = may[octets(segments.data)[segments.start[may]] == APPLICATION_DATA]
+    header = gather(segments.data, _HEADER, segments.start[may])
     length = header["length"].astype(np.int64)
     sound = (header["version"] == _VERSION) & (length > 0) & (length <= _MAX_LENGTH)
     return may[sound], length[sound]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.read.packets.address import Ends
-from analysis.read.packets.block import Block, Ints, Mask, Words, gather
+from analysis.read.packets.block import Block, Data, Ints, Mask, Words, gather
 from analysis.read.packets.ip import TCP, Datagrams
 
 _HEADER = np.dtype(
@@ -29,14 +29,16 @@ _HEADER = np.dtype(
 class Segments:
     """One entry per segment; those of a connection stand together, in file order.
 
-    `row` is the entry in `Datagrams`, `flow` the number of the address pair,
-    `source` the sender's endpoint, `upper` whether the sender's number is the
-    higher of the two. `start` is the offset of the payload, `length` its length
-    by the IP header (negative when the headers disagree), `captured` how much of
-    it is in the file.
+    `flow` is the number of the address pair, `source` the sender's endpoint, `upper`
+    whether the sender's number is the higher of the two. `ip` is the offset of the
+    IP header in `data`, `start` that of the payload, `length` its length by the IP
+    header (negative when the headers disagree), `captured` how much of it is there.
     """
 
-    row: Ints
+    data: Data
+    ip: Ints
+    version: Ints
+    interface: Ints
     flow: Words
     source: Words
     upper: Mask
@@ -54,6 +56,9 @@ class Segments:
     ttl: Ints
     ip_id: Ints
 
+    def __len__(self) -> int:
+        return len(self.flow)
+
 
 def segments_of(block: Block, found: Datagrams, ends: Ends) -> Segments | None:
     """The TCP segments of a block; None when there are none."""
@@ -68,7 +73,10 @@ def segments_of(block: Block, found: Datagrams, ends: Ends) -> Segments | None:
     length = (header["offset"].astype(np.int64) >> 4) * 4
     start = found.transport[rows] + length
     return Segments(
-        rows,
+        found.data,
+        found.ip[rows],
+        found.version[rows],
+        block.interface[rows],
         flow,
         source,
         source > ends.target[rows],

@@ -1,4 +1,4 @@
-"""The tables of a file's connections (``tcp``, ``tls``, ``cleartext``), in Wireshark's numbers."""
+"""The tables of a packet file; connections have Wireshark's numbers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from analysis.model.frames import frame_of_columns
+from analysis.model.frames import frame_of_columns, frame_of_rows
 from analysis.read.packets.activity import Seconds
 from analysis.read.packets.block import Ints
-from analysis.read.packets.icmp import Pair
+from analysis.read.packets.icmp import IcmpRows, Pair
 from analysis.read.packets.tcp_tables import Columns, Connections
+from analysis.read.packets.udp import Udp
 
 _ENDS = ("client", "client_port", "server", "server_port")
 
@@ -29,6 +30,25 @@ def activity_frame(seconds: Seconds, source: str) -> pd.DataFrame:
             "senders": seconds.senders,
         },
     )
+
+
+def datagram_frames(udp: Udp, icmp: IcmpRows, source: str) -> dict[str, pd.DataFrame]:
+    """The tables ``quic``, ``udp`` and ``icmp``."""
+    return {
+        "quic": frame_of_columns("quic", udp.quic.columns(source)),
+        "udp": frame_of_rows("udp", udp.recognised.rows(source)),
+        "icmp": frame_of_rows("icmp", icmp.rows(source)),
+    }
+
+
+def host_frame(udp: Udp, cut: int, snap: int, source: str) -> pd.DataFrame:
+    """The ``host`` table: tunnels, and what a snap length left of `cut` packets."""
+    facts = {"cut packets": str(cut), "snap length": str(snap)} if cut else {}
+    rows = [
+        {"source": source, "section": "capture", "name": name, "value": value}
+        for name, value in facts.items()
+    ]
+    return frame_of_rows("host", [*udp.recognised.tunnels(source), *rows])
 
 
 def connection_frames(

@@ -10,14 +10,13 @@ from itertools import islice
 import numpy as np
 
 from analysis.read.packets.acks import MAX_SAMPLES, Acks
-from analysis.read.packets.address import Ends, Peers, sender_and_receiver
-from analysis.read.packets.block import Block, Ints, Mask, Words, changes, taken
+from analysis.read.packets.address import Peers, addresses
+from analysis.read.packets.block import Ints, Mask, Words, changes, taken
 from analysis.read.packets.cleartext import Room
-from analysis.read.packets.ip import Datagrams
 from analysis.read.packets.quiet import Lane, Run, Timeline, quiet_runs
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.records import RecordTimes
-from analysis.read.packets.segments import Segments, segments_of
+from analysis.read.packets.segments import Segments
 from analysis.read.packets.sequence import (
     ACK,
     FIN,
@@ -50,7 +49,7 @@ type OnMessage = Callable[[bytes, Origin, Peers], None]
 """Called with each DNS message, its packet, and who sent it to whom."""
 
 type _Row = tuple[int, ...]
-"""One segment, in the order of `_rows`."""
+"""One segment: its place among all, and what `_rows` lists."""
 
 
 class Streams:
@@ -70,24 +69,21 @@ class Streams:
         self.records = RecordTimes()
         self._room = Room()
 
-    def feed(self, block: Block, found: Datagrams, ends: Ends) -> None:
+    def feed(self, segments: Segments) -> None:
         """Take the TCP segments of a block: quiet runs as a whole, all others one by one."""
-        segments = segments_of(block, found, ends)
-        if segments is None:
-            return
         runs, timeline = quiet_runs(segments, self._followed)
         at = 0
         loose = _one_by_one(segments, runs)
         for run in runs:
-            self._each(block, found, islice(loose, run.begin - at))
+            self._each(segments, islice(loose, run.begin - at))
             stream = self._current[int(segments.flow[run.begin])]
             if not _skip(stream, run, timeline):
-                self._each(block, found, _rows(segments, np.arange(run.begin, run.end)))
+                self._each(segments, _rows(segments, np.arange(run.begin, run.end)))
             at = run.end
-        self._each(block, found, loose)
-        self._take_records(found, segments)
+        self._each(segments, loose)
+        self._take_records(segments)
 
-    def _take_records(self, found: Datagrams, segments: Segments) -> None:
+    def _take_records(self, segments: Segments) -> None:
         """Take the TLS records of a block, once its connections are known."""
         first = changes(segments.flow)
         group = np.cumsum(first) - 1
@@ -108,7 +104,7 @@ class Streams:
             )
             reached[flow] = until
         self._replaced.clear()
-        self.records.feed(found.data, segments, connection, from_client)
+        self.records.feed(segments, connection, from_client)
 
     def end(self) -> None:
         """No more packets: what waits for missing segments is used as it is."""
@@ -138,11 +134,11 @@ class Streams:
         streams = map(self._current.get, flows.tolist())
         return np.array([stream is None or stream.followed for stream in streams], np.bool_)
 
-    def _each(self, block: Block, found: Datagrams, segments: Iterable[_Row]) -> None:
+    def _each(self, segments: Segments, rows: Iterable[_Row]) -> None:
         """Take segments one by one."""
-        current = self._current
+        current, data = self._current, segments.data
         for (
-            row,
+            place,
             flow,
             source,
             seq,
@@ -158,7 +154,7 @@ class Streams:
             wire,
             ttl,
             ip_id,
-        ) in segments:
+        ) in rows:
             stream = current.get(flow)
             opening = flags & (SYN | ACK) == SYN
             if stream is None or (opening and stream.begins_anew(source, seq)):
@@ -166,9 +162,9 @@ class Streams:
                 reused = stream is not None
                 if stream is not None:
                     self._replaced.append((stream, frame))
-                stream = self._opened(found, row, flow, source, by_client=by_client)
+                stream = self._opened(segments, place, flow, source, by_client=by_client)
                 stream.port_reused = reused
-                stream.interface = _interface(block, row)
+                stream.interface = _interface(segments, place)
                 stream.first_frame, stream.first_ns = frame, ns
             if source == stream.client.number:
                 sender, receiver = stream.client, stream.server
@@ -179,7 +175,7 @@ class Streams:
             stream.last_frame = frame
             stream.last_ns = ns
             if flags & _CONTROL:
-                options = taken(found.data, start - header + 20, start)
+                options = taken(data, start - header + 20, start)
                 packet = Origin(frame, ns, ttl, ip_id)
                 stream.control(sender, flags, packet, seq=seq, window=window, options=options)
             else:
@@ -216,7 +212,7 @@ class Streams:
             if ack != acks.highest and flags & (ACK | RST) == ACK:
                 acks.acknowledged(ack, ns)
             elif header >= _WITH_SACK and not length and not flags & _CONTROL:
-                blocks = offered(taken(found.data, start - header + 20, start)).get(SACK)
+                blocks = offered(taken(data, start - header + 20, start)).get(SACK)
                 if blocks:
                     acks.selectively(ack, blocks)
             if not stream.initial_rtt and flags & (SYN | ACK) == ACK and stream.recent_syn_ns:
@@ -232,7 +228,7 @@ class Streams:
                 sender.payload_ns = stream.last_payload_ns = ns
                 direction = sender.direction
                 if direction is not None:
-                    octets = taken(found.data, start, start + captured) if captured > 0 else b""
+                    octets = taken(data, start, start + captured) if captured > 0 else b""
                     packet = Origin(frame, ns, ttl, ip_id)
                     direction.add(seq + 1 if flags & SYN else seq, octets, length, packet)
                     if stream.talk.tunnelled and not stream.tunnelled:
@@ -242,11 +238,13 @@ class Streams:
                         sender.direction = None
 
     def _opened(
-        self, found: Datagrams, row: int, flow: int, source: int, *, by_client: bool
+        self, segments: Segments, place: int, flow: int, source: int, *, by_client: bool
     ) -> Stream:
-        """A new stream, begun by the packet in `row`."""
-        here, there = sender_and_receiver(found, row)
-        sport, dport = struct.unpack_from(">HH", found.data, int(found.transport[row]))
+        """A new stream, begun by the segment in `place`."""
+        data = segments.data
+        here, there = addresses(data, int(segments.ip[place]), int(segments.version[place]))
+        transport = int(segments.start[place] - segments.header[place])
+        sport, dport = struct.unpack_from(">HH", data, transport)
         talk = Talk(
             dns=sport in self._dns_ports or dport in self._dns_ports,
             on_dns=self._on_dns,
@@ -266,7 +264,7 @@ class Streams:
 
 def _one_by_one(segments: Segments, runs: list[Run]) -> Iterator[_Row]:
     """The segments outside of all runs."""
-    outside = np.ones(len(segments.row), np.bool_)
+    outside = np.ones(len(segments), np.bool_)
     for run in runs:
         outside[run.begin : run.end] = False
     return _rows(segments, np.flatnonzero(outside))
@@ -275,7 +273,6 @@ def _one_by_one(segments: Segments, runs: list[Run]) -> Iterator[_Row]:
 def _rows(segments: Segments, which: Ints) -> Iterator[_Row]:
     """Segments as plain numbers, in the order of the columns here."""
     columns = (
-        segments.row,
         segments.flow,
         segments.source,
         segments.seq,
@@ -292,7 +289,7 @@ def _rows(segments: Segments, which: Ints) -> Iterator[_Row]:
         segments.ttl,
         segments.ip_id,
     )
-    return zip(*(column[which].tolist() for column in columns), strict=True)
+    return zip(which.tolist(), *(column[which].tolist() for column in columns), strict=True)
 
 
 def _time(acks: Acks, timeline: Timeline, which: int, begin: int, end: int) -> None:
@@ -321,9 +318,9 @@ def _time(acks: Acks, timeline: Timeline, which: int, begin: int, end: int) -> N
         at += 1  # goes on even where an older ACK reached further
 
 
-def _interface(block: Block, row: int) -> int | None:
-    """The pcapng interface of a packet; None in a file that has none."""
-    number = int(block.interface[row])
+def _interface(segments: Segments, place: int) -> int | None:
+    """The pcapng interface of a segment; None in a file that has none."""
+    number = int(segments.interface[place])
     return number if number >= 0 else None
 
 

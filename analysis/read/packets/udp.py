@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from analysis.model.message import say
 from analysis.read.packets.address import Endpoints, Peers, sender_and_receiver
@@ -83,17 +82,9 @@ class Udp:
         self._ports[[_MDNS_PORT, _LLMNR_PORT]] = _MDNS, _LLMNR
         self._dns = dns
         self._conversations = Conversations()
-        self._quic = QuicFlows(self._conversations)
-        self._recognised = Recognised(self._conversations)
+        self.quic = QuicFlows(self._conversations)
+        self.recognised = Recognised(self._conversations)
         self._endpoints = Endpoints()
-
-    def frames(self, source: str) -> dict[str, pd.DataFrame]:
-        """The tables ``quic`` and ``udp``, and the tunnels for ``host``."""
-        return {
-            "quic": self._quic.frame(source),
-            "udp": self._recognised.frame(source),
-            "host": self._recognised.tunnels(source),
-        }
 
     @property
     def problems(self) -> list[str]:
@@ -133,11 +124,11 @@ class Udp:
         heard = self._hear(block, found, rest, seen, among=room & ~long)
         may = room & ~long & ~heard & carrying(first, rest.length, rest.sport, rest.dport)
         for index in np.flatnonzero(may).tolist():
-            if self._recognised.undecided(int(flow[index]), int(source[index])):
+            if self.recognised.undecided(int(flow[index]), int(source[index])):
                 packet, peers, payload = self._datagram(block, found, rest, index)
                 data = carried(payload)
                 if data is not None:
-                    self._recognised.suspect(
+                    self.recognised.suspect(
                         int(flow[index]), int(source[index]), data, packet, peers
                     )
         self._conversations.count(flow, source, block.frame[row], block.ns[row], block.wirelen[row])
@@ -160,7 +151,7 @@ class Udp:
             known = sign(payload, int(headers.length[index]), (peers.src_port, peers.dst_port))
             if known is not None:
                 heard[index] = True
-                self._recognised.hear(int(flow[index]), int(source[index]), known, packet, peers)
+                self.recognised.hear(int(flow[index]), int(source[index]), known, packet, peers)
         return heard
 
     def _datagram(
@@ -221,7 +212,7 @@ class Udp:
         flow, source = seen.flow, seen.source
         for index in np.flatnonzero(among).tolist():
             packet, peers, payload = self._datagram(block, found, headers, index)
-            self._quic.add(int(flow[index]), int(source[index]), payload, packet, peers)
+            self.quic.add(int(flow[index]), int(source[index]), payload, packet, peers)
 
     def _feed_carriers(self, block: Block, found: Datagrams, place: Ints) -> None:
         """Tunnels that are IP protocols of their own: no ports, the address pair is the flow.
@@ -244,7 +235,7 @@ class Udp:
             )
             if name is not None:
                 src, dst = sender_and_receiver(found, row)
-                self._recognised.carry(
+                self.recognised.carry(
                     int(flow[index]),
                     int(source[index]),
                     name,

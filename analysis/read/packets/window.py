@@ -17,12 +17,15 @@ type Fill = Callable[[memoryview], int]
 class Window:
     """Octets [0, `end`) of `data` are the file's; zeros follow them, as many as `PADDING`.
 
+    `position` is where in the file the first of them stands.
+
     `data` is overwritten by `advance`: what is to be kept must be copied.
     """
 
     def __init__(self, fill: Fill, size: int) -> None:
         self.data = bytearray(size + len(PADDING))
         self.end = 0
+        self.position = 0
         self._fill = fill
         self._size = size
         self.advance(0)
@@ -38,5 +41,6 @@ class Window:
         got = self._fill(memoryview(self.data)[len(rest) : len(rest) + room])
         self.data[: len(rest)] = rest
         self.end = len(rest) + got
+        self.position += used
         self.data[self.end : self.end + len(PADDING)] = PADDING
         return got > 0

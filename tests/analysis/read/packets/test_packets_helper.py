@@ -12,10 +12,7 @@ from packets_build import (
     ETHERNET,
     ethernet,
     handshake,
-    ipv4,
-    ipv6,
     pcap,
-    tcp,
     udp,
     written,
 )
@@ -24,9 +21,8 @@ from analysis.model.errors import InputError
 from analysis.model.frames import Tables
 from analysis.read.packets import helper, read_packets, reading
 from analysis.read.packets.container import blocks
-from analysis.read.packets.following import Followed
 from analysis.read.packets.helper import Helper
-from analysis.read.packets.ip import beside_tcp
+from analysis.read.packets.tcp_tables import Connections
 
 _FEW = 1 << 60
 
@@ -91,7 +87,7 @@ def test_two_processes_give_the_same_tables(
     capture: Path, results: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = read_packets(capture)
-    assert isinstance(results[0], Followed)
+    assert isinstance(results[0], Connections)
     alone = _alone(capture, monkeypatch)
     assert len(alone["dns"]) > 1
     assert alone["tcp"]["stream"].max() >= len(alone["tcp"])  # what SOCKS carries counts
@@ -154,22 +150,3 @@ def test_both_stop_where_the_file_ended_at_first(tmp_path: Path) -> None:
         found = list(blocks(stream, path.name, [], packed=False, limit=limit))
     assert sum(map(len, found)) == found[-1].frame[-1]
     assert found[-1].offset[-1] + found[-1].caplen[-1] == limit
-
-
-@pytest.mark.parametrize(
-    "link", [pytest.param(tags, id=tags.hex() or "plain") for tags in (b"", b"\x81\0\0\7")]
-)
-def test_only_what_is_tcp_is_left_out(link: bytes, tmp_path: Path) -> None:
-    segment = tcp("A", payload=bytes(64))[20:]
-    packets = [
-        *(ipv4(6, segment), ipv6(6, segment), ipv4(6, segment, fragment=0x4000)),
-        *(ipv4(6, segment, fragment=0x2000), ipv4(6, segment, fragment=3)),
-        *(ipv6(0, bytes((6, 0, 1, 4, 0, 0, 0, 0)) + segment), ipv4(47, segment)),
-        *(udp(b"x" * 40), ipv4(1, bytes(40)), ipv6(58, bytes(40))),
-        *(b"\x44" + ipv4(6, segment)[1:], b"\x65" + ipv4(6, segment)[1:]),
-    ]
-    frames = [ethernet(packet, tags=link) for packet in packets] + [b"\x06" * 80, bytes(15)]
-    path = written(tmp_path / "kinds.pcap", pcap(frames))
-    with path.open("rb") as stream:
-        block = next(blocks(stream, path.name, [], packed=False))
-        assert beside_tcp(block).frame.tolist() == list(range(4, len(frames) + 1))

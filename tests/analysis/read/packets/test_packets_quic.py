@@ -92,11 +92,11 @@ def test_two_connections_from_one_port() -> None:
     numbers = np.array([1, 2, 3, 4])
     flow, source = np.full(4, 9, np.uint64), np.array([4, 5, 4, 5], np.uint64)
     conversations.count(flow, source, numbers, numbers * 10**9, np.full(4, 100))
-    rows = flows.frame("x")
-    assert rows["frame"].tolist() == [1, 3]
-    assert rows["client_packets"].tolist() == [1, 1]
-    assert rows["server_packets"].tolist() == [1, 1]
-    assert rows["answer_ms"].tolist() == [1000.0, 1000.0]
+    columns = flows.columns("x")
+    assert columns["frame"] == [1, 3]
+    assert columns["client_packets"] == [1, 1]
+    assert columns["server_packets"] == [1, 1]
+    assert columns["answer_ms"] == [1000.0, 1000.0]
 
 
 def initial(destination: bytes) -> bytes:
