@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from io import BufferedReader
 from pathlib import Path
 from threading import Thread
 
@@ -11,20 +12,26 @@ class FileDigest:
     """The hash of a file as it is now; taking it begins at once."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._found: str | None = None
-        self._thread = Thread(target=self._take, name="sha256", daemon=True)
-        self._thread.start()
+        try:
+            # opened here, so that it may be moved or removed meanwhile; a pipe would never end
+            file = path.open("rb") if path.is_file() else None
+        except OSError:
+            file = None
+        self._thread: Thread | None = None
+        if file is not None:
+            self._thread = Thread(target=self._take, args=(file,), name="sha256", daemon=True)
+            self._thread.start()
 
     def hexdigest(self) -> str | None:
         """The hash; None where the file cannot be read. Waits for it."""
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         return self._found
 
-    def _take(self) -> None:
-        try:
-            if self._path.is_file():  # a pipe would never end
-                with self._path.open("rb") as file:
-                    self._found = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError:
-            return
+    def _take(self, file: BufferedReader) -> None:
+        with file:
+            try:
+                self._found = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError:
+                return

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.read.packets.block import Data, Ints, Words, gather, taken
+from analysis.read.packets.block import Ints, Octets, Words, gather, taken
 from analysis.read.packets.ip import Datagrams
 
 _PORTS = np.dtype([("source", ">u2"), ("target", ">u2")])
@@ -35,7 +35,7 @@ def sender_and_receiver(found: Datagrams, row: int) -> tuple[str, str]:
     return addresses(found.data, int(found.ip[row]), int(found.version[row]))
 
 
-def addresses(data: Data, ip: int, version: int) -> tuple[str, str]:
+def addresses(data: Octets, ip: int, version: int) -> tuple[str, str]:
     """Source and destination of the IP header at `ip`."""
     if version == 4:
         both, size = taken(data, ip + 12, ip + 20), 4

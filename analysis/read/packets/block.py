@@ -7,15 +7,18 @@ packet is that of NumPy and not of Python objects.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 type Ints = npt.NDArray[np.int64]
 type Words = npt.NDArray[np.uint64]
 type Mask = npt.NDArray[np.bool_]
 type Data = bytes | bytearray
+type Octets = Data | memoryview
 
 PADDING = bytes(64)
 """Zeros after the last packet, so that gathering a whole header never leaves the buffer."""
@@ -61,7 +64,7 @@ def changes(column: npt.NDArray[Any]) -> Mask:
     return fresh
 
 
-def taken(data: Data, begin: int, end: int) -> bytes:
+def taken(data: Octets, begin: int, end: int) -> bytes:
     """A copy of some octets, to be kept."""
     return bytes(memoryview(data)[begin:end])
 

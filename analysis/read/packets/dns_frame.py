@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -12,6 +13,9 @@ from analysis.read.packets.address_columns import address_column
 from analysis.read.packets.block import Ints
 from analysis.read.packets.dns import Message
 from analysis.read.packets.dns_rows import MDNS, PROTOCOLS, TRANSPORTS, DnsPackets, DnsRows
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 _QR, _AA, _TC, _RA = 0x8000, 0x0400, 0x0200, 0x0080
 

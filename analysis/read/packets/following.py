@@ -20,15 +20,16 @@ from analysis.read.packets.ip import datagrams
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.relay import received
 from analysis.read.packets.segments import Segments, segments_of
-from analysis.read.packets.tcp import OnMessage, Streams
+from analysis.read.packets.tcp import Streams
 from analysis.read.packets.tcp_tables import Connections, connections
 
 
 class Following:
-    """Takes all TCP segments, block by block."""
+    """Takes all TCP segments, block by block; DNS messages are kept for later."""
 
-    def __init__(self, dns_ports: frozenset[int], on_message: OnMessage) -> None:
-        self._streams = Streams(dns_ports, on_message)
+    def __init__(self, dns_ports: frozenset[int]) -> None:
+        self._messages: list[tuple[bytes, Origin, Peers]] = []
+        self._streams = Streams(dns_ports, self._keep)
 
     def feed(self, segments: Segments) -> None:
         """Take the segments of a block."""
@@ -38,30 +39,18 @@ class Following:
         """The file has ended."""
         self._streams.end()
         found = connections(self._streams)
+        found.messages = self._messages
         # before it is sent, or becomes tables: both take memory of their own
         self._streams.clear()
         return found
 
-
-class Kept(Following):
-    """The same, with the DNS messages kept for later."""
-
-    def __init__(self, dns_ports: frozenset[int]) -> None:
-        self._messages: list[tuple[bytes, Origin, Peers]] = []
-        super().__init__(dns_ports, self._keep)
-
     def _keep(self, octets: bytes, packet: Origin, peers: Peers) -> None:
         self._messages.append((octets, packet, peers))
-
-    def end(self) -> Connections:
-        found = super().end()
-        found.messages = self._messages
-        return found
 
 
 def followed(path: Path, dns_ports: frozenset[int], limit: int | None) -> Connections:
     """The connections, from a walk of its own over the file."""
-    following = Kept(dns_ports)
+    following = Following(dns_ports)
     fragments, endpoints = Fragments(), Endpoints()
     with opened(path) as stream:
         for block in blocks(stream, path.name, [], packed=False, limit=limit):
@@ -79,7 +68,7 @@ def serve(file: str, dns_ports: frozenset[int]) -> None:
     Raises EOFError when either ends early.
     """
     gc.disable()
-    following = Kept(dns_ports)
+    following = Following(dns_ports)
     with FileIO(file) as capture:
         for segments in received(cast(BufferedReader, sys.stdin.buffer), capture):
             following.feed(segments)

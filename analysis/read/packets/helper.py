@@ -47,6 +47,9 @@ _MEMORY = {
 }
 """Keeps the GNU allocator from giving back the arrays of each block, only to ask for them anew."""
 
+_NO_ALGEBRA = {"OPENBLAS_NUM_THREADS": "1"}
+"""NumPy makes threads for matrices, which there are none of."""
+
 
 class Helper:
     """A process at work on the segments of the first `limit` octets of the file."""
@@ -150,7 +153,7 @@ def _started(path: Path, dns_ports: frozenset[int], limit: int) -> Helper | None
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | _MEMORY,
+            env=os.environ | _MEMORY | _NO_ALGEBRA,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     except OSError:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from analysis.model.message import say
 from analysis.read.packets import magic
 from analysis.read.packets.block import Block, Data, Ints, gather
 from analysis.read.packets.window import Window
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 MAX_PACKET = 262_144
 """Longest packet libpcap writes (MAXIMUM_SNAPLEN); more is damage."""

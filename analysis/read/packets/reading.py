@@ -36,7 +36,7 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
     problems: list[str] = []
     dns = DnsRows()
     limit = None if helper is None else helper.limit
-    following = Following(dns_ports, dns.add)
+    following = Following(dns_ports)
     udp, icmp = Udp(dns_ports, dns), IcmpRows()
     fragments, endpoints = Fragments(), Endpoints()
     span, activity = _Span(), Activity()
@@ -65,20 +65,21 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
             host_frame,
         )
 
-        if helper is None:
-            tcp = following.end()
-        else:
-            # tables are made once the helper is gone: their memory would come on top of its own
-            tcp = helper.followed() or followed(path, dns_ports, limit)
-            for message in tcp.messages:
-                dns.add(*message)
         frames = {
             "dns": dns_frame(dns, label),
             **datagram_frames(udp, icmp, label),
-            **connection_frames(tcp, icmp.quoted, label),
             "activity": activity_frame(activity.seconds(), label),
             "host": host_frame(udp, span.cut, span.snap, label),
         }
+        if helper is None:
+            tcp = following.end()
+        else:
+            tcp = helper.followed() or followed(path, dns_ports, limit)
+        if tcp.messages:
+            for message in tcp.messages:
+                dns.add(*message)
+            frames["dns"] = dns_frame(dns, label)
+        frames |= connection_frames(tcp, icmp.quoted, label)
     problems += [*udp.problems, *icmp.problems]
     source = Source(
         label,

@@ -7,19 +7,16 @@ block on arrays, and what is kept grows with the number of connections only.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from analysis.read.packets.block import Ints, Mask, changes, gather, octets
+from analysis.read.packets.block import Ints, Mask, changes
 from analysis.read.packets.segments import Segments
-from analysis.read.packets.sequence import SYN
-from analysis.read.packets.tls import APPLICATION_DATA
 
-_HEADER = np.dtype([("kind", "u1"), ("version", ">u2"), ("length", ">u2")])
-_VERSION = 0x0303  # RFC 8446 section 5.1
-_MAX_LENGTH = (1 << 14) + 256
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 _HALF, _WHOLE = 1 << 31, (1 << 32) - 1
 
 _SHORTEST_NS = 100_000
@@ -52,9 +49,10 @@ class RecordTimes:
 
     def feed(self, segments: Segments, connection: Ints, from_client: Mask) -> None:
         """Take the segments of a block; `connection` is each one's number, -1 for none."""
-        index, length = _records(segments, connection)
+        index = np.flatnonzero((segments.record > 0) & (connection >= 0))
         if not len(index):
             return
+        length = segments.record[index]
         self._make_room(int(connection.max()) + 1)
         lane = 2 * connection[index] + ~from_client[index]
         order = np.argsort(lane, kind="stable")
@@ -162,17 +160,6 @@ class RecordTimes:
         here = lane[best]
         self._quiet[here], self._quiet_end[here] = gap[best], end[best]
         self._before[here] = before[best]
-
-
-def _records(segments: Segments, connection: Ints) -> tuple[Ints, Ints]:
-    """The segments that begin with an application-data record, and its length."""
-    whole = (segments.captured >= _HEADER.itemsize) & (segments.length >= _HEADER.itemsize)
-    may = np.flatnonzero(whole & (segments.flags & SYN == 0) & (connection >= 0))
-    may = may[octets(segments.data)[segments.start[may]] == APPLICATION_DATA]
-    header = gather(segments.data, _HEADER, segments.start[may])
-    length = header["length"].astype(np.int64)
-    sound = (header["version"] == _VERSION) & (length > 0) & (length <= _MAX_LENGTH)
-    return may[sound], length[sound]
 
 
 def _groups(lane: Ints) -> tuple[Ints, Ints]:

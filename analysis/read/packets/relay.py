@@ -6,14 +6,16 @@ keeps in memory.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from io import BufferedReader, FileIO
+from mmap import ACCESS_READ, ALLOCATIONGRANULARITY, mmap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.read.packets.block import PADDING, Block, Data
+from analysis.read.packets.block import PADDING, Block, Octets
 from analysis.read.packets.segments import Segments
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ _COLUMNS = {
     "wire": "i8",
     "ttl": "u1",
     "ip_id": "i4",
+    "record": "u2",
 }
 """What is sent of each column; `upper` follows from the others."""
 
@@ -73,23 +76,19 @@ def received(pipe: BufferedReader, capture: FileIO) -> Iterator[Segments]:
 
     Raises EOFError when the pipe or the file ends early.
     """
-    buffer = bytearray()
     while True:
         count, position, size, until, added, last = _HEAD.unpack(_exactly(pipe, _HEAD.size))
         if last:
             return
         columns = _exactly(pipe, count * _ROW)
         more = _exactly(pipe, added)
-        if len(buffer) != size:
-            buffer = bytearray(size)
-        _fill(buffer, capture, position, until)
-        data: Data = buffer
+        data: Octets = _mapped(capture, position, until)
         if more:
-            data = b"".join((memoryview(buffer)[: -len(PADDING)], more, PADDING))
+            data = b"".join((data, bytes(size - len(PADDING) - until), more))
         yield _segments(data, columns, count)
 
 
-def _segments(data: Data, columns: bytes, count: int) -> Segments:
+def _segments(data: Octets, columns: bytes, count: int) -> Segments:
     found: dict[str, Any] = {}
     at = 0
     for name, kind in _COLUMNS.items():
@@ -100,14 +99,14 @@ def _segments(data: Data, columns: bytes, count: int) -> Segments:
     return Segments(data, upper=upper, **found)
 
 
-def _fill(buffer: bytearray, capture: FileIO, position: int, until: int) -> None:
-    capture.seek(position)
-    view, done = memoryview(buffer), 0
-    while done < until:
-        got = capture.readinto(view[done:until])
-        if not got:
-            raise EOFError("the file has become shorter")
-        done += got
+def _mapped(capture: FileIO, position: int, length: int) -> memoryview:
+    """Octets of the file, of which only those that are looked at are fetched."""
+    before = position % ALLOCATIONGRANULARITY
+    begin = position - before
+    if os.fstat(capture.fileno()).st_size < position + length:
+        raise EOFError("the file has become shorter")
+    whole = mmap(capture.fileno(), before + length, access=ACCESS_READ, offset=begin)
+    return memoryview(whole)[before:]
 
 
 def _exactly(pipe: BufferedReader, count: int) -> bytes:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.read.packets.address import Ends
-from analysis.read.packets.block import Block, Data, Ints, Mask, Words, gather
+from analysis.read.packets.block import Block, Data, Ints, Mask, Octets, Words, gather, octets
 from analysis.read.packets.ip import TCP, Datagrams
+from analysis.read.packets.sequence import SYN
+from analysis.read.packets.tls import APPLICATION_DATA
 
 _HEADER = np.dtype(
     [
@@ -23,6 +25,9 @@ _HEADER = np.dtype(
         ("urgent", ">u2"),
     ]
 )
+_RECORD = np.dtype([("kind", "u1"), ("version", ">u2"), ("length", ">u2")])
+_VERSION = 0x0303  # RFC 8446 section 5.1
+_MAX_RECORD = (1 << 14) + 256
 
 
 @dataclass(slots=True)
@@ -33,9 +38,11 @@ class Segments:
     whether the sender's number is the higher of the two. `ip` is the offset of the
     IP header in `data`, `start` that of the payload, `length` its length by the IP
     header (negative when the headers disagree), `captured` how much of it is there.
+    `record` is the length of the TLS application-data record that begins with the
+    payload, 0 for none.
     """
 
-    data: Data
+    data: Octets
     ip: Ints
     version: Ints
     interface: Ints
@@ -55,6 +62,7 @@ class Segments:
     wire: Ints
     ttl: Ints
     ip_id: Ints
+    record: Ints
 
     def __len__(self) -> int:
         return len(self.flow)
@@ -72,6 +80,8 @@ def segments_of(block: Block, found: Datagrams, ends: Ends) -> Segments | None:
     source = ends.source[rows]
     length = (header["offset"].astype(np.int64) >> 4) * 4
     start = found.transport[rows] + length
+    payload = found.end[rows] - start
+    captured = np.minimum(found.captured[rows], found.end[rows]) - start
     return Segments(
         found.data,
         found.ip[rows],
@@ -86,11 +96,24 @@ def segments_of(block: Block, found: Datagrams, ends: Ends) -> Segments | None:
         header["window"].astype(np.int64),
         length,
         start,
-        found.end[rows] - start,
-        np.minimum(found.captured[rows], found.end[rows]) - start,
+        payload,
+        captured,
         block.frame[rows],
         block.ns[rows],
         block.wirelen[rows],
         found.ttl[rows],
         found.ip_id[rows],
+        _records(found.data, start, np.minimum(payload, captured), header["flags"]),
     )
+
+
+def _records(data: Data, start: Ints, room: Ints, flags: Ints) -> Ints:
+    """The column `record`, of payloads that have `room` octets."""
+    may = np.flatnonzero((room >= _RECORD.itemsize) & (flags & SYN == 0))
+    may = may[octets(data)[start[may]] == APPLICATION_DATA]
+    header = gather(data, _RECORD, start[may])
+    length = header["length"].astype(np.int64)
+    sound = (header["version"] == _VERSION) & (length <= _MAX_RECORD)
+    found = np.zeros(len(start), np.int64)
+    found[may[sound]] = length[sound]
+    return found

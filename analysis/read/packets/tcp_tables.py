@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import attrgetter
 from types import NoneType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from analysis.read.packets.address import Peers
 from analysis.read.packets.clock import milliseconds, seconds
@@ -20,6 +19,9 @@ from analysis.read.packets.resets import Resets
 from analysis.read.packets.stream import Party, Stream
 from analysis.read.packets.tcp import Streams
 from analysis.read.packets.tls import Handshake
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 _FRAMES = 8
 _MOST_MOMENTS = 32
