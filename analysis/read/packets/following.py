@@ -17,6 +17,7 @@ from analysis.read.packets.address import Endpoints, Peers
 from analysis.read.packets.container import blocks, opened
 from analysis.read.packets.fragments import Fragments
 from analysis.read.packets.ip import datagrams
+from analysis.read.packets.quiet import Expected, expected
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.relay import received
 from analysis.read.packets.segments import Segments, segments_of
@@ -31,9 +32,9 @@ class Following:
         self._messages: list[tuple[bytes, Origin, Peers]] = []
         self._streams = Streams(dns_ports, self._keep)
 
-    def feed(self, segments: Segments) -> None:
+    def feed(self, segments: Segments, known: Expected) -> None:
         """Take the segments of a block."""
-        self._streams.feed(segments)
+        self._streams.feed(segments, known)
 
     def end(self) -> Connections:
         """The file has ended."""
@@ -57,7 +58,7 @@ def followed(path: Path, dns_ports: frozenset[int], limit: int | None) -> Connec
             found = datagrams(block, fragments)
             segments = segments_of(block, found, endpoints.ends(found))
             if segments is not None:
-                following.feed(segments)
+                following.feed(segments, expected(segments))
             del block, found, segments  # with the buffer, before the columns are made
     return following.end()
 
@@ -70,7 +71,7 @@ def serve(file: str, dns_ports: frozenset[int]) -> None:
     gc.disable()
     following = Following(dns_ports)
     with FileIO(file) as capture:
-        for segments in received(cast(BufferedReader, sys.stdin.buffer), capture):
-            following.feed(segments)
-            del segments
+        for segments, known in received(cast(BufferedReader, sys.stdin.buffer), capture):
+            following.feed(segments, known)
+            del segments, known
     pickle.dump(following.end(), sys.stdout.buffer, protocol=5)

@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Buffer
 
     from analysis.read.packets.block import Block
+    from analysis.read.packets.quiet import Expected
     from analysis.read.packets.segments import Segments
     from analysis.read.packets.tcp_tables import Connections
 
 WORTH = 64 << 20
 """Octets of a file from where on a second process saves more than its start costs."""
 
-_AHEAD = 32
+_AHEAD = 16
 """Blocks that the helper may be behind: then there is time for other work, such as imports."""
 
 _START = (
@@ -61,12 +62,12 @@ class Helper:
         self._thread = Thread(target=self._send, daemon=True)
         self._thread.start()
 
-    def take(self, block: Block, segments: Segments) -> None:
+    def take(self, block: Block, segments: Segments, known: Expected) -> None:
         """Hand on the segments of a block; waits when the helper is far behind."""
         # NumPy is not there yet when the helper is started
         from analysis.read.packets.relay import sent
 
-        self._parts.put(list(sent(block, segments)))
+        self._parts.put(list(sent(block, segments, known)))
 
     def followed(self) -> Connections | None:
         """What it found; None when it failed. Waits for it to end."""

@@ -21,6 +21,7 @@ from analysis.read.packets.fragments import Fragments
 from analysis.read.packets.helper import Helper
 from analysis.read.packets.icmp import IcmpRows
 from analysis.read.packets.ip import datagrams
+from analysis.read.packets.quiet import expected
 from analysis.read.packets.segments import segments_of
 from analysis.read.packets.udp import Udp
 
@@ -48,9 +49,9 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
             ends = endpoints.ends(found)
             segments = segments_of(block, found, ends)
             if segments is not None and helper is not None:
-                helper.take(block, segments)
+                helper.take(block, segments, expected(segments))
             elif segments is not None:
-                following.feed(segments)
+                following.feed(segments, expected(segments))
             activity.feed(block, found, ends)
             udp.feed(block, found)
             icmp.feed(block, found)
