@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.read.packets.acks import MAX_SAMPLES, Acks
 from analysis.read.packets.address import Peers, addresses
-from analysis.read.packets.block import Ints, Mask, Words, changes, taken
+from analysis.read.packets.block import Ints, Mask, Words, changes
 from analysis.read.packets.cleartext import Room
 from analysis.read.packets.quiet import Expected, Lane, Run, Timeline, quiet_runs
 from analysis.read.packets.reassembly import Origin
@@ -136,7 +136,7 @@ class Streams:
 
     def _each(self, segments: Segments, rows: Iterable[_Row]) -> None:
         """Take segments one by one."""
-        current, data = self._current, segments.data
+        current, data = self._current, memoryview(segments.data)
         for (
             place,
             flow,
@@ -156,8 +156,7 @@ class Streams:
             ip_id,
         ) in rows:
             stream = current.get(flow)
-            opening = flags & (SYN | ACK) == SYN
-            if stream is None or (opening and stream.begins_anew(source, seq)):
+            if stream is None or (flags & (SYN | ACK) == SYN and stream.begins_anew(source, seq)):
                 by_client = flags & (SYN | ACK) != SYN | ACK
                 reused = stream is not None
                 if stream is not None:
@@ -175,7 +174,7 @@ class Streams:
             stream.last_frame = frame
             stream.last_ns = ns
             if flags & _CONTROL:
-                options = taken(data, start - header + 20, start)
+                options = bytes(data[start - header + 20 : start])
                 packet = Origin(frame, ns, ttl, ip_id)
                 stream.control(sender, flags, packet, seq=seq, window=window, options=options)
             else:
@@ -212,7 +211,7 @@ class Streams:
             if ack != acks.highest and flags & (ACK | RST) == ACK:
                 acks.acknowledged(ack, ns)
             elif header >= _WITH_SACK and not length and not flags & _CONTROL:
-                blocks = offered(taken(data, start - header + 20, start)).get(SACK)
+                blocks = offered(bytes(data[start - header + 20 : start])).get(SACK)
                 if blocks:
                     acks.selectively(ack, blocks)
             if not stream.initial_rtt and flags & (SYN | ACK) == ACK and stream.recent_syn_ns:
@@ -220,7 +219,8 @@ class Streams:
             if length:
                 sender.payload += length
                 sender.data_packets += 1
-                sender.max_payload = max(sender.max_payload, length)
+                if length > sender.max_payload:
+                    sender.max_payload = length
                 if marks & RETRANSMISSION:
                     sender.acks.resent(seq + length & 0xFFFFFFFF, length)
                 elif sender.acks.pending is None and not marks & _UNTIMED:
@@ -228,7 +228,7 @@ class Streams:
                 sender.payload_ns = stream.last_payload_ns = ns
                 direction = sender.direction
                 if direction is not None:
-                    octets = taken(data, start, start + captured) if captured > 0 else b""
+                    octets = bytes(data[start : start + max(0, captured)])
                     packet = Origin(frame, ns, ttl, ip_id)
                     direction.add(seq + 1 if flags & SYN else seq, octets, length, packet)
                     if stream.talk.tunnelled and not stream.tunnelled:

@@ -138,12 +138,10 @@ def _column(values: Iterable[Any]) -> Column:
     """An array, or the values as they are where they are neither numbers nor truths."""
     listed = list(values)
     kinds = set(map(type, listed))
+    if kinds == {int}:
+        return np.array(listed)
     if kinds == {int, NoneType}:
         return np.array(listed, np.float64)
-    if kinds == {int}:
-        whole = np.array(listed)
-        half = whole.astype(np.int32)
-        return half if np.array_equal(half, whole) else whole
     return np.array(listed) if kinds == {bool} else listed
 
 
