@@ -219,8 +219,7 @@ class Streams:
             if length:
                 sender.payload += length
                 sender.data_packets += 1
-                if length > sender.max_payload:
-                    sender.max_payload = length
+                sender.max_payload = max(sender.max_payload, length)
                 if marks & RETRANSMISSION:
                     sender.acks.resent(seq + length & 0xFFFFFFFF, length)
                 elif sender.acks.pending is None and not marks & _UNTIMED:
