@@ -3,6 +3,7 @@
 import random
 import struct
 import subprocess
+from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,15 @@ import dns.message
 import pytest
 from packets_build import (
     ETHERNET,
+    enhanced,
     ethernet,
     handshake,
+    interface,
+    ipv4,
+    ipv6,
     pcap,
+    section,
+    tcp,
     udp,
     written,
 )
@@ -20,8 +27,14 @@ from packets_build import (
 from analysis.model.errors import InputError
 from analysis.model.frames import Tables
 from analysis.read.packets import helper, read_packets, reading
+from analysis.read.packets.address import Endpoints
 from analysis.read.packets.container import blocks
+from analysis.read.packets.fragments import Fragments
 from analysis.read.packets.helper import Helper
+from analysis.read.packets.ip import datagrams
+from analysis.read.packets.quiet import expected
+from analysis.read.packets.relay import received, sent
+from analysis.read.packets.segments import segments_of
 from analysis.read.packets.tcp_tables import Connections
 
 _FEW = 1 << 60
@@ -93,6 +106,49 @@ def test_two_processes_give_the_same_tables(
     assert alone["tcp"]["stream"].max() >= len(alone["tcp"])  # what SOCKS carries counts
     assert _equal(together, alone)
     assert together.sources == alone.sources
+
+
+def _odd_packets() -> list[bytes]:
+    """Segments in two fragments, in a tunnel, over IPv6, and cut short."""
+    hello = b"\x16\x03\x01\x00\x05hello" + bytes(40)
+    whole = tcp("PA", seq=100, ack=200, payload=hello)[20:]
+    fragments = [ipv4(6, whole[:32], fragment=0x2000), ipv4(6, whole[32:], fragment=4)]
+    inner = tcp("PA", seq=7, ack=9, payload=hello, ports=(50_001, 443))
+    return [
+        *handshake(payloads=[], ports=(50_000, 443)),
+        *map(ethernet, fragments),
+        ethernet(ipv4(47, b"\0\0\x08\0" + inner)),
+        ethernet(ipv6(6, tcp("S", seq=1, ports=(50_002, 443))[20:])),
+        ethernet(tcp("PA", seq=3, payload=hello, ports=(50_003, 443)))[:70],
+    ]
+
+
+def test_what_is_not_in_the_file_as_it_is_reaches_the_helper(
+    tmp_path: Path, results: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packets = [
+        enhanced(frame, index, number=index % 2) for index, frame in enumerate(_odd_packets())
+    ]
+    content = b"".join([section(), interface(), interface(), *packets])
+    path = written(tmp_path / "odd.pcapng", content)
+    together = read_packets(path)
+    assert isinstance(results[0], Connections)
+    assert set(together["tcp"]["app"].dropna()) == {"tls"}
+    assert set(together["tcp"]["interface"]) == {0, 1}
+    assert _equal(together, _alone(path, monkeypatch))
+
+
+def test_a_file_that_becomes_shorter_ends_the_helper(tmp_path: Path) -> None:
+    path = written(tmp_path / "some.pcap", _capture())
+    with path.open("rb") as stream:
+        found = next(blocks(stream, path.name, [], packed=False))
+        datagram = datagrams(found, Fragments())
+        segments = segments_of(found, datagram, Endpoints().ends(datagram))
+    assert segments is not None
+    pipe = BytesIO(b"".join(map(bytes, sent(found, segments, expected(segments)))))
+    path.write_bytes(_capture()[:1000])
+    with FileIO(path) as capture, pytest.raises(EOFError, match="shorter"):
+        list(received(BufferedReader(pipe), capture))  # type: ignore[arg-type]
 
 
 def test_a_helper_that_dies_is_made_up_for(
