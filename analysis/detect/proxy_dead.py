@@ -64,7 +64,7 @@ def settings(tables: Tables) -> list[Record]:
 
 def dead_proxies(tables: Tables) -> list[Dead]:
     """Every proxy that packets show dead at the end of the capture."""
-    configured = _configured(tables)
+    configured = configured_places(tables)
     found = [Dead(place, rows, surely=True) for place, rows in _not_as_set(tables, configured)]
     tcp = without_own_leg(tables["tcp"], tables)
     if len(tcp):
@@ -75,7 +75,7 @@ def dead_proxies(tables: Tables) -> list[Dead]:
     return found
 
 
-def _configured(tables: Tables) -> frozenset[Place]:
+def configured_places(tables: Tables) -> frozenset[Place]:
     places = set()
     for row in settings(tables):
         value = row["value"] or ""
@@ -123,14 +123,14 @@ def _never_there(tables: Tables, tcp: pd.DataFrame, known: frozenset[Place]) -> 
         if not any(map(_opened, rows))
     }
     tried = {place: rows for place, rows in tried.items() if len(rows) >= threshold("proxy_tries")}
-    if not tried or _names_chatgpt(tables):
+    if not tried or names_chatgpt(tables):
         return
     names = names_of_addresses(tables)
     for place, rows in tried.items():
         surely = any(map(_PROXY_NAME.match, names.get(place[0], ())))
         if not _heard(tables, rows):
             continue
-        if surely or not _web_meanwhile(tcp, rows):
+        if surely or not web_meanwhile(tcp, rows):
             yield Dead(place, tuple(rows), surely=surely)
 
 
@@ -212,7 +212,7 @@ def _asked_since(tables: Tables, tcp: pd.DataFrame, moment: float) -> bool:
     return bool(worked.fillna(False).any())
 
 
-def _names_chatgpt(tables: Tables) -> bool:
+def names_chatgpt(tables: Tables) -> bool:
     """Some packet or record is about a listed host: whoever made it needed no proxy for that."""
     told = (("dns", "qname"), ("tls", "sni"), ("quic", "sni"), ("http", "host"))
     if any(len(where(tables[name], column, _listed)) for name, column in told):
@@ -225,7 +225,7 @@ def _listed(host: str) -> bool:
     return rule_of(host) is not None
 
 
-def _web_meanwhile(tcp: pd.DataFrame, failed: list[Record]) -> bool:
+def web_meanwhile(tcp: pd.DataFrame, failed: list[Record]) -> bool:
     """Somebody opened a web connection straight out while the tries went on."""
     begin = min(map(_began, failed))
     end = max(row["last_time"] or 0.0 for row in failed)

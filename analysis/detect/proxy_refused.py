@@ -3,11 +3,11 @@
 From CONNECT answered with an error (in clear, or in the words of whoever asked),
 from an error or block page without the edge's mark that names a product, comes from
 a known proxy or one that opens TLS, or answers a ClientHello in clear, from a SOCKS
-proxy's reply, and from the browser's own error codes.  A refusal that a later try
-heals is nothing: a login takes one 407.  A refusal by the service's edge carries
-cf-ray and is none of it.  Source: RFC 9110 sections 9.3.6 and 15.5.8; RFC 1928;
-Chromium net_error_list.h and socks5_client_socket.cc; detection notes 10 and 16;
-errors table.
+proxy's reply or its refusal of the login, and from the browser's own error codes.  A
+refusal that a later try heals is nothing: a login takes one 407.  A refusal by the
+service's edge carries cf-ray and is none of it.  Source: RFC 9110 sections 9.3.6 and
+15.5.8; RFC 1928; Chromium net_error_list.h and socks5_client_socket.cc; detection
+notes 10 and 16; errors table.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from analysis.detect.path_answers import (
     named_product,
     net_error,
 )
+from analysis.detect.proxy_login import Unlet, socks_logins
 from analysis.detect.reach import reach_of
 from analysis.detect.support import (
     MAX_EVIDENCE,
@@ -345,10 +346,15 @@ def find_proxy_denied(tables: Tables) -> Iterator[Finding]:
 
 def find_proxy_auth_required(tables: Tables) -> Iterator[Finding]:
     found = [refusal for refusal in refusals(tables) if refusal.login]
-    if not found:
-        return
+    if found:
+        yield _login_asked(found)
+    for proxy in socks_logins(tables):
+        yield _login_refused(proxy)
+
+
+def _login_asked(found: list[Refusal]) -> Finding:
     hosts = ranked(refusal.host for refusal in found)
-    yield finding(
+    return finding(
         "proxy.auth_required",
         say(
             "The proxy asks for a login (407) before it lets anything through to {hosts}, {times}, "
@@ -366,6 +372,27 @@ def find_proxy_auth_required(tables: Tables) -> Iterator[Finding]:
         times=[refusal.time for refusal in found],
         evidence=_evidence(found),
         in_short="407 Proxy Authentication Required",
+    )
+
+
+def _login_refused(proxy: Unlet) -> Finding:
+    return finding(
+        "proxy.auth_required",
+        say(
+            "The SOCKS proxy {proxy} refuses the login, or wants one that is not given, {times}, "
+            "and lets nothing through.",
+            proxy=proxy.name,
+            times=times_over(len(proxy.tries)),
+        ),
+        confidence=earned(0.75, (proxy.surely, 0.5), (len(proxy.tries) > 5, 0.2)),
+        count=len(proxy.tries),
+        times=[row["first_time"] for row in proxy.tries],
+        evidence=packet_evidence(
+            proxy.tries[:MAX_EVIDENCE],
+            say("the proxy answers the greeting or the login with a refusal"),
+            ("first_frame", "last_frame"),
+        ),
+        in_short=say("login to SOCKS proxy {proxy}", proxy=proxy.name),
     )
 
 

@@ -20,6 +20,7 @@ from handmade import (
 
 from analysis.diagnose import diagnose
 from analysis.model.diagnosis import Severity
+from analysis.model.frames import Tables
 
 PROXY = "10.1.1.8"
 
@@ -133,6 +134,43 @@ def test_a_socks_proxy_refuses_by_its_rules() -> None:
 )
 def test_a_socks_proxy_that_does_no_harm(rows: list[Row]) -> None:
     assert "proxy.denied" not in found(tables(tcp=rows))
+
+
+def unlet(count: int, first: int = 0, **more: object) -> list[Row]:
+    """Greetings or logins that a SOCKS proxy refuses, before any host is named."""
+    return [
+        socks(255, first + number)
+        | {"connect_host": None, "last_time": 100.5 + first + number, **more}
+        for number in range(count)
+    ]
+
+
+def test_a_socks_proxy_that_refuses_the_login() -> None:
+    given = tables(tcp=unlet(6))
+    finding = found(given)["proxy.auth_required"]
+    assert (finding.severity, finding.count) == ("critical", 6)
+    assert "SOCKS proxy 10.1.1.8:1080" in finding.summary
+    assert "proxy.denied" not in found(given)
+    assert diagnose(given).verdict.primary == "proxy.auth_required"
+
+
+def test_a_login_that_was_good_once_makes_the_proxy_known() -> None:
+    assert "proxy.auth_required" in found(tables(tcp=[socks(0), *unlet(2, 1)]))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        tables(tcp=unlet(3)),
+        tables(tcp=[*unlet(6), socks(0, 6, "www.example.org")]),
+        tables(tcp=[*unlet(6), socks(2, 6)]),
+        tables(tcp=unlet(6), dns=[answer("chatgpt.com", "104.18.32.47")]),
+        tables(tcp=[*unlet(6), *handshakes(1, sni="www.example.org")["tcp"]]),
+    ],
+    ids=["few", "let-in-later", "refused-otherwise", "chatgpt-goes-straight", "web-goes-straight"],
+)
+def test_a_socks_login_that_is_no_concern_of_chatgpts(given: Tables) -> None:
+    assert "proxy.auth_required" not in found(given)
 
 
 @pytest.mark.parametrize("code", ["SOCKS_CONNECTION_FAILED", "TUNNEL_CONNECTION_FAILED"])

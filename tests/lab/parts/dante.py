@@ -16,7 +16,8 @@ class Dante(Program):
     """Proxy on `addresses.PROXY`, port 1080, in the tunnel's namespace.
 
     `denied` are hosts or domains (`.chatgpt.com`) that its rules refuse. The browser is told of
-    it by `--proxy-server=socks5://10.20.30.40:1080`, and leaves lookups to it.
+    it by `--proxy-server=socks5://10.20.30.40:1080`, and leaves lookups to it. With `login` it
+    lets nobody in who gives none.
     """
 
     command = "danted"
@@ -25,11 +26,17 @@ class Dante(Program):
     version_argv = ("-v",)
 
     def __init__(
-        self, host: Namespace, *, denied: Sequence[str] = (), listen: str = addresses.PROXY
+        self,
+        host: Namespace,
+        *,
+        denied: Sequence[str] = (),
+        listen: str = addresses.PROXY,
+        login: bool = False,
     ) -> None:
         super().__init__(host)
         self._denied = denied
         self._listen = listen
+        self._method = "username" if login else "none"
 
     def argv(self, folder: Path) -> list[str]:
         everything = "from: 0.0.0.0/0 to: 0.0.0.0/0"
@@ -38,7 +45,7 @@ class Dante(Program):
             f"internal: {self._listen} port = {PORT}",
             f"external: {addresses.TUNNEL[0]}",
             "clientmethod: none",
-            "socksmethod: none",
+            f"socksmethod: {self._method}",
             "user.privileged: root",
             "user.unprivileged: nobody",
             f"client pass {{ {everything} }}",
