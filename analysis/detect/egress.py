@@ -1,11 +1,12 @@
 """net.split_egress: parts of one session leave by different ways.
 
-The service then sees two exit addresses and may refuse one of them.  Shown by
-the service's own trace page naming two exits in two places, by HTTP/3 that goes
-straight out and is answered while HTTP goes through a proxy, or by a tunnel that
-has the default route of one address family alone while the service is reached by
-both; that last is told, and no fault until the service refuses something.  Two
-exits in one place are the two address families of one line.
+The service then sees two exit addresses and may refuse one of them.  Shown by the
+service's own trace page naming two exits in two places by turns, by HTTP/3 that goes
+straight out and is answered while HTTP goes through a proxy, or by a tunnel that has
+the default route of one address family alone while the service is reached by both;
+that last is told, and no fault until the service refuses something.  Two exits in
+one place are the two address families of one line, and two after one another a
+tunnel that was switched on in between.
 Source: OpenClash#3972, ChatALL#545 (detection notes 6).
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 
 from analysis.detect.attempts import Attempt, usable, wire
 from analysis.detect.support import (
@@ -29,6 +31,7 @@ from analysis.detect.support import (
     where,
     without_own_leg,
 )
+from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import joined, say, some
@@ -115,7 +118,21 @@ def _two_exits(tables: Tables) -> list[Record]:
     rows = records(where(http[http["egress"].notna()], "host", matters))
     exits = {row["egress"] for row in rows}
     places = {_place(row) for row in rows}
-    return rows if len(exits) > 1 and len(places - {"?"}) > 1 else []
+    two = len(exits) > 1 and len(places - {"?"}) > 1
+    return rows if two and _at_the_same_time(rows) else []
+
+
+def _at_the_same_time(rows: list[Record]) -> bool:
+    """The exits take turns, or follow at once: a tunnel switched on in between changes them once.
+
+    Where the times are not known, the exits count.
+    """
+    timed = sorted((row for row in rows if row["started"] is not None), key=lambda r: r["started"])
+    if len(timed) < len(rows):
+        return True
+    turns = [(one, two) for one, two in pairwise(timed) if one["egress"] != two["egress"]]
+    soon = any(two["started"] - one["started"] <= threshold("exits_s") for one, two in turns)
+    return soon or len(turns) >= len({row["egress"] for row in timed})
 
 
 def _beside_the_tunnel(tables: Tables) -> list[Attempt]:

@@ -23,6 +23,7 @@ import sessions_clear_wire
 import sessions_mirror
 import sessions_odd_answers
 import sessions_proxy_wire
+import sessions_rare
 import sessions_recorded
 import sessions_reset_data
 import sessions_third_browser
@@ -54,6 +55,7 @@ __all__ = [
     "sessions_mirror",
     "sessions_odd_answers",
     "sessions_proxy_wire",
+    "sessions_rare",
     "sessions_recorded",
     "sessions_reset_data",
     "sessions_third_browser",
