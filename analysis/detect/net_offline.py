@@ -4,12 +4,12 @@ Packets: for seconds on end nobody but this machine sends, it does so on several
 connections in vain, which the server had answered before.  Or on one alone, where
 others fell silent with it and were left open, while the client went back to their
 hosts on new ones.  Or nobody sends at all, and the first words afterwards are
-answered by resets on all that was open, as after a sleep; resets that the machine did not ask for
-show that it was there to hear them.  A machine that is merely
-quiet does neither, so nothing is claimed of it.  What a sampler kept is judged more
+answered by resets on all that was open, as after a sleep; resets that the machine
+did not ask for show that it was there to hear them.  A machine that is merely quiet
+does neither, so nothing is claimed of it.  What a sampler kept is judged more
 narrowly, see `offline`; the recorder's own tries tell too, see `offline_recorded`.
-Errors: the browser says itself that the network changed or was gone.  Does not prove why: roaming,
-sleep and a VPN that switches look alike.  Source: detection notes 15.
+Errors: the browser says itself that the network changed or was gone.  Does not prove
+why: roaming, sleep and a VPN that switches look alike.  Source: detection notes 15.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Proxies that packets show dead: closed, silent, or open and mute.
 
-A client with a proxy asks the proxy to look names up, so a dead one leaves
-packets that name nothing of ChatGPT.  A place is taken for a proxy where the
-machine is configured so, where it answered as one earlier in the capture, where
-its own name says so, or where it listens on a proxy's port and the packets hold
-no way out beside it: no listed name, and no web connection that worked meanwhile.
-Test servers use the same ports.  Source: RFC 9110 section 9.3.6; Chromium, which
-asks a proxy for every host; port table.
+A client with a proxy asks the proxy to look names up, so a dead one leaves packets
+that name nothing of ChatGPT.  A place is taken for a proxy where the machine is
+configured so, where it answered as one earlier in the capture, where its own name
+says so (known to the resolver or not), or where it listens on a proxy's port and
+the packets hold no way out beside it: no listed name, and no web connection that
+worked meanwhile.  Test servers use the same ports.  Source: RFC 9110 section 9.3.6;
+Chromium, which asks a proxy for every host; port table.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 import pandas as pd
 
 from analysis.detect.attempts import names_of_addresses
+from analysis.detect.dns_answers import NXDOMAIN
 from analysis.detect.support import (
     Record,
     matters,
@@ -32,7 +34,8 @@ from analysis.knowledge import threshold
 from analysis.knowledge.proxy_ports import proxy_ports
 from analysis.model.frames import Tables
 
-type Place = tuple[str, int]
+type Place = tuple[str, int | None]
+"""Address and port; of a name that is not known, the name alone."""
 
 _PROXY_NAME = re.compile(r"[^.]*prox[yi]|wpad\b", re.I)
 _WEB = (80, 443)
@@ -46,10 +49,12 @@ class Dead:
     tries: tuple[Record, ...]
     surely: bool
     mute: bool = False
+    unknown: bool = False
 
     @property
     def name(self) -> str:
-        return "{}:{}".format(*self.place)
+        host, port = self.place
+        return host if port is None else f"{host}:{port}"
 
     @property
     def hosts(self) -> list[str]:
@@ -72,6 +77,7 @@ def dead_proxies(tables: Tables) -> list[Dead]:
         found += _died(tables, tcp, spoken - configured)
         found += _never_there(tables, tcp, spoken | configured)
         found += _mute(tcp)
+    found += _unknown_names(tables)
     return found
 
 
@@ -132,6 +138,38 @@ def _never_there(tables: Tables, tcp: pd.DataFrame, known: frozenset[Place]) -> 
             continue
         if surely or not web_meanwhile(tcp, rows):
             yield Dead(place, tuple(rows), surely=surely)
+
+
+def _unknown_names(tables: Tables) -> Iterator[Dead]:
+    """Names of proxies that the resolver does not know, as away from the network they are of."""
+    dns = tables["dns"]
+    if dns.empty:
+        return
+    denied = dns[dns["response"].fillna(False) & (dns["rcode"] == NXDOMAIN).fillna(False)]
+    denied = where(denied[(denied["qtype"] == "A").fillna(False)], "qname", _proxy_called)
+    by_name: dict[str, list[Record]] = {}
+    for row in records(denied):
+        if not row["answers"]:
+            told = {"first_time": row["time"], "connect_host": None, "frame": row["frame"]}
+            by_name.setdefault(row["qname"], []).append({"source": row["source"], **told})
+    by_name = {name: rows for name, rows in by_name.items() if _repeated(rows)}
+    if by_name and not names_chatgpt(tables):
+        for name, rows in by_name.items():
+            yield Dead((name, None), tuple(rows), surely=False, unknown=True)
+
+
+def _proxy_called(name: str) -> bool:
+    """A proxy's own name; every machine asks for wpad, whether there is one or not."""
+    return _PROXY_NAME.match(name) is not None and not name.lower().startswith("wpad")
+
+
+def _repeated(rows: list[Record]) -> bool:
+    """Asked for again and again, and not once more by a mirror port."""
+    times = sorted(row["first_time"] or 0.0 for row in rows)
+    apart = [
+        after for before, after in pairwise(times) if after - before >= threshold("dns_resend_s")
+    ]
+    return len(apart) + 1 >= threshold("proxy_tries")
 
 
 def _mute(tcp: pd.DataFrame) -> Iterator[Dead]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from analysis.detect.dns_answers import answers
 from analysis.detect.path_answers import net_error
-from analysis.detect.proxy_dead import dead_proxies, settings
+from analysis.detect.proxy_dead import Dead, dead_proxies, settings
 from analysis.detect.sockets import SOCKET_HOSTS, ended_by_capture, sockets, wire_sockets
 from analysis.detect.support import (
     MAX_EVIDENCE,
@@ -35,7 +35,7 @@ from analysis.knowledge import threshold
 from analysis.knowledge.browser_errors import proxy_errors
 from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import joined, plural, say, some
+from analysis.model.message import Message, joined, plural, say, some
 
 
 def find_proxy_dead_setting(tables: Tables) -> Iterator[Finding]:
@@ -65,12 +65,8 @@ def find_proxy_dead_setting(tables: Tables) -> Iterator[Finding]:
         hosts += proxy.hosts
         proxies.append(proxy.name)
         times += [row["first_time"] for row in proxy.tries]
-        note = (
-            say("the proxy is asked and does not answer")
-            if proxy.mute
-            else say("the proxy takes no connection")
-        )
-        evidence += packet_evidence(proxy.tries, note, ("syn_frame", "reset_frame"))
+        columns = ("frame", "syn_frame", "reset_frame")
+        evidence += packet_evidence(proxy.tries, _how_dead(proxy), columns)
     if not evidence:
         return
     surely = any(proxy.surely for proxy in dead)
@@ -110,6 +106,14 @@ def find_proxy_dead_setting(tables: Tables) -> Iterator[Finding]:
         in_short=some(names),
         measurements={"proxies": list(names[:10]), "letters_disagree": differ},
     )
+
+
+def _how_dead(proxy: Dead) -> Message:
+    if proxy.unknown:
+        return say("the proxy's name is not known here")
+    if proxy.mute:
+        return say("the proxy is asked and does not answer")
+    return say("the proxy takes no connection")
 
 
 def _unreached(tables: Tables) -> list[Record]:

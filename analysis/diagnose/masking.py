@@ -153,6 +153,7 @@ RULES: tuple[Rule, ...] = (
             "tls.sni_blocked",
             "tls.handshake_failure",
             "tls.pq_hello_dropped",
+            "quic.blocked",
             "script.blocked_by_network",
             "script.telemetry_blocked",
             "ws.connect_failed",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from scapy.layers.inet import UDP
+from scapy.packet import Raw
 from scene import BAD, WELL, in_flows, on_wire
 from scene_flows import Flows
 from scene_visit import reach, visit
@@ -174,3 +176,44 @@ def close_notify(wire: Wire) -> None:
         now = conn.secure(conn.open(50 + index), "chatgpt.com")
         conn.notify(now + 1, up=True)
         conn.fin(now + 1.001)
+
+
+def straight_quic(wire: Wire, time: float, name: str, address: str) -> None:
+    """HTTP/3 that is answered: the client's Initial, and a long header of the server's."""
+    from aioquic.quic.configuration import QuicConfiguration
+    from aioquic.quic.connection import QuicConnection
+
+    configuration = QuicConfiguration(is_client=True, alpn_protocols=["h3"], server_name=name)
+    connection = QuicConnection(configuration=configuration)
+    connection.connect((address, 443), now=0.0)
+    initial = connection.datagrams_to_send(now=0.0)[0][0]
+    port = next(wire.ports)
+    wire.put(time, wire.client, address, UDP(sport=port, dport=443) / Raw(initial))
+    theirs = initial[6 : 6 + initial[5]]
+    mine = initial[7 + len(theirs) : 7 + len(theirs) + initial[6 + len(theirs)]]
+    ids = bytes([len(mine)]) + mine + bytes([len(theirs)]) + theirs
+    answer = b"\xc0" + initial[1:5] + ids + b"\x00\x44\xb0" + bytes(range(256)) * 4 + bytes(172)
+    wire.put(time + 0.02, address, wire.client, UDP(sport=443, dport=port) / Raw(answer))
+
+
+@on_wire("quic-beside-the-proxy", "proxy", "net.split_egress", statuses=BAD)
+def quic_beside(wire: Wire) -> None:
+    """The proxy carries HTTP; HTTP/3 leaves straight, from another address."""
+    for index, name in enumerate(("chatgpt.com", "ab.chatgpt.com", "ws.chatgpt.com")):
+        carried(wire, index * 0.5, name)
+    wire.lookup(3.0, "chatgpt.com", EDGE)
+    for index in range(2):
+        straight_quic(wire, 3.1 + index, "chatgpt.com", EDGE)
+
+
+@on_wire("quic-of-another-site-beside-the-proxy", "healthy", statuses=WELL)
+def quic_elsewhere(wire: Wire) -> None:
+    for index, name in enumerate(("chatgpt.com", "ab.chatgpt.com", "ws.chatgpt.com")):
+        carried(wire, index * 0.5, name)
+    straight_quic(wire, 3.1, "www.youtube.com", "142.250.4.91")
+
+
+@on_wire("quic-without-a-proxy", "healthy", statuses=WELL)
+def quic_alone(wire: Wire) -> None:
+    visit(wire)
+    straight_quic(wire, 3.1, "chatgpt.com", EDGE)

@@ -165,3 +165,32 @@ def steps(line: Line) -> None:
         asked(line, number * 2.0, name, "407 Proxy Authentication Required", head=head)
         tunnelled(line, number * 2.0 + 0.5, name)
     line.lookup(0.4, "ocsp.digicert.com", (EDGES[0],))
+
+
+def unknown(line: Line, name: str, times: int) -> None:
+    """A resolver at home, which knows no name of the office."""
+    root = ". a.root-servers.net. nstld.verisign-grs.com. 1 1800 900 604800 86400"
+    for number in range(times):
+        line.lookup(0.5 + number * 2.0, name, (), rcode="NXDOMAIN", soa=root)
+        line.lookup(0.5003 + number * 2.0, name, (), kind="AAAA", rcode="NXDOMAIN", soa=root)
+
+
+@as_packets("proxy-of-the-office-at-home", "proxy", "proxy.dead_setting",
+            subject="webproxy.corp.example")  # fmt: skip
+def at_home(line: Line) -> None:
+    """The browser asks for its proxy again and again; the system's own updates work."""
+    unknown(line, "webproxy.corp.example", 7)
+    line.elsewhere(4.0, "outlook.office.com")
+
+
+@as_packets("proxy-of-the-office-at-home-not-used", "healthy", statuses=WELL)
+def not_used(line: Line) -> None:
+    """Some program still asks for the proxy; the browser does without."""
+    unknown(line, "webproxy.corp.example", 7)
+    line.visit(3.0)
+
+
+@as_packets("wpad-asked-for-in-vain", "healthy", statuses=frozenset({"insufficient"}))
+def wpad(line: Line) -> None:
+    unknown(line, "wpad.corp.example", 9)
+    line.elsewhere(4.0, "outlook.office.com")
