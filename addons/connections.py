@@ -58,9 +58,9 @@ class ConnectionRecorder:
             "c": server.id,
             "host": flow.request.host,
             "port": flow.request.port,
-            "via": _via(server),
+            "via": self._via(server),
             "addresses": tries(text) or None,
-            "stage": error_stage(text, via=server.via is not None),
+            "stage": error_stage(text, via=self._via(server) is not None),
             "error": redact_text(text, 300),
         }
         self._recording.event("connect_error", facts)
@@ -102,7 +102,7 @@ class ConnectionRecorder:
             "c": server.id,
             **self._target(data),
             "addresses": tries(text) or None,
-            "stage": error_stage(text, via=server.via is not None),
+            "stage": error_stage(text, via=self._via(server) is not None),
             "error": redact_text(text, 300),
         }
         self._recording.event("connect_error", facts)
@@ -132,7 +132,7 @@ class ConnectionRecorder:
             "c": conn.id,
             "host": conn.sni,
             "port": conn.address[1] if conn.address else None,
-            "via": _via(conn),
+            "via": self._via(conn),
             "tcp_ms": self._near.get(data.context.client.id) if conn.via else None,
             "version": conn.tls_version,
             "alpn": conn.alpn.decode("ascii", "replace") if conn.alpn else None,
@@ -160,20 +160,26 @@ class ConnectionRecorder:
         facts = {"c": data.context.server.id, "host": conn.sni, "side": "client", "error": error}
         self._recording.event("tls_error", facts)
 
+    @staticmethod
+    def _via(server: connection.Server) -> str | None:
+        """The network's proxy that it goes through: mitmproxy's own way, or a SOCKS proxy."""
+        if server.via:
+            return f"{server.via[1][0]}:{server.via[1][1]}"
+        return ctx.options.chatpath_via or None
+
     def _follows(self, server: connection.Server) -> bool:
         """Connections to listed hosts are recorded; others leave no trace but a count."""
         name = server.sni or (server.address[0] if server.address else "")
         return hosts().is_chatgpt(name)
 
-    @staticmethod
-    def _target(data: server_hooks.ServerConnectionHookData) -> dict[str, object]:
+    def _target(self, data: server_hooks.ServerConnectionHookData) -> dict[str, object]:
         server = data.server
         address = server.address or ("", 0)
         return {
             "k": data.client.id,
             "host": server.sni or address[0],
             "port": address[1],
-            "via": _via(server),
+            "via": self._via(server),
         }
 
 

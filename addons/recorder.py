@@ -56,6 +56,12 @@ class Recorder:
             "Folder of the bundle to record; a new one in the working directory when empty.",
         )
         loader.add_option(
+            "chatpath_via",
+            str,
+            "",
+            "host:port of a SOCKS proxy that takes every connection of this process.",
+        )
+        loader.add_option(
             "chatpath_bodies",
             str,
             "redacted",

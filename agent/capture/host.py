@@ -114,7 +114,8 @@ def bare_proxy(address: str) -> str:
     with contextlib.suppress(ValueError):
         host = parts.hostname or ""
         host = f"[{host}]" if ":" in host else host
-        return f"{parts.scheme}://{host}:{parts.port or 80}"
+        usual = 1080 if parts.scheme.startswith("socks") else 80
+        return f"{parts.scheme}://{host}:{parts.port or usual}"
     return ""
 
 

@@ -24,6 +24,7 @@ import dns.rcode
 import dns.rdatatype
 from aiohappyeyeballs import start_connection
 
+from agent.capture.socks import SocksProxy, ask_for
 from analysis.knowledge import hosts
 
 ASK_AGAIN_SECONDS = 30.0
@@ -41,11 +42,13 @@ class Lookups:
     """Asks one name server and records what it says.
 
     `record` takes (kind, facts, time); facts have the columns of the dns table.
+    With a `socks` proxy, that one looks up the names of whatever is connected to.
     """
 
     def __init__(self, server: Server | None, record: Record) -> None:
         self.server = server
         self.record = record
+        self.socks: SocksProxy | None = None
         self._asked: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -146,6 +149,11 @@ def answer_facts(answer: dns.message.Message) -> dict[str, Any]:
     }
 
 
+def _is_near(host: str) -> bool:
+    """This machine itself, which no proxy is asked for."""
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -200,10 +208,18 @@ def loop_factory(lookups: Lookups, *, replace: bool) -> Callable[[], asyncio.Abs
                 return await super().create_connection(
                     protocol_factory, host, port, local_addr=local_addr, **options
                 )
-            infos = await self.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            socks = None if _is_near(host) or (host, port) == lookups.server else lookups.socks
+            place = (socks.host, socks.port) if socks else (host, port)
+            infos = await self.getaddrinfo(*place, type=socket.SOCK_STREAM)
             connected = await start_connection(
                 list(infos), happy_eyeballs_delay=ATTEMPT_DELAY, interleave=1, loop=self
             )
+            if socks:
+                try:
+                    await ask_for(connected, socks, host, port or 0)
+                except BaseException:
+                    connected.close()
+                    raise
             if options.get("ssl"):
                 options.setdefault("server_hostname", host)
             return await super().create_connection(protocol_factory, sock=connected, **options)

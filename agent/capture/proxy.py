@@ -60,7 +60,9 @@ class Proxy:
     """The running proxy. Use `start` and `stop` on the same event loop."""
 
     def __init__(self, settings: ProxySettings, recorder: Recorder) -> None:
-        mode = f"upstream:{settings.upstream.url}" if settings.upstream else "regular"
+        upstream = settings.upstream
+        socks = upstream.socks if upstream else None
+        mode = f"upstream:{upstream.url}" if upstream and not socks else "regular"
         self.master = Master(
             options.Options(
                 listen_host=settings.host,
@@ -79,7 +81,8 @@ class Proxy:
             chatpath_bodies=settings.bodies,
             # ours is the CA; a service's own page must not be replaced by mitmproxy's
             onboarding=False,
-            upstream_auth=settings.upstream.login if settings.upstream else None,
+            chatpath_via=socks.place if socks else "",
+            upstream_auth=upstream.login if upstream else None,
         )
         self.ca_file = settings.ca_folder / "mitmproxy-ca-cert.pem"
         self._task: asyncio.Task[None] | None = None

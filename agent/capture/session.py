@@ -94,6 +94,7 @@ class _Parts:
     recorder: Recorder
     sampling: Sampling
     progress: Progress
+    lookups: Lookups
     proxy: Proxy | None = None
     host: dict[str, object] = field(default_factory=dict)
 
@@ -123,9 +124,9 @@ def capture(settings: CaptureSettings, client: Client, progress: Progress | None
         ) from error
     recorder = Recorder(folder, progress.take)
     sampling = Sampling(folder.path / PACKETS, progress)
-    parts = _Parts(folder, recorder, sampling, progress, host=host.snapshot())
     server = settings.nameserver or next(iter(host.resolvers()), None)
     lookups = Lookups(server, recorder.recording.event)
+    parts = _Parts(folder, recorder, sampling, progress, lookups, host=host.snapshot())
     factory = loop_factory(lookups, replace=settings.nameserver is not None)
     # what libraries log must not mix with the terminal page: without any handler
     # Python prints warnings by itself
@@ -225,6 +226,7 @@ async def _start(settings: CaptureSettings, parts: _Parts, scratch: Path) -> Run
         parts.recorder.start(parts.folder)
         return Running(parts.folder.path, parts.progress, parts.mark, parts.recorder.done)
     upstream = network_proxy() if settings.use_system_proxy else None
+    parts.lookups.socks = upstream.socks if upstream else None
     roots = trust.write_upstream_roots(scratch / "upstream.pem", settings.roots)
     ca_folder = settings.ca_folder or scratch / "ca"
     ca_folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -10,30 +10,69 @@ Chromium, whose SOCKS client knows no login.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analysis.detect.proxy_dead import Place, configured_places, names_chatgpt, web_meanwhile
-from analysis.detect.support import Record, matters, records, without_own_leg
+from analysis.detect.support import (
+    MAX_EVIDENCE,
+    Record,
+    connection_note,
+    matters,
+    noted,
+    packet_evidence,
+    ranked,
+    records,
+    where,
+    without_own_leg,
+)
 from analysis.knowledge import threshold
 from analysis.knowledge.socks import LOGIN
+from analysis.model.diagnosis import Evidence
 from analysis.model.frames import Tables
+from analysis.model.message import say
+
+_REFUSED = "SOCKS proxy refused the login"
+"""The recorder's own words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unlet:
-    """A proxy that lets nobody in: its refused tries; `surely` when it is known as ours."""
+    """A proxy that lets nobody in: when it refused; `surely` when it is known as ours."""
 
-    place: Place
-    tries: tuple[Record, ...]
+    name: str
+    times: tuple[float, ...]
+    evidence: tuple[Evidence, ...]
     surely: bool
-
-    @property
-    def name(self) -> str:
-        return "{}:{}".format(*self.place)
+    hosts: tuple[str, ...] = ()
+    """What it was for, where the recorder says so."""
 
 
 def socks_logins(tables: Tables) -> list[Unlet]:
     """Every SOCKS proxy that refused the login until the end of the capture."""
+    return list(_told(tables)) or _in_packets(tables)
+
+
+def _told(tables: Tables) -> Iterator[Unlet]:
+    """What the recorder says that goes through the proxy itself."""
+    rows = records(where(tables["connections"], "host", matters))
+    let_in = max((_started(row) for row in rows if row["tls_ms"] is not None), default=-1.0)
+    refused: dict[str, list[Record]] = {}
+    for row in rows:
+        if row["via"] and _REFUSED in (row["error"] or "") and _started(row) > let_in:
+            refused.setdefault(row["via"], []).append(row)
+    for name, tries in refused.items():
+        pieces = [noted(row["source"] or "", connection_note(row, row["error"])) for row in tries]
+        yield Unlet(
+            name,
+            tuple(map(_started, tries)),
+            tuple(pieces[:MAX_EVIDENCE]),
+            surely=True,
+            hosts=ranked(row["host"] for row in tries),
+        )
+
+
+def _in_packets(tables: Tables) -> list[Unlet]:
     tcp = without_own_leg(tables["tcp"], tables)
     if tcp.empty:
         return []
@@ -49,8 +88,15 @@ def socks_logins(tables: Tables) -> list[Unlet]:
         if len(refused) < threshold("reset_tries" if surely else "proxy_tries"):
             continue
         if surely or not (names_chatgpt(tables) or web_meanwhile(tcp, refused)):
-            found.append(Unlet(place, tuple(refused), surely))
+            note = say("the proxy answers the greeting or the login with a refusal")
+            pieces = packet_evidence(refused[:MAX_EVIDENCE], note, ("first_frame", "last_frame"))
+            name = "{}:{}".format(*place)
+            found.append(Unlet(name, tuple(map(_began, refused)), pieces, surely))
     return found
+
+
+def _started(row: Record) -> float:
+    return float(row["started"] or 0.0)
 
 
 def _began(row: Record) -> float:

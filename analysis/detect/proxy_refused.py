@@ -59,6 +59,8 @@ _FORBIDDEN = (403, 451)
 _PAGES = (200, 203)
 _DATA = ("/backend-api/", "/backend-anon/", "/v1/")
 _CONNECT_REFUSED = re.compile(r"refused HTTP CONNECT request: (\d{3})")
+_SOCKS_REFUSED = re.compile(r"SOCKS proxy refused [^ ]+ \(code (\d{1,3})\)")
+"""The recorder's own words, of a host that it asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,15 @@ class Refusal:
 @once
 def refusals(tables: Tables) -> list[Refusal]:
     """All of them, of any status; what a later try healed is left out."""
-    found = [
-        *_in_packets(tables),
-        *_by_socks(tables),
-        *_in_connections(tables),
-        *_in_exchanges(tables),
+    socks = list(_by_socks(tables))
+    shown = {refusal.host for refusal in socks}
+    told = [
+        refusal
+        for refusal in _in_connections(tables)
+        # what packets show of a SOCKS proxy, the recorder tells once more
+        if refusal.socks is None or refusal.host not in shown
     ]
+    found = [*_in_packets(tables), *socks, *told, *_in_exchanges(tables)]
     return [refusal for refusal in found if matters(refusal.host)]
 
 
@@ -163,6 +168,11 @@ def _in_connections(tables: Tables) -> Iterator[Refusal]:
             status = int(told[1])
             vendor = vendor_of_page(text=row["error"]) or makers.get((row["host"], status))
             yield Refusal(row["host"], status, vendor, True, row["started"], (piece,))
+        asked = _SOCKS_REFUSED.search(row["error"] or "")
+        if asked and worked.get(row["host"], -1.0) < (row["started"] or 0.0):
+            piece = noted(row["source"] or "", connection_note(row, row["error"]))
+            code = int(asked[1])
+            yield Refusal(row["host"], None, None, True, row["started"], (piece,), code)
 
 
 def _makers(tables: Tables) -> dict[tuple[str, int], str]:
@@ -382,16 +392,13 @@ def _login_refused(proxy: Unlet) -> Finding:
             "The SOCKS proxy {proxy} refuses the login, or wants one that is not given, {times}, "
             "and lets nothing through.",
             proxy=proxy.name,
-            times=times_over(len(proxy.tries)),
+            times=times_over(len(proxy.times)),
         ),
-        confidence=earned(0.75, (proxy.surely, 0.5), (len(proxy.tries) > 5, 0.2)),
-        count=len(proxy.tries),
-        times=[row["first_time"] for row in proxy.tries],
-        evidence=packet_evidence(
-            proxy.tries[:MAX_EVIDENCE],
-            say("the proxy answers the greeting or the login with a refusal"),
-            ("first_frame", "last_frame"),
-        ),
+        confidence=earned(0.75, (proxy.surely, 0.5), (len(proxy.times) > 5, 0.2)),
+        subjects=proxy.hosts,
+        count=len(proxy.times),
+        times=proxy.times,
+        evidence=proxy.evidence,
         in_short=say("login to SOCKS proxy {proxy}", proxy=proxy.name),
     )
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from agent.capture.network_proxy import network_proxy
+from agent.capture.network_proxy import NetworkProxy, network_proxy
 from agent.capture.session import CaptureSettings, Running, capture
+from agent.capture.socks import SocksProxy
 from agent.demo.client import run_client
 from agent.demo.scenes import scene_named
 from agent.demo.stage import demo_stage
@@ -149,9 +150,22 @@ def test_a_login_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "cret" not in found.url
 
 
-def test_a_socks_proxy_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy.example:1080")
-    with pytest.raises(UsageError, match="is no HTTP proxy"):
+def test_a_proxy_for_all_that_has_none_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5h://me:s%40cret@[2001:db8::9]")
+    found = network_proxy()
+    assert found is not None
+    assert (found.url, found.login) == ("socks5h://[2001:db8::9]:1080", None)
+    assert found.socks == SocksProxy("2001:db8::9", 1080, ("me", "s@cret"))
+    assert "cret" not in repr(found)
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    assert network_proxy() == NetworkProxy("http://proxy.example:3128")
+
+
+def test_a_proxy_that_cannot_be_gone_through_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks4://proxy.example:1080")
+    with pytest.raises(UsageError, match="is neither an HTTP nor a SOCKS5 proxy"):
         network_proxy()
 
 

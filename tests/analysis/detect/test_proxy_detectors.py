@@ -154,6 +154,36 @@ def test_a_socks_proxy_that_refuses_the_login() -> None:
     assert diagnose(given).verdict.primary == "proxy.auth_required"
 
 
+def through_socks(number: int, error: str | None, **more: object) -> Row:
+    """A connection that the recorder makes through a SOCKS proxy."""
+    failed = {"error": error, "error_stage": "proxy", "tcp_ms": None, "tls_ms": None}
+    via = {"via": f"{PROXY}:1080", "address": PROXY}
+    return connection(number, **via, **(failed if error else {}), **more)
+
+
+def test_the_recorder_is_refused_the_login() -> None:
+    rows = [through_socks(n, "SOCKS proxy refused the login (code 255)") for n in range(3)]
+    finding = found(tables(connections=rows))["proxy.auth_required"]
+    assert (finding.count, finding.subjects) == (3, ("chatgpt.com",))
+    assert set(serious(tables(connections=rows))) <= {
+        "proxy.auth_required",
+        "allowlist.missing_entry",
+    }
+    assert diagnose(tables(connections=rows)).verdict.primary == "proxy.auth_required"
+    healed = [*rows, through_socks(9, None)]
+    assert "proxy.auth_required" not in found(tables(connections=healed))
+
+
+def test_the_recorder_is_refused_a_host_by_a_socks_proxy() -> None:
+    rows = [through_socks(n, "SOCKS proxy refused chatgpt.com:443 (code 2)") for n in range(2)]
+    finding = found(tables(connections=rows))["proxy.denied"]
+    assert finding.count == 2
+    assert "SOCKS code 2, not allowed by its rules" in finding.summary
+    both = tables(connections=rows, tcp=[socks(2), socks(2, 1)])
+    assert found(both)["proxy.denied"].count == 2
+    assert "proxy.denied" not in found(tables(connections=[*rows, through_socks(9, None)]))
+
+
 def test_a_login_that_was_good_once_makes_the_proxy_known() -> None:
     assert "proxy.auth_required" in found(tables(tcp=[socks(0), *unlet(2, 1)]))
 
