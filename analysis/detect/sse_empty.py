@@ -1,7 +1,7 @@
 """sse.cut and service.api_error: a message is answered with 200 and nothing in it.
 
-The answer to a message is an event stream, or the address of one; `{}` and no octet
-at all are neither, and the page shows an error without a word.  Several messages in a
+The answer to a message is an event stream, or the address of one; `{}`, a web page
+and no octet at all are neither, and the page shows an error without a word.  Several messages in a
 row with none answered well are claimed: an empty stream as one that ended before it
 began, an empty document with the service's own mark as the service's error.  An
 export that leaves the octets of streams out looks alike, so what took time to arrive,
@@ -32,10 +32,13 @@ from analysis.model.message import plural, say, some
 
 _TURNS = tuple(path for path in SENDS if path.startswith("/backend-"))
 """Of the API the caller chooses whether the answer is a stream."""
-_STREAM, _DOCUMENT = "text/event-stream", "application/json"
+_STREAM, _DOCUMENT, _PAGE = "text/event-stream", "application/json", "text/html"
 
 
 def _empty(row: Record) -> bool:
+    """No answer in it; a page is none of any length, but a challenge is a matter of its own."""
+    if row["content_type"] == _PAGE:
+        return not row["cf_mitigated"] and not row["error"]
     size, head, end = row["response_bytes"], row["response_start"], row["ended"]
     if size is None or head is None or end is None or row["error"]:
         return False
@@ -50,7 +53,7 @@ def _empty_answers(tables: Tables) -> list[Record]:
         return []
     sends = (http["method"] == "POST").fillna(False) & http["path"].isin(_TURNS).fillna(False)
     sends &= (http["status"] == 200).fillna(False)
-    sends &= http["content_type"].isin([_STREAM, _DOCUMENT]).fillna(False)
+    sends &= http["content_type"].isin([_STREAM, _DOCUMENT, _PAGE]).fillna(False)
     rows = sorted(records(http[sends]), key=lambda row: row["started"] or 0.0)
     while rows and not _empty(rows[0]):
         del rows[0]
@@ -72,16 +75,16 @@ def find_sse_empty(tables: Tables) -> Iterator[Finding]:
     if not rows:
         return
     names = ranked(row["host"] for row in rows)
-    streams = any(row["content_type"] == _STREAM for row in rows)
-    own = not streams and all(map(of_the_service, rows))
+    kinds = tuple(dict.fromkeys(row["content_type"] for row in rows))
+    own = kinds == (_DOCUMENT,) and all(map(of_the_service, rows))
     yield finding(
         "service.api_error" if own else "sse.cut",
         plural(
-            "{n} message to {hosts} was answered with status 200 and nothing in it ({kind}).",
-            "{n} messages to {hosts} were answered with status 200 and nothing in them ({kind}).",
+            "{n} message to {hosts} got status 200 and no answer in it ({kind}).",
+            "{n} messages to {hosts} got status 200 and no answer in it ({kind}).",
             len(rows),
             hosts=some(names),
-            kind=_STREAM if streams else _DOCUMENT,
+            kind=some(kinds),
         ),
         confidence=earned(0.7, (len(rows) > 2, 0.4)),
         subjects=names,

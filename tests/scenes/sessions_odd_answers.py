@@ -50,6 +50,13 @@ def null(session: Session) -> None:
     sends(session, b"null", "application/json", (6, 15))
 
 
+@as_record("chrome-send-answered-with-a-page", "chrome", "stream", "sse.cut")
+def page(session: Session) -> None:
+    """Something rewrites the stream to a page and leaves the edge's marks on it."""
+    body = b"<!DOCTYPE html><html><head><title>Please wait</title></head><body></body></html>"
+    sends(session, body, "text/html; charset=utf-8", (6, 15, 28))
+
+
 @as_record("send-empty-once", "flows", "healthy", statuses=WELL)
 def empty_once(session: Session) -> None:
     """The page itself asks again and gets its answer."""
