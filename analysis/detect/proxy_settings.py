@@ -70,6 +70,7 @@ def find_proxy_dead_setting(tables: Tables) -> Iterator[Finding]:
     if not evidence:
         return
     surely = any(proxy.surely for proxy in dead)
+    tries = sum(len(proxy.tries) for proxy in dead)
     names = tuple(dict.fromkeys(proxies))
     differ = _letters_disagree(tables)
     subjects = ranked(hosts)
@@ -78,13 +79,10 @@ def find_proxy_dead_setting(tables: Tables) -> Iterator[Finding]:
         "proxy.dead_setting",
         joined(
             [
-                plural(
-                    "{proxy} does not take connections: {n} attempt, not answered as a proxy "
-                    "would.",
-                    "{proxy} does not take connections: {n} attempts, none of them answered as a "
-                    "proxy would.",
+                _in_vain(
+                    some(names) or say("The configured proxy"),
                     count,
-                    proxy=some(names) or say("The configured proxy"),
+                    mute=bool(dead) and all(proxy.mute for proxy in dead) and count == tries,
                 ),
                 say("The upper and lower case proxy variables of this machine disagree.")
                 if differ
@@ -105,6 +103,22 @@ def find_proxy_dead_setting(tables: Tables) -> Iterator[Finding]:
         evidence=evidence[:MAX_EVIDENCE],
         in_short=some(names),
         measurements={"proxies": list(names[:10]), "letters_disagree": differ},
+    )
+
+
+def _in_vain(proxy: str, count: int, *, mute: bool) -> Message:
+    if mute:
+        return plural(
+            "{proxy} takes connections and then says nothing: {n} request for a tunnel in vain.",
+            "{proxy} takes connections and then says nothing: {n} requests for a tunnel in vain.",
+            count,
+            proxy=proxy,
+        )
+    return plural(
+        "{proxy} does not take connections: {n} attempt, not answered as a proxy would.",
+        "{proxy} does not take connections: {n} attempts, none of them answered as a proxy would.",
+        count,
+        proxy=proxy,
     )
 
 
