@@ -134,14 +134,17 @@ def find_dns_timeout(tables: Tables) -> Iterator[Finding]:
     if not lost:
         return
     hosts = ranked(row["qname"] for row in lost)
-    resolvers = tuple(dict.fromkeys(row["dst"] for row in lost))
+    # a browser's log names a failed lookup, not always the resolver that was asked
+    resolvers = tuple(dict.fromkeys(row["dst"] or say("the system resolver") for row in lost))
     yield finding(
         "dns.timeout",
-        say(
-            "{resolver} left {n} queries for {hosts} without an answer, retries included.",
-            resolver=some(resolvers),
-            n=len(lost),
-            hosts=some(hosts),
+        capital(
+            say(
+                "{resolver} left {n} queries for {hosts} without an answer, retries included.",
+                resolver=some(resolvers),
+                n=len(lost),
+                hosts=some(hosts),
+            )
         ),
         confidence=earned(0.75, (len(lost) > 3, 0.4), (len(resolvers) > 1, 0.3)),
         subjects=hosts,

@@ -287,6 +287,14 @@ def test_timeout() -> None:
     assert found(tables(dns=[*asked, other]))["dns.timeout"].count == 3
 
 
+def test_timeout_of_a_resolver_without_a_name() -> None:
+    """A browser's log tells of the lookup, not always whom it asked."""
+    asked = [query("chatgpt.com", frame=n, at=100.0 + n, dst=None) for n in (1, 2, 3)]
+    other = answer("example.com", "93.184.216.34", frame=9, at=120.0, src=None)
+    finding = found(tables(dns=[*asked, other]))["dns.timeout"]
+    assert finding.summary.startswith("The system resolver left 3 queries for chatgpt.com")
+
+
 def test_unanswered_queries_that_mean_nothing() -> None:
     asked = [query("chatgpt.com", frame=n, at=100.0 + n) for n in (1, 2, 3)]
     assert "dns.timeout" not in found(tables(dns=asked))  # no way back in the capture
