@@ -10,7 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.detect.error_answers import Told, about, claim, says, service_exchanges, statuses
+from analysis.detect.error_answers import (
+    Key,
+    Told,
+    about,
+    claim,
+    key_of,
+    says,
+    service_exchanges,
+    statuses,
+)
 from analysis.detect.support import Record, earned, finding, flow_evidence, ranked, records
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding
@@ -36,7 +45,7 @@ def _late(item: Told) -> bool:
 
 
 def find_file_link_expired(tables: Tables) -> Iterator[Finding]:
-    refused = [item for item in about(tables, "file.link_expired") if not item.healed]
+    refused = _not_renewed(tables, about(tables, "file.link_expired"))
     if not refused:
         return
     late = [item for item in refused if _late(item)]
@@ -71,6 +80,32 @@ def find_file_link_expired(tables: Tables) -> Iterator[Finding]:
         note=say("the file was refused"),
         measurements={"before_its_end": len(early), "after_its_end": len(late)},
     )
+
+
+def _not_renewed(tables: Tables, refused: list[Told]) -> list[Told]:
+    """Refusals of links in whose place no fresh one worked later.
+
+    Ids are masked, so that links to different files look like one request.  What a link says
+    of its own end tells some apart, and a fresh one stands for one file: it heals one link.
+    """
+    fine: dict[Key, list[float]] = {}
+    http = service_exchanges(tables)
+    if refused and len(http):
+        good = http[http["status"].between(200, 399).fillna(False) & http["started"].notna()]
+        for row in records(good[["method", "host", "path", "started"]]):
+            fine.setdefault(key_of(row), []).append(row["started"])
+    links: dict[tuple[Key, str], list[Told]] = {}
+    for item in refused:
+        links.setdefault((item.key, item.row["path"] or ""), []).append(item)
+    left = []
+    for (key, _), items in links.items():
+        since = max(item.row["started"] or 0.0 for item in items)
+        fresh = [time for time in fine.get(key, ()) if time > since]
+        if fresh:
+            fine[key].remove(fresh[0])
+        else:
+            left += items
+    return left
 
 
 def _end(item: Told) -> float:

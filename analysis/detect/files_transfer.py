@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.detect.error_answers import Told, about, key_of, service_exchanges, storage
+from analysis.detect.error_answers import Key, Told, about, key_of, service_exchanges, storage
 from analysis.detect.reach import cancelled
 from analysis.detect.sockets import ended_by_capture
 from analysis.detect.support import (
@@ -31,6 +31,7 @@ from analysis.model.frames import Tables
 from analysis.model.message import plural, say, some
 
 _REPORTED = "/upload-failed"
+_PARTIAL = 206
 _DOWNLOADS = ("/backend-api/estuary/content", "/interpreter/download", "/v1/files/")
 
 
@@ -111,6 +112,15 @@ def _short(row: Record) -> bool:
     return bool(came < length)
 
 
+def _same_file(cut: Record, whole: Record) -> bool:
+    """A complete download may be the retry of this one: ids are masked, lengths are not.
+
+    The rest of a file (206) has a length of its own.
+    """
+    lengths = (cut["content_length"], whole["content_length"])
+    return whole["status"] == _PARTIAL or None in lengths or lengths[0] == lengths[1]
+
+
 def find_file_download_cut(tables: Tables) -> Iterator[Finding]:
     http = service_exchanges(tables)
     if http.empty:
@@ -119,13 +129,16 @@ def find_file_download_cut(tables: Tables) -> Iterator[Finding]:
     stored = http["host"].isin(set(where(http, "host", storage)["host"])).fillna(False)
     asked = http["path"].fillna("").str.contains("|".join(_DOWNLOADS), regex=True)
     files = records(http[began & (stored | asked)])
-    whole = {key_of(row) for row in files if not row["error"]}
+    whole: dict[Key, list[Record]] = {}
+    for row in files:
+        if not row["error"]:
+            whole.setdefault(key_of(row), []).append(row)
     cut = [
         row
         for row in files
         if (_short(row) or "CONTENT_LENGTH_MISMATCH" in (row["error"] or "").upper())
         and not cancelled(row["error"])
-        and key_of(row) not in whole
+        and not any(_same_file(row, other) for other in whole.get(key_of(row), ()))
         and not ended_by_capture(tables, row["ended"])
     ]
     if not cut:

@@ -32,7 +32,31 @@ def _frames(tables: Tables) -> list[Record]:
     if frames.empty:
         return []
     down = frames[~frames["from_client"].fillna(True)]
-    return records(where(down, "kind", lambda kind: "error" in kind.replace("+", "/").split("/")))
+    found = records(where(down, "kind", lambda kind: "error" in _words(kind)))
+    return [{**row, "error": _code(row["kind"])} for row in found]
+
+
+def _words(kind: str) -> list[str]:
+    return kind.replace("+", "/").split("/")
+
+
+def _code(kind: str) -> str | None:
+    """The word behind ``error``: the service's own code, where it gave one."""
+    words = _words(kind)
+    return next(iter(words[words.index("error") + 1 :]), None)
+
+
+def _answer(row: Record) -> Answer:
+    codes = frozenset({(row["error"] or "").lower()})
+    return Answer(None, row.get("host") or "", row.get("path") or "/", codes)
+
+
+def _time_over(row: Record) -> bool:
+    """The announced end of a socket's time: the client opens another.
+
+    Where it does not, the socket's own close tells it.
+    """
+    return meaning(_answer(row), "by frame") is not None
 
 
 def find_sse_server_error(tables: Tables) -> Iterator[Finding]:
@@ -40,15 +64,11 @@ def find_sse_server_error(tables: Tables) -> Iterator[Finding]:
     api = where(tables["sse"], "host", lambda host: host.endswith("api.openai.com"))
     ended = {(row["source"], row["flow"]): row for row in (*records(streams), *records(api))}
     groups: dict[str, list[Record]] = {}
-    for row in ended.values():
-        if row["end"] == "error":
-            code = (row["error"] or "").lower()
-            answer = Answer(None, row["host"] or "", row["path"] or "/", frozenset({code}))
-            rule = meaning(answer, "stream")
+    frames = [row for row in _frames(tables) if not _time_over(row)]
+    for row in (*ended.values(), *frames):
+        if row.get("end", "error") == "error":
+            rule = meaning(_answer(row), "stream")
             groups.setdefault(rule.finding if rule else "sse.server_error", []).append(row)
-    frames = _frames(tables)
-    if frames:
-        groups.setdefault("sse.server_error", []).extend(frames)
     for finding_id, rows in groups.items():
         yield _reported(finding_id, rows)
 

@@ -60,11 +60,14 @@ def find_ws_frames_lost(tables: Tables) -> Iterator[Finding]:
         by_topic.setdefault(row["topic"] or f"flow {row['flow']}", []).append(row)
         by_flow.setdefault(row["flow"], []).append(row)
     gaps = {topic: missing(found) for topic, found in by_topic.items()}
-    # numbers may run over the whole socket instead of one topic
     lost = {
         topic: count
         for topic, count in gaps.items()
-        if count and any(missing(by_flow[row["flow"]]) for row in by_topic[topic])
+        if count
+        and any(
+            missing(by_flow[flow]) or not _one_series(by_flow[flow])
+            for flow in {row["flow"] for row in by_topic[topic]}
+        )
     }
     if not lost:
         return
@@ -99,6 +102,12 @@ def find_ws_frames_lost(tables: Tables) -> Iterator[Finding]:
         ),
         measurements={"missing": total, "frames": seen},
     )
+
+
+def _one_series(rows: list[Record]) -> bool:
+    """The numbers run over the whole socket instead of one topic: no two topics share any."""
+    owners: dict[int, str | None] = {}
+    return all(owners.setdefault(row["sequence"], row["topic"]) == row["topic"] for row in rows)
 
 
 def missing(rows: list[Record]) -> int:

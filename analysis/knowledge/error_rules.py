@@ -43,7 +43,7 @@ class ErrorRule:
 
     `layer` is ``http`` for an exchange, ``stream`` for an error inside a
     streamed answer, and ``by NAME`` where no single answer shows it and the
-    detectors of that area find it.
+    detectors of that area find it (``by frame``: from a message of a websocket).
     """
 
     rule: str

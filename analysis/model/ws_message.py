@@ -98,6 +98,9 @@ class _Reader:
 
     def take(self, entry: dict[str, object]) -> None:
         words = [entry.get("type")]
+        if entry.get("type") == "error":
+            self.error = True
+            words.append(_error_code(entry))
         command = entry.get("command")
         if isinstance(command, dict):
             words.append(command.get("type"))
@@ -119,7 +122,6 @@ class _Reader:
             if isinstance(sequence, int) and not isinstance(sequence, bool):
                 self.sequence = sequence if 0 <= sequence < MAX_SEQUENCE else None
                 break
-        self.error |= entry.get("type") == "error"
         known = [word for word in words if isinstance(word, str) and is_word(word)]
         if known:
             self.kinds.append("/".join(dict.fromkeys(known)))
@@ -159,3 +161,9 @@ class _Reader:
         number = _TRAILING_NUMBER.search(item)
         if number:
             self.sequence = int(number[1])
+
+
+def _error_code(entry: dict[str, object]) -> object:
+    """The machine-readable word of an error message: ``error.code``, or the type for want of it."""
+    error = entry.get("error")
+    return (error.get("code") or error.get("type")) if isinstance(error, dict) else None

@@ -31,6 +31,7 @@ _DESTINATIONS = {
     **{"websocket": "websocket", "manifest": "manifest"},
 }
 _FROM_CACHE = frozenset({"memory cache", "disk cache", "service worker"})
+_NOT_MODIFIED = 304
 NO_REASON = "no response: cancelled or failed, the HAR does not say which"
 """Firefox writes status 0 for both, and no error."""
 
@@ -149,6 +150,8 @@ def _response_octets(
 ) -> int | None:
     """The body as it arrived; over HTTP/2 Chromium only gives it together with the headers."""
     size = har_values.count(response, "bodySize")
+    if size == 0 and exchange.status != _NOT_MODIFIED and har_values.count(content, "size"):
+        return None  # no octet came on the wire, but there is a body: some store had it
     if size is None and exchange.header("content-encoding") is None:
         size = har_values.count(content, "size")
     return har_values.count(response, "_transferSize") or None if size is None else size
@@ -173,9 +176,12 @@ def _cached(record: Mapping[str, object], response: Mapping[str, object], creato
     worker = response.get("_fetchedViaServiceWorker") is True
     if worker or source in _FROM_CACHE or fields.text(record, "_fromCache", 20):
         return True
-    # Firefox gives neither timings nor an address for what its cache answered
+    if not creator.startswith("Firefox") or response.get("status") != 200:
+        return False
+    # Firefox states what its cache holds afterwards, if only as null, for what the cache answered;
+    # it gives neither timings nor an address for it
     unmeasured = record.get("timings") == {} and not record.get("serverIPAddress")
-    return creator.startswith("Firefox") and unmeasured and response.get("status") == 200
+    return unmeasured or "afterRequest" in fields.mapping(record, "cache")
 
 
 def _connection_id(record: Mapping[str, object], creator: str) -> str | None:

@@ -20,6 +20,7 @@ import sessions_browser
 import sessions_browser_healthy
 import sessions_calm
 import sessions_clear_wire
+import sessions_fourth
 import sessions_mirror
 import sessions_odd_answers
 import sessions_proxy_wire
@@ -52,6 +53,7 @@ __all__ = [
     "sessions_browser_healthy",
     "sessions_calm",
     "sessions_clear_wire",
+    "sessions_fourth",
     "sessions_mirror",
     "sessions_odd_answers",
     "sessions_proxy_wire",

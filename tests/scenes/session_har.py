@@ -74,6 +74,10 @@ def _entry(session: Session, made: Exchange, writer: str, seen: dict[str, int]) 
         _mark_chrome(entry, made)
     elif writer == "firefox" and made.status and made.url.startswith(("https", "wss")):
         entry["_securityState"] = "secure"
+        if made.cached:
+            entry["cache"] = {"afterRequest": None}
+            entry["response"]["bodySize"] = 0
+            entry["response"]["content"].pop("text", None)
     elif writer == "safari":
         entry["_fetchType"] = "Disk Cache" if made.cached else "Network Load"
         entry["_priority"] = PRIORITY.get(made.resource, "low").lower()

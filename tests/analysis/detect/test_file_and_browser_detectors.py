@@ -302,6 +302,10 @@ def test_an_error_frame_on_the_websocket() -> None:
     given = tables(ws_frames=[frame | {"kind": "message/conversation-turn-stream/error"}])
     assert "sse.server_error" in found(given)
     assert "sse.server_error" not in found(tables(ws_frames=[frame | {"kind": "message"}]))
+    busy = frame | {"kind": "error/server_is_overloaded"}
+    assert set(found(tables(ws_frames=[busy]))) == {"service.overloaded"}
+    over = frame | {"kind": "error/websocket_connection_limit_reached"}
+    assert found(tables(ws_frames=[over])) == {}
 
 
 def silent(end: str, ended: float, **more: Any) -> Tables:

@@ -105,6 +105,9 @@ def test_errors_are_seen_and_their_text_is_not_kept() -> None:
     found = facts({"type": "error", "message": TEXT})
     assert found.error
     assert TEXT not in repr(found)
+    told = {"type": "error", "error": {"code": "server_is_overloaded", "message": TEXT}}
+    assert facts(told).kind == "error/server_is_overloaded"
+    assert facts({"type": "error", "error": {"code": TEXT}}).kind == "error"
     assert facts(item(1, 'event: error\ndata: {"message":"x"}\n\n')).error
 
 

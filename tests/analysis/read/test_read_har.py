@@ -168,6 +168,20 @@ def test_firefox_gives_no_reason_and_a_port_for_a_connection(tmp_path: Path) -> 
     assert row["connection"] is None
 
 
+def test_what_firefox_had_in_its_cache(tmp_path: Path) -> None:
+    """It names the cache's entry afterwards, if only as null, and counts no octets."""
+    firefox = {"name": "Firefox", "version": "158.0"}
+    made = entry("https://chatgpt.com/a.js", text="export const a=1", cache={"afterRequest": None})
+    made["response"]["bodySize"] = 0
+    row = http_row(tmp_path, made, creator=firefox)
+    assert (row["from_cache"], row["response_bytes"]) == (True, None)
+    fetched = http_row(tmp_path, made | {"cache": {}}, creator=firefox)
+    assert (fetched["from_cache"], fetched["response_bytes"]) == (None, None)
+    empty = entry("https://chatgpt.com/a.js", text="")
+    empty["response"]["bodySize"] = 0
+    assert http_row(tmp_path, empty, creator=firefox)["response_bytes"] == 0
+
+
 @pytest.mark.parametrize(
     "marks",
     [
