@@ -33,7 +33,7 @@ from analysis.detect.dns_by_failure import (
 from analysis.detect.dns_dnssec import find_dns_dnssec_failure
 from analysis.detect.dns_ede import find_dns_ede_filtered
 from analysis.detect.dns_encrypted import find_dns_doh_hidden, find_dns_doh_policy
-from analysis.detect.dns_fallback import find_dns_slow_by_fallback
+from analysis.detect.dns_fallback import find_dns_timeout_by_fallback
 from analysis.detect.dns_hosts_file import find_dns_hosts_file
 from analysis.detect.dns_injected import find_dns_injected
 from analysis.detect.dns_nxdomain import find_dns_nxdomain_filter
@@ -127,7 +127,7 @@ DETECTORS: tuple[Detector, ...] = (
     find_dns_resolver_failing,
     find_dns_timeout,
     find_dns_slow,
-    find_dns_slow_by_fallback,
+    find_dns_timeout_by_fallback,
     find_tcp_unreachable,
     find_tcp_refused,
     find_tcp_reset_injected,

@@ -3,7 +3,9 @@
 The Date header of clean answers against the machine's own time of their arrival:
 several answers, all off by the same, on a clock that ticks.  Only answers with
 the edge's mark count: a cache or a portal may send any Date.  The clock facts
-that the capture took itself count as well.
+that the capture took itself count as well.  So do certificates of public authorities:
+where those of several sites, other people's among them, begin after the machine's time
+or ended before it, and none is valid, they are right and the machine is wrong.
 Source: RFC 9110 section 6.6.1; detection notes 12 and 15.
 """
 
@@ -14,10 +16,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
+from analysis.detect.certificates import foreign_issuer
 from analysis.detect.once import once
 from analysis.detect.support import (
     MAX_EVIDENCE,
     Record,
+    connection_evidence,
     earned,
     finding,
     flow_evidence,
@@ -25,13 +29,15 @@ from analysis.detect.support import (
     noted,
     ranked,
     records,
+    rule_of,
     where,
 )
 from analysis.knowledge import threshold
+from analysis.knowledge.certificate_errors import certificate_error
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.figures import Number
 from analysis.model.frames import Tables
-from analysis.model.message import Message, plural, say
+from analysis.model.message import Message, plural, say, some
 
 _COLUMNS = [
     *("source", "flow", "host", "status", "started"),
@@ -45,17 +51,21 @@ _LEAST = 3
 
 @dataclass(frozen=True, slots=True)
 class Skew:
-    """`ahead_s` is how far the machine's clock is ahead of the service's (negative: behind)."""
+    """`ahead_s` is how far the machine's clock is ahead of the service's (negative: behind).
+
+    Where the certificates of `sites` tell it, that is the least it can be.
+    """
 
     ahead_s: float
     rows: tuple[Record, ...]
     evidence: tuple[Evidence, ...]
+    sites: tuple[str, ...] = ()
 
 
 @once
 def clock_skew(tables: Tables) -> Skew | None:
     """How wrong the clock is; None when it is right or cannot be told."""
-    return _from_answers(tables) or _from_snapshot(tables)
+    return _from_answers(tables) or _from_snapshot(tables) or _from_certificates(tables)
 
 
 def _from_answers(tables: Tables) -> Skew | None:
@@ -104,6 +114,38 @@ def _from_snapshot(tables: Tables) -> Skew | None:
     return None
 
 
+def _from_certificates(tables: Tables) -> Skew | None:
+    """Every certificate that the browser saw is of another time than the machine's."""
+    frame = tables["connections"]
+    if frame.empty:
+        return None
+    dated = frame[frame["not_before"].notna() & frame["not_after"].notna()]
+    rows = records(dated[dated["started"].notna() & dated["host"].notna()].head(_MOST))
+    if any(foreign_issuer(row["issuer"]) for row in rows):
+        return None  # whoever re-signs may do so with any dates
+    refused = [row for row in rows if certificate_error(row["error"] or "") == "date"]
+    early = [row["not_before"] - row["started"] for row in refused]
+    late = [row["started"] - row["not_after"] for row in refused]
+    off = early if all(value > 0 for value in early) else late
+    others_fail = all(row["error"] for row in rows)
+    if not refused or not others_fail or min(off) <= 0:
+        return None
+    sites = {_site(row["host"]) for row in refused}
+    own = [row["host"] for row in refused if matters(row["host"])]
+    foreign = [row for row in refused if rule_of(row["host"]) is None]
+    if not own or not foreign or len(sites) < threshold("clock_sites"):
+        return None
+    evidence = tuple(
+        connection_evidence(row, say("to {host}: {error}", host=row["host"], error=row["error"]))
+        for row in refused[:MAX_EVIDENCE]
+    )
+    return Skew(-max(off) if off is early else max(off), (), evidence, tuple(sorted(sites)))
+
+
+def _site(host: str) -> str:
+    return ".".join(host.split(".")[-2:])
+
+
 def find_device_clock_skew(tables: Tables) -> Iterator[Finding]:
     skew = clock_skew(tables)
     if skew is None:
@@ -127,6 +169,20 @@ def find_device_clock_skew(tables: Tables) -> Iterator[Finding]:
 
 def _summary(skew: Skew, amount: str) -> Message:
     ahead, count = skew.ahead_s > 0, len(skew.rows)
+    if skew.sites:
+        if ahead:
+            return say(
+                "By this machine's clock the certificates of {sites} are all over: it is at least "
+                "{amount} ahead.",
+                sites=some(skew.sites),
+                amount=amount,
+            )
+        return say(
+            "By this machine's clock the certificates of {sites} all begin in the future: it is at "
+            "least {amount} behind.",
+            sites=some(skew.sites),
+            amount=amount,
+        )
     if not skew.rows:
         if ahead:
             return say("This machine's clock is {amount} ahead of its time server.", amount=amount)

@@ -1,8 +1,9 @@
-"""dns.slow where the first of two resolvers is dead: every lookup waits before the next is asked.
+"""dns.timeout where the first of two resolvers is dead, so that every lookup waits for it.
 
 A resolver that never answers in the capture, and a client that asks another one for
 the same name after a wait and is answered there.  Clients that ask all of their
-resolvers at once do not wait and are not meant.  Source: resolv.conf(5), options
+resolvers at once do not wait and are not meant.  Names are found in the end, so that the
+session is only slower: a warning.  Source: resolv.conf(5), options
 timeout and attempts; the fallback times of Windows' DNS client.
 """
 
@@ -22,13 +23,13 @@ from analysis.detect.support import (
     where,
 )
 from analysis.knowledge import threshold
-from analysis.model.diagnosis import Finding
+from analysis.model.diagnosis import Finding, Severity
 from analysis.model.figures import Number
 from analysis.model.frames import Tables
 from analysis.model.message import say, some
 
 
-def find_dns_slow_by_fallback(tables: Tables) -> Iterator[Finding]:
+def find_dns_timeout_by_fallback(tables: Tables) -> Iterator[Finding]:
     frame = tables["dns"]
     if frame.empty:
         return
@@ -44,7 +45,7 @@ def find_dns_slow_by_fallback(tables: Tables) -> Iterator[Finding]:
             continue
         hosts = ranked(asked["qname"] for asked, _ in found)
         yield finding(
-            "dns.slow",
+            "dns.timeout",
             say(
                 "{resolver} never answers, so that {n} lookups of ChatGPT's names waited {median} "
                 "ms (median) before another resolver was asked.",
@@ -54,6 +55,7 @@ def find_dns_slow_by_fallback(tables: Tables) -> Iterator[Finding]:
             ),
             confidence=earned(0.8, (len(found) >= 8, 0.4)),
             subjects=hosts,
+            severity=Severity.WARNING,
             count=len(found),
             times=[asked["time"] for asked, _ in found],
             evidence=packet_evidence(

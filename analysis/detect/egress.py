@@ -40,7 +40,7 @@ _FAMILIES = {False: "IPv4", True: "IPv6"}
 
 
 def find_net_split_egress(tables: Tables) -> Iterator[Finding]:
-    traces = _two_exits(tables)
+    traces = two_exits(tables)
     asked, straight = _round_the_proxy(tables)
     beside = _beside_the_tunnel(tables)
     signals = []
@@ -111,7 +111,8 @@ def _place(row: Record) -> str:
     return facts.get("loc") or facts.get("colo") or "?"
 
 
-def _two_exits(tables: Tables) -> list[Record]:
+def two_exits(tables: Tables) -> list[Record]:
+    """Answers that name the exit they were asked from, where these are of two places."""
     http = tables["http"]
     if http.empty:
         return []

@@ -11,8 +11,10 @@ Source: detection notes 11, errors.tsv.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from analysis.detect.challenges import by_capture
+from analysis.detect.egress import two_exits
 from analysis.detect.error_answers import (
     Told,
     about,
@@ -64,6 +66,16 @@ def _of_the_address(tables: Tables, refused: list[Told]) -> list[Told]:
     return [item for item in refused if item not in mute] if few else refused
 
 
+def _other_exit_works(tables: Tables, refused: list[Told]) -> bool:
+    """The refusals name the exits they are of, and parts of the session leave by one that is not.
+
+    That they leave by two ways is then the cause: all of it by the other way would get through.
+    """
+    exits = {row["egress"] for row in two_exits(tables)}
+    named = {item.row["egress"] for item in refused}
+    return None not in named and bool(exits - named)
+
+
 def find_ip_reputation_block(tables: Tables) -> Iterator[Finding]:
     refused = _of_the_address(tables, about(tables, "ip.reputation_block"))
     if not refused:
@@ -92,6 +104,8 @@ def find_ip_reputation_block(tables: Tables) -> Iterator[Finding]:
         note=say("refused by the edge"),
         measurements={"exits": _exits(tables)},
     )
+    if _other_exit_works(tables, refused):
+        made = replace(made, explained_by="net.split_egress")
     yield by_capture(tables, made) if signature else made
 
 

@@ -16,6 +16,7 @@ from analysis.detect.support import (
     earned,
     effect,
     finding,
+    noted,
     packet_evidence,
     ranked,
     records,
@@ -27,6 +28,8 @@ from analysis.model.diagnosis import Finding, Severity
 from analysis.model.figures import Number
 from analysis.model.frames import Tables
 from analysis.model.message import plural, say, some
+
+_NOTE = say("QUIC Initial without an answer")
 
 
 def find_quic_blocked(tables: Tables) -> Iterator[Finding]:
@@ -70,7 +73,7 @@ def find_quic_blocked(tables: Tables) -> Iterator[Finding]:
         severity=effect(hosts[0], Severity.WARNING) if slow else Severity.INFO,
         count=len(rows),
         times=[row["time"] for row in rows],
-        evidence=packet_evidence(rows, say("QUIC Initial without an answer")),
+        evidence=packet_evidence(rows, _NOTE) or [noted(rows[0]["source"] or "", _NOTE)],
         in_short=say("{n} ms", n=Number(cost)) if cost is not None else "",
         measurements={"fallback_ms": None if cost is None else round(cost), "n": len(waits)},
     )
@@ -98,11 +101,20 @@ def _sent(rows: list[Record]) -> bool:
 
 
 def _tcp_starts(tables: Tables) -> dict[str, list[float]]:
-    """Per host when TCP connections to it began whose TLS was answered."""
+    """Per host when TCP connections to it began whose TLS was answered.
+
+    Of one that a browser or recorder tells of, only that it worked: it may have been
+    opened for something else than the request that waited for QUIC.
+    """
     found: dict[str, list[float]] = {}
     for item in wire(tables).attempts:
         if item.shook_hands:
             found.setdefault(item.host, []).append(item.began)
+    known = tables["connections"]
+    if len(known):
+        worked = known[known["tls_ms"].notna() & known["tcp_ms"].notna() & known["error"].isna()]
+        for host in worked[worked["via"].isna()]["host"].dropna().unique():
+            found.setdefault(host, [])
     return found
 
 

@@ -1,8 +1,8 @@
 """rate.retry_storm: repeated tries make it worse.
 
 One kind of request that mostly fails and is tried again without growing pauses,
-or more than 30 times a minute.  A limit that came after the failures is of the
-storm's making, one that was there before is its cause.  Only answers of the
+or more than 30 times a minute.  A limit that came after the failures, or after requests
+at that pace, is of the storm's making, one that was there before is its cause.  Only answers of the
 service count: tries that reach nobody are a matter of the path.  Source:
 detection notes 11; traffic notes 6.4.
 """
@@ -52,10 +52,14 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """Tries of one kind of request that failed, in order of time."""
+    """Tries of one kind of request that failed, in order of time.
+
+    `began` is when they, or the requests before them at a storm's pace, began.
+    """
 
     key: Key
     failed: tuple[Record, ...]
+    began: float
     rate: int
     steady: bool
 
@@ -89,7 +93,9 @@ def _storm(key: Key, rows: list[Record]) -> Storm | None:
     steady = _steady(times)
     if not steady and rate <= threshold("storm_rate"):
         return None
-    return Storm(key, tuple(failed), rate, steady)
+    before = [row["started"] for row in rows if times[0] - 60.0 <= row["started"] < times[0]]
+    paced = len(before) > threshold("storm_rate")
+    return Storm(key, tuple(failed), before[0] if paced else times[0], rate, steady)
 
 
 def _steady(times: list[float]) -> bool:
@@ -116,7 +122,7 @@ def self_made(tables: Tables) -> bool:
     limits = [item for item in about(tables, "rate.limited") if item.row["started"] is not None]
     looping = {storm.key for storm in found}
     loop = any(item.rule.rule == "poll_storm" and item.key in looping for item in limits)
-    began = min(storm.failed[0]["started"] for storm in found)
+    began = min(storm.began for storm in found)
     return loop or (bool(limits) and limits[0].row["started"] > began)
 
 

@@ -137,10 +137,12 @@ def verdict(findings: Sequence[Finding], worked: tuple[float, str] | None, missi
             joined([fine, headline(ranked[0])]) if ranked else fine,
             confidence,
         )
+    # nothing is known of the session, and that is the capture's doing
+    of_capture = next((found.id for found in findings if found.id in _NO_EFFECT), None)
     return Verdict(
         Status.INSUFFICIENT,
         Locus.UNKNOWN,
-        primary,
+        primary or of_capture,
         say("The evidence carries no verdict: {missing}", missing=missing),
         0.0,
     )

@@ -168,3 +168,64 @@ def firefox_cache(session: Session) -> None:
     for number, made in enumerate(session.exchanges):
         made.cached = made.resource in ("script", "stylesheet") and number % 2 == 0
     session.turn(9.0)
+
+
+def _read_all(session: Session, at: float, pause: float, number: int, allowed: int) -> None:
+    """Every conversation of the list, one after another; the service limits them at some point."""
+    for n in range(number):
+        limited = n >= allowed
+        session.api(
+            at + n * pause,
+            f"conversation/{session.uuid()}",
+            429 if limited else 200,
+            {"detail": "Too many requests"} if limited else {"title": "t", "mapping": {}},
+        )
+
+
+@as_record("fourth-export-storm", "flows", "limits", "rate.retry_storm", statuses=BAD)
+def export_storm(session: Session) -> None:
+    """An extension reads all conversations at a constant pace and does not mind the limit."""
+    session.arrive()
+    _read_all(session, 10.0, 0.7, 150, 60)
+    session.turn(90.0, status=429, body=b'{"detail":"Too many requests"}', mime="application/json")
+
+
+@as_record("fourth-export-slow", "flows", "healthy", statuses=WELL)
+def export_slow(session: Session) -> None:
+    """The same reading at its end meets no limit."""
+    session.arrive()
+    _read_all(session, 10.0, 0.7, 60, 60)
+    session.turn(70.0)
+
+
+VPN_PAGE = (
+    "<html><head><title>Unable to load site</title></head><body><h1>Unable to load site</h1>"
+    "<p>If you are using a VPN, try turning it off. IP: {address}</p></body></html>"
+)
+
+
+def _trace(session: Session, at: float, host: str, address: str, place: str) -> None:
+    text = f"fl=1\nh={host}\nip={address}\nts=1\ncolo=AMS\nloc={place}\nwarp=off\ngateway=off\n"
+    session.ask(at, f"https://{host}/cdn-cgi/trace", body=text.encode(), mime="text/plain")
+
+
+def _refused(session: Session, at: float, address: str) -> None:
+    session.page(at, status=403, body=VPN_PAGE.format(address=address).encode())
+
+
+@as_record("fourth-refused-beside-the-tunnel", "flows", "vpn", "net.split_egress", statuses=BAD)
+def refused_beside_the_tunnel(session: Session) -> None:
+    """The tunnel carries IPv4 alone: the page is asked over IPv6, whose exit is refused."""
+    for at in (0.0, 6.0, 15.0):
+        _refused(session, at, "2a02:6b8:c02::77")
+    _trace(session, 20.0, "chatgpt.com", "2a02:6b8:c02::77", "RU")
+    _trace(session, 21.0, "ab.chatgpt.com", "185.65.134.20", "SE")
+    session.flags(23.0)
+
+
+@as_record("fourth-refused-by-both-exits", "flows", "vpn", "ip.reputation_block", statuses=BAD)
+def refused_by_both_exits(session: Session) -> None:
+    """The tunnel's exit changes, and each of them is refused."""
+    for at, address, place in ((0.0, "185.65.134.20", "SE"), (30.0, "193.138.7.9", "CH")):
+        _refused(session, at, address)
+        _trace(session, at + 3.0, "chatgpt.com", address, place)

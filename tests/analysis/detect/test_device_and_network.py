@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from handmade import GOOD, Row, connection, document, exchange, found, handshakes, serious, tables
 
 from analysis.diagnose import diagnose
+from analysis.diagnose.masking import explain
 from analysis.model.diagnosis import Severity
 
 V6 = "2606:4700:4400::6812:202f"
@@ -51,6 +53,66 @@ def test_clock_off(ahead: float, words: str) -> None:
 )
 def test_clock_not_shown_to_be_off(rows: list[Row]) -> None:
     assert "device.clock_skew" not in found(tables(http=rows))
+
+
+def refused_by_date(host: str, begins: float, **more: Any) -> Row:
+    """A connection at 100 that the browser refused; its certificate is valid for 1000 s."""
+    return connection(
+        **{
+            "connection": host,
+            "started": 100.0,
+            "host": host,
+            "tls_ms": None,
+            "issuer": "C=US, O=Google Trust Services, CN=WE1",
+            "not_before": begins,
+            "not_after": begins + 1000.0,
+            "verified": False,
+            "error": "net::ERR_CERT_DATE_INVALID",
+            "error_stage": "tls",
+            **more,
+        }
+    )
+
+
+SITES = ("chatgpt.com", "auth.openai.com", "example.org")
+
+
+@pytest.mark.parametrize(
+    ("begins", "words"),
+    [(7300.0, "at least 2 hours behind"), (-87000.0, "at least 24 hours ahead")],
+    ids=["not-yet", "over"],
+)
+def test_clock_by_every_certificate(begins: float, words: str) -> None:
+    rows = [refused_by_date(host, begins) for host in SITES]
+    findings = found(tables(connections=rows))
+    assert words in findings["device.clock_skew"].summary
+    follower = {item.id: item.explained_by for item in explain([*findings.values()])}
+    assert follower["tls.cert_invalid"] == "device.clock_skew"
+
+
+WELL_DATED: Row = {"not_before": 50.0, "not_after": 5000.0, "error": None, "error_stage": None}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [refused_by_date(host, 7300.0) for host in SITES[:2]],
+        [
+            refused_by_date(host, 7300.0)
+            for host in ("chatgpt.com", "auth.openai.com", "a.oaistatic.com")
+        ],
+        [
+            *(refused_by_date(host, 7300.0) for host in SITES),
+            refused_by_date("a.org", 0, **WELL_DATED),
+        ],
+        [refused_by_date(host, 7300.0, issuer="CN=Corp Proxy CA") for host in SITES],
+        [refused_by_date(host, 50.0) for host in SITES],
+        [*(refused_by_date(host, 7300.0) for host in SITES), refused_by_date("a.org", -9000.0)],
+    ],
+    ids=["two-sites", "ours-alone", "one-works", "re-signed", "valid-by-the-clock", "both-ways"],
+)
+def test_certificates_that_tell_nothing_of_the_clock(rows: list[Row]) -> None:
+    assert "device.clock_skew" not in found(tables(connections=rows))
 
 
 def test_clock_of_the_snapshot() -> None:

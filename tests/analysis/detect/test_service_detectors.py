@@ -294,6 +294,17 @@ def test_a_storm_that_draws_the_limit_is_the_cause() -> None:
     assert primary in ("rate.retry_storm", "service.api_error")
 
 
+@pytest.mark.parametrize(("pause", "cause"), [(0.8, "rate.retry_storm"), (4.0, None)])
+def test_requests_at_a_storms_pace_before_the_limit_drew_it(
+    pause: float, cause: str | None
+) -> None:
+    """They succeed until the limit, and go on as before; at a reader's pace they are no storm."""
+    good = [failing(f"g{n}", at=100.0 + n * pause, status=200) for n in range(50)]
+    since = 100.0 + 50 * pause
+    rows = [*good, *(limited(f"l{n}", since + n * 0.8) for n in range(90))]
+    assert found(tables(http=rows))["rate.limited"].explained_by == cause
+
+
 def test_a_limit_that_was_there_first_explains_the_storm() -> None:
     rows = [limited(f"l{n}", 100.0 + n) for n in range(8)]
     assert found(tables(http=rows))["rate.retry_storm"].explained_by == "rate.limited"

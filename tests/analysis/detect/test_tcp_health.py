@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from handmade import GOOD, Row, answer, exchange, found, handshakes, serious, tables
+from handmade import GOOD, Row, answer, connection, exchange, found, handshakes, serious, tables
 
 from analysis.diagnose import diagnose
 from analysis.model.diagnosis import Locus
@@ -399,6 +399,19 @@ def test_quic_that_delays_each_time_is_a_warning() -> None:
     waits = [initial(99.5, 1), initial(100.5, 2), initial(101.5, 3)]
     finding = found(tables(**handshakes(3), quic=waits))["quic.blocked"]
     assert finding.severity == "warning"
+
+
+def test_quic_that_only_a_browser_tells_of() -> None:
+    """A NetLog knows the name, and of TCP that it worked; what it cost is not told."""
+    told = initial(99.5, frame=None, server=None)
+    findings = found(tables(connections=[connection()], quic=[told]))
+    assert findings["quic.blocked"].severity == "info"
+    assert findings["quic.blocked"].evidence
+    failed = connection(tls_ms=None, error="net::ERR_CONNECTION_RESET")
+    for row in (failed, connection(host="ws.chatgpt.com"), connection(via="proxy:8080")):
+        assert "quic.blocked" not in found(tables(connections=[row], quic=[told]))
+    came = told | {"answered": True}
+    assert "quic.blocked" not in found(tables(connections=[connection()], quic=[told, came]))
 
 
 def test_quic_by_its_address() -> None:
