@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
-from analysis.detect.certificates import foreign_issuer
+from analysis.detect.certificates import foreign_issuer, hidden_alerts
 from analysis.detect.once import once
 from analysis.detect.support import (
     MAX_EVIDENCE,
@@ -27,6 +27,7 @@ from analysis.detect.support import (
     flow_evidence,
     matters,
     noted,
+    packet_evidence,
     ranked,
     records,
     rule_of,
@@ -34,6 +35,7 @@ from analysis.detect.support import (
 )
 from analysis.knowledge import threshold
 from analysis.knowledge.certificate_errors import certificate_error
+from analysis.knowledge.probes import probe_answer
 from analysis.model.diagnosis import Evidence, Finding
 from analysis.model.figures import Number
 from analysis.model.frames import Tables
@@ -53,19 +55,26 @@ _LEAST = 3
 class Skew:
     """`ahead_s` is how far the machine's clock is ahead of the service's (negative: behind).
 
-    Where the certificates of `sites` tell it, that is the least it can be.
+    Where the certificates of `sites` tell it, that is the least it can be. `refused` are hosts
+    whose certificate the machine did not take, for a reason it does not tell.
     """
 
     ahead_s: float
     rows: tuple[Record, ...]
     evidence: tuple[Evidence, ...]
     sites: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 @once
 def clock_skew(tables: Tables) -> Skew | None:
     """How wrong the clock is; None when it is right or cannot be told."""
-    return _from_answers(tables) or _from_snapshot(tables) or _from_certificates(tables)
+    return (
+        _from_answers(tables)
+        or _from_snapshot(tables)
+        or _from_certificates(tables)
+        or _from_tests(tables)
+    )
 
 
 def _from_answers(tables: Tables) -> Skew | None:
@@ -142,6 +151,33 @@ def _from_certificates(tables: Tables) -> Skew | None:
     return Skew(-max(off) if off is early else max(off), (), evidence, tuple(sorted(sites)))
 
 
+def _from_tests(tables: Tables) -> Skew | None:
+    """Dates of the system's own connectivity test, where the machine refuses certificates.
+
+    Times of a capture may have been shifted since, or be those of another machine: without
+    that effect they say nothing.
+    """
+    frame = tables["cleartext"]
+    refused = ranked(row["sni"] for row in hidden_alerts(tables))
+    if frame.empty or not refused:
+        return None
+    rows = [
+        row
+        for row in records(frame[frame["date"].notna() & frame["response_start"].notna()])
+        if row["status"] is not None
+        and probe_answer(row["host"] or "", row["path"]) == row["status"]
+        and not _aged(row)
+    ]
+    ahead = [row["response_start"] - row["date"] for row in rows]
+    if len({row["date"] for row in rows}) < 2 or abs(ahead[0]) < threshold("clock_day_s"):
+        return None
+    if max(ahead) - min(ahead) > threshold("clock_agree_s"):
+        return None
+    note = say("Date against arrival")
+    evidence = packet_evidence(rows, note, ("frame", "response_frame"))
+    return Skew(median(ahead), (), evidence, refused=refused)
+
+
 def _site(host: str) -> str:
     return ".".join(host.split(".")[-2:])
 
@@ -150,7 +186,7 @@ def find_device_clock_skew(tables: Tables) -> Iterator[Finding]:
     skew = clock_skew(tables)
     if skew is None:
         return
-    hosts = ranked(row["host"] for row in skew.rows)
+    hosts = ranked(row["host"] for row in skew.rows) or skew.refused
     amount = _span(abs(skew.ahead_s))
     yield finding(
         "device.clock_skew",
@@ -181,6 +217,18 @@ def _summary(skew: Skew, amount: str) -> Message:
             "By this machine's clock the certificates of {sites} all begin in the future: it is at "
             "least {amount} behind.",
             sites=some(skew.sites),
+            amount=amount,
+        )
+    if skew.refused:
+        if ahead:
+            return say(
+                "This machine's clock is {amount} ahead of the time that the answers to its "
+                "connectivity test carry, and it refuses certificates.",
+                amount=amount,
+            )
+        return say(
+            "This machine's clock is {amount} behind the time that the answers to its "
+            "connectivity test carry, and it refuses certificates.",
             amount=amount,
         )
     if not skew.rows:

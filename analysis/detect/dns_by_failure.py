@@ -37,9 +37,24 @@ _INVALID_ADDRESS = "ERR_ADDRESS_INVALID"
 def _unlooked(tables: Tables) -> list[Record]:
     """Failed connections to hosts that matter and whose lookup was not captured."""
     # where other lookups were captured and this one was not, it is a hosts file
-    looked_up = {answer.host for answer in answers(tables)} | misled_hosts(tables)
+    looked_up = {answer.host for answer in answers(tables)} | misled_hosts(tables) | _asked(tables)
     rows = records(where(tables["connections"], "host", matters))
     return [row for row in rows if row["error_stage"] and row["host"] not in looked_up]
+
+
+def _asked(tables: Tables) -> set[str]:
+    """Names whose queries were captured and sent again: if nothing came back, nobody denied it.
+
+    To a browser a name is not resolved either way.
+    """
+    frame = tables["dns"]
+    if frame.empty:
+        return set()
+    sent: dict[tuple[str, str], int] = {}
+    for row in records(where(frame[~frame["response"].fillna(True)], "qname", matters)):
+        key = row["qname"], row["qtype"] or ""
+        sent[key] = sent.get(key, 0) + 1
+    return {name for (name, _), count in sent.items() if count > 1}
 
 
 def find_dns_sinkhole_by_failure(tables: Tables) -> Iterator[Finding]:

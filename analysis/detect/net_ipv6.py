@@ -12,17 +12,31 @@ from collections.abc import Iterator
 from statistics import median
 
 from analysis.detect.attempts import Attempt, by_host, usable, wire
-from analysis.detect.support import earned, effect, finding, packet_evidence, ranked
+from analysis.detect.support import (
+    connection_evidence,
+    earned,
+    effect,
+    finding,
+    packet_evidence,
+    ranked,
+    records,
+)
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.figures import Number
 from analysis.model.frames import Tables
 from analysis.model.message import say, some, times_over
 
+_LEAST_HOSTS = 2
+"""One host alone may have IPv6 addresses that lead nowhere."""
+
 
 def find_net_ipv6_broken(tables: Tables) -> Iterator[Finding]:
     seen = wire(tables)
     if any(item.six and item.answered for item in seen.attempts):
+        return
+    if not seen.attempts:
+        yield from _told_by_recorder(tables)
         return
     lost: list[Attempt] = []
     waits: list[float] = []
@@ -77,3 +91,42 @@ def _wait(item: Attempt, four: list[Attempt]) -> float | None:
         if 0 <= other.began - item.began <= threshold("race_s")
     ]
     return min(later, default=None)
+
+
+def _told_by_recorder(tables: Tables) -> Iterator[Finding]:
+    """Each connection of a browser's log began with an IPv6 address and was opened by IPv4.
+
+    What each try cost is not told, so that it is information.
+    """
+    known = tables["connections"]
+    if known.empty:
+        return
+    opened = known[known["tcp_ms"].notna() & known["address"].notna() & known["via"].isna()]
+    rows = records(
+        opened[["source", "flow", "connection", "host", "address", "addresses", "started"]]
+    )
+    if any(":" in row["address"] for row in rows):
+        return
+    lost = [
+        row
+        for row in rows
+        if ":" in next(iter(row["addresses"] or ()), "") and usable(row["host"] or "")
+    ]
+    hosts = ranked(row["host"] for row in lost)
+    if len(lost) < threshold("ipv6_races") or len(hosts) < _LEAST_HOSTS:
+        return
+    yield finding(
+        "net.ipv6_broken",
+        say(
+            "IPv6 was tried first and in vain for {n} connections to {hosts}; IPv4 then worked.",
+            n=len(lost),
+            hosts=some(hosts),
+        ),
+        confidence=earned(0.7, (len(lost) > 2 * threshold("ipv6_races"), 0.3)),
+        subjects=hosts,
+        severity=Severity.INFO,
+        count=len(lost),
+        times=[row["started"] for row in lost],
+        evidence=[connection_evidence(row, say("IPv6 first, IPv4 won")) for row in lost[:5]],
+        measurements={"n": len(lost)},
+    )

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.detect.error_answers import Told, about, claim, ids_for_support, places, says
+from analysis.detect.error_answers import Key, Told, about, claim, ids_for_support, places, says
 from analysis.detect.service_outage import outage, server_errors
 from analysis.detect.support import earned
+from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import joined, plural, say, some
@@ -20,14 +21,28 @@ from analysis.model.message import joined, plural, say, some
 RECOVERY = ("resume_404", "final_persisted")
 """Rules of a broken answer that was to be taken up again: something else broke it."""
 _MILD = ("final_persisted",)
+_API = "api.openai.com"
 
 
 def _loss(items: list[Told]) -> Severity:
     """Warning when the user cannot have missed it."""
     lasting = [item for item in items if not item.healed and item.rule.rule not in _MILD]
     repeated = len(lasting) > len({item.key for item in lasting})
-    felt = any(item.needed for item in lasting) or repeated
+    felt = any(item.needed for item in lasting) or repeated or _healed_late(items)
     return Severity.WARNING if felt else Severity.INFO
+
+
+def _healed_late(items: list[Told]) -> bool:
+    """What a person waited for failed again and again, for long, before it was answered."""
+    times: dict[Key, list[float]] = {}
+    for item in items:
+        waited_for = item.needed or item.row["host"] == _API
+        if waited_for and item.rule.rule not in _MILD and item.row["started"] is not None:
+            times.setdefault(item.key, []).append(item.row["started"])
+    return any(
+        len(found) >= threshold("healed_tries") and max(found) - min(found) >= threshold("healed_s")
+        for found in times.values()
+    )
 
 
 def _detail(items: list[Told]) -> str:

@@ -25,6 +25,7 @@ from analysis.detect.support import (
     finding,
     ranked,
 )
+from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
 from analysis.model.message import plural, say, some
@@ -79,6 +80,8 @@ def find_tls_intercept_breaks(tables: Tables) -> Iterator[Finding]:
             count=len(found),
             times=[item.time for item in found],
             evidence=[piece for item in found[:MAX_EVIDENCE] for piece in item.evidence],
+            # a client that says nothing of its reason may refuse a date by a wrong clock
+            explained_by="device.clock_skew" if hidden and _wrong_clock(tables) else None,
             in_short=some(issuers, 2),
             measurements={"issuers": list(issuers[:10])},
         )
@@ -160,6 +163,11 @@ def find_tls_cert_invalid(tables: Tables) -> Iterator[Finding]:
             in_short=_READING[reason],
             measurements={"reason": reason, "issuers": list(issuers[:10])},
         )
+
+
+def _wrong_clock(tables: Tables) -> bool:
+    skew = clock_skew(tables)
+    return skew is not None and abs(skew.ahead_s) >= threshold("clock_day_s")
 
 
 def _outside(item: Refused) -> bool:

@@ -16,6 +16,7 @@ from analysis.detect.support import (
     earned,
     finding,
     flow_evidence,
+    noted,
     packet_evidence,
     records,
     where,
@@ -28,6 +29,7 @@ from analysis.model.message import plural, say, some
 
 STUN_PORT = 3478
 _SIGNALLING = "/realtime/"
+_NOTE = say("STUN without an answer")
 
 
 def voice_server(text: str) -> bool:
@@ -92,7 +94,7 @@ def find_voice_udp_blocked(tables: Tables) -> Iterator[Finding]:
         count=asked,
         times=[row["time"] for row in talks],
         evidence=[
-            *packet_evidence(talks, say("STUN without an answer")),
+            *(packet_evidence(talks, _NOTE) or [noted(talks[0]["source"] or "", _NOTE)]),
             *packet_evidence(fallback, say("voice over TCP instead"), ("syn_frame",)),
             *flow_evidence(setups, say("the page sets up a voice session")),
         ],

@@ -26,6 +26,7 @@ from analysis.read.exchange import MAX_BODY, Exchange, decoded
 from analysis.read.exchange_tables import ExchangeTables
 from analysis.read.fields import moment, whole
 from analysis.read.flow_connection import connection_row
+from analysis.read.flow_datagrams import stun_row
 from analysis.read.flow_exchange import exchange_of, octets
 from analysis.read.flow_state import FlowStates, State
 from analysis.read.rows import RowFrames
@@ -55,8 +56,8 @@ class SavedFlow:
 class FlowFile:
     """Iterates over a file's exchanges, as far as it can be read.
 
-    What else it holds is complete once the iteration is: rows of `connections` and `lookups`,
-    and `problems`.
+    What else it holds is complete once the iteration is: rows of `connections`, `lookups` and
+    `datagrams`, and `problems`.
     """
 
     def __init__(self, path: Path, name: str) -> None:
@@ -68,6 +69,7 @@ class FlowFile:
         self._room = MAX_FRAMES
         self.connections = RowFrames("connections")
         self.lookups = RowFrames("dns")
+        self.datagrams = RowFrames("udp")
         self.problems: list[str] = []
 
     def __iter__(self) -> Iterator[SavedFlow]:
@@ -99,6 +101,8 @@ class FlowFile:
     def _take(self, state: State) -> SavedFlow | None:
         if state.get("type") == "dns":
             self._take_lookup(state)
+        if state.get("type") == "udp" and (row := stun_row(state, self._name)) is not None:
+            self.datagrams.add(row)
         if state.get("type") != "http":
             return None
         exchange = exchange_of(state, self._name, self._bodies)
@@ -147,8 +151,8 @@ def read_flows(path: Path, name: str | None = None) -> Tables:
     exchanges = ExchangeTables()
     for saved in content:
         exchanges.take(saved.exchange, frames=saved.frames, end=saved.end, stream=saved.stream)
-    lookups = content.lookups.frame()
-    if not len(exchanges) and not len(lookups) and content.problems:
+    lookups, datagrams = content.lookups.frame(), content.datagrams.frame()
+    if not len(exchanges) and not len(lookups) and not len(datagrams) and content.problems:
         raise InputError(
             say(
                 "{path} is no mitmproxy flow file that can be read ({problem}); save it "
@@ -170,6 +174,7 @@ def read_flows(path: Path, name: str | None = None) -> Tables:
         **exchanges.frames(),
         "connections": content.connections.frame(),
         "dns": lookups,
+        "udp": datagrams,
     }
     return Tables.of(frames, [source])
 

@@ -115,6 +115,44 @@ def test_certificates_that_tell_nothing_of_the_clock(rows: list[Row]) -> None:
     assert "device.clock_skew" not in found(tables(connections=rows))
 
 
+def probed(at: float, behind: float, **more: Any) -> Row:
+    """An answer to Windows' connectivity test."""
+    return {
+        "source": "p.pcapng", "frame": int(at), "response_frame": int(at) + 1, "started": at,
+        "response_start": at, "host": "www.msftconnecttest.com", "path": "/connecttest.txt",
+        "status": 200, "date": float(round(at + behind)), "body_excerpt": None, **more,
+    }  # fmt: skip
+
+
+REFUSING: Row = {"client_sent": 552, "client_last_record": 19, "client_fin": 1}
+DAYS = 40 * 86400.0
+
+
+@pytest.mark.parametrize(
+    ("tests", "tcp", "expected"),
+    [
+        pytest.param([probed(90, DAYS), probed(120, DAYS)], REFUSING, True, id="days-behind"),
+        pytest.param([probed(90, -DAYS), probed(120, -DAYS)], REFUSING, True, id="ahead"),
+        pytest.param([probed(90, DAYS), probed(120, DAYS)], {}, False, id="times-shifted-since"),
+        pytest.param([probed(90, DAYS)], REFUSING, False, id="one-answer"),
+        pytest.param([probed(90, DAYS), probed(120, DAYS - 30)], REFUSING, False, id="no-clock"),
+        pytest.param([probed(90, 0), probed(120, 0)], REFUSING, False, id="right"),
+        pytest.param(
+            [probed(at, DAYS, headers=["age: 9"]) for at in (90, 120)], REFUSING, False, id="aged"
+        ),
+        pytest.param(
+            [probed(at, DAYS, status=302) for at in (90, 120)], REFUSING, False, id="portal"
+        ),
+    ],
+)
+def test_clock_by_the_connectivity_test(tests: list[Row], tcp: Row, expected: bool) -> None:
+    given = tables(cleartext=tests, **handshakes(3, tcp=tcp, tls={"hello_bytes": 517}))
+    findings = {item.id: item for item in diagnose(given).findings}
+    assert ("device.clock_skew" in findings) is expected
+    if expected:
+        assert findings["tls.intercept_breaks"].explained_by == "device.clock_skew"
+
+
 def test_clock_of_the_snapshot() -> None:
     row = {"source": "b", "section": "clock", "name": "offset_s", "value": "-4000.5"}
     assert "behind" in found(tables(host=[row]))["device.clock_skew"].summary

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from handmade import Row, answer, connection, exchange, found, serious, tables
+from handmade import Row, answer, connection, exchange, found, query, serious, tables
 
 
 def failed(error: str, stage: str = "tcp", **more: object) -> Row:
@@ -54,6 +54,14 @@ def test_a_denied_name_weighs_more_where_others_worked() -> None:
     beside = found(tables(connections=[row, other]))["dns.nxdomain_filter"]
     assert alone.confidence < beside.confidence
     assert "other names worked" in beside.summary
+
+
+def test_a_name_that_nobody_answered_for_was_not_denied() -> None:
+    """A browser calls both the same; its own queries, sent again, tell them apart."""
+    lost = failed("net::ERR_NAME_NOT_RESOLVED", "dns")
+    asked = [query("chatgpt.com", frame=None, at=100.0 + n) for n in range(2)]
+    assert "dns.nxdomain_filter" not in found(tables(connections=[lost], dns=asked))
+    assert "dns.nxdomain_filter" in found(tables(connections=[lost], dns=asked[:1]))
 
 
 @pytest.mark.parametrize("error", ["[Errno -3] Temporary failure in name resolution", "refused"])

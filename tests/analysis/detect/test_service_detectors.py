@@ -129,6 +129,23 @@ def test_overload_follows_an_outage_and_stands_alone_without() -> None:
     assert found(tables(http=healed))["service.overloaded"].severity is Severity.INFO
 
 
+@pytest.mark.parametrize(
+    ("times", "severity"),
+    [
+        pytest.param([100.0, 140.0, 190.0], Severity.WARNING, id="again and again"),
+        pytest.param([100.0, 101.0, 103.0], Severity.INFO, id="within seconds"),
+        pytest.param([100.0, 190.0], Severity.INFO, id="twice"),
+    ],
+)
+def test_overload_that_is_healed_late_was_felt(times: list[float], severity: Severity) -> None:
+    rows = [
+        failing(f"o{at}", SEND, at=at, status=503, error_code="server_is_overloaded", method="POST")
+        for at in times
+    ]
+    healed = failing("h", SEND, at=200.0, status=200, method="POST")
+    assert found(tables(http=[*rows, healed]))["service.overloaded"].severity is severity
+
+
 def test_the_servers_sentence_about_the_network_is_the_servers() -> None:
     row = failing(
         "a",

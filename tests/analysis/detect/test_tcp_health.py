@@ -381,6 +381,44 @@ def test_the_browser_says_that_the_network_changed() -> None:
     assert "net.offline_gap" not in found(tables(http=lost[:1]))
 
 
+def by_family(host: str, number: int, *addresses: str, six: bool = False) -> Row:
+    """A connection whose host has these addresses; opened by IPv6 or IPv4."""
+    reached = next(text for text in addresses if (":" in text) is six)
+    return connection(number, host=host, address=reached, addresses=list(addresses))
+
+
+V6 = "2606:4700:4400::6812:202f"
+RACED = [
+    by_family(host, number, V6, GOOD)
+    for number, host in enumerate(("chatgpt.com", "ab.chatgpt.com") * 3)
+]
+
+
+def test_ipv6_that_a_browser_tries_first_and_in_vain() -> None:
+    finding = found(tables(connections=RACED))["net.ipv6_broken"]
+    assert (finding.severity, finding.count) == ("info", 6)
+    assert finding.subjects == ("ab.chatgpt.com", "chatgpt.com")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [*RACED, by_family("www.example.org", 9, V6, GOOD, six=True)],
+        RACED[:3],
+        RACED[::2],
+        [
+            by_family(host, n, GOOD, V6)
+            for n, host in enumerate(("chatgpt.com", "ab.chatgpt.com") * 3)
+        ],
+        [row | {"via": "10.0.0.9:3128"} for row in RACED],
+        [row | {"addresses": [GOOD]} for row in RACED],
+    ],
+    ids=["one-by-ipv6", "few", "one-host", "ipv4-first", "by-proxy", "no-ipv6"],
+)
+def test_ipv6_not_shown_to_be_broken(rows: list[Row]) -> None:
+    assert "net.ipv6_broken" not in found(tables(connections=rows))
+
+
 def initial(at: float, number: int = 1, **more: object) -> Row:
     return {
         "source": "p.pcapng", "frame": 300 + number, "time": at, "client": "10.0.0.2",
