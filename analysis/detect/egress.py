@@ -32,17 +32,19 @@ from analysis.detect.support import (
     without_own_leg,
 )
 from analysis.knowledge import threshold
+from analysis.knowledge.tunnels import tunnel_protocols
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import joined, say, some
 
+_INTERFACE = ["source", "stream", "interface"]
 _FAMILIES = {False: "IPv4", True: "IPv6"}
 
 
 def find_net_split_egress(tables: Tables) -> Iterator[Finding]:
     traces = two_exits(tables)
     asked, straight = _round_the_proxy(tables)
-    beside = _beside_the_tunnel(tables)
+    beside = _beside_the_tunnel(tables) or _beside_in_packets(tables)
     signals = []
     if traces:
         exits = sorted({f"{row['egress']} ({_place(row)})" for row in traces})
@@ -155,6 +157,33 @@ def _beside_the_tunnel(tables: Tables) -> list[Attempt]:
     ]
     beside = [item for item in reached if item.six is (taken == {"ipv4"})]
     return beside if len(beside) < len(reached) else []
+
+
+def _beside_in_packets(tables: Tables) -> list[Attempt]:
+    """The same where packets of both interfaces show it: inside the tunnel, and outside of it."""
+    tcp, udp = tables["tcp"], tables["udp"]
+    if tcp.empty or udp.empty:
+        return []
+    carried = udp[udp["protocol"].isin(list(tunnel_protocols())) & udp["answered"].fillna(False)]
+    outer = set(carried["client"].dropna())
+    known = tcp[tcp["interface"].notna()]
+    on = {(row["source"], row["stream"]): row["interface"] for row in records(known[_INTERFACE])}
+    outside = set(known[known["client"].isin(outer).fillna(False)]["interface"])
+    if not outside:
+        return []
+    reached = [
+        (item, on[key] in outside)
+        for item in wire(tables).attempts
+        if (key := (item.tcp["source"], item.tcp["stream"])) in on
+        and item.answered
+        and any(map(usable, item.hosts))
+    ]
+    inside = {item.six for item, out in reached if not out}
+    beside = [item for item, out in reached if out and item.tcp["client"] not in outer]
+    # one family each: programs that go round the tunnel do so by both
+    return (
+        beside if len(inside) == 1 and {item.six for item in beside} == {not inside.pop()} else []
+    )
 
 
 def _said(text: str | None) -> dict[str, object]:

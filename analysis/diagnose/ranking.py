@@ -30,6 +30,12 @@ _PARTIAL = frozenset(
 )
 """Critical, but other parts of ChatGPT go on working: impaired, not blocked."""
 
+_SOCKET = frozenset({"ws.connect_failed", "ws.upgrade_stripped", "proxy.bypassed_by_websocket"})
+"""Answers may come without a websocket: impaired where one was seen to, else blocked."""
+
+_ANSWERED = 0.9
+"""As sure that ChatGPT worked as only an answer that arrived in full makes it."""
+
 _SURE = 0.7
 """Roots less sure than this are not put before others for the host they are about."""
 
@@ -126,7 +132,10 @@ def verdict(findings: Sequence[Finding], worked: tuple[float, str] | None, missi
                 headline=sentence,
                 other=headline(besides),
             )
-        return Verdict(_status(first), first.locus, first.id, sentence, first.confidence)
+        answered = worked is not None and worked[0] >= _ANSWERED
+        return Verdict(
+            _status(first, answered=answered), first.locus, first.id, sentence, first.confidence
+        )
     if worked:
         confidence, proof = worked
         fine = say("No problem with ChatGPT was found: {proof}.", proof=proof)
@@ -148,9 +157,10 @@ def verdict(findings: Sequence[Finding], worked: tuple[float, str] | None, missi
     )
 
 
-def _status(found: Finding) -> Status:
+def _status(found: Finding, *, answered: bool) -> Status:
     if found.severity is not Severity.CRITICAL:
         return Status.IMPAIRED
     if found.locus is Locus.SERVICE:
         return Status.DOWN
-    return Status.IMPAIRED if found.id in _PARTIAL else Status.BLOCKED
+    partial = found.id in _PARTIAL or (answered and found.id in _SOCKET)
+    return Status.IMPAIRED if partial else Status.BLOCKED

@@ -11,6 +11,7 @@ from handmade import GOOD, Row, connection, document, exchange, found, handshake
 from analysis.diagnose import diagnose
 from analysis.diagnose.masking import explain
 from analysis.model.diagnosis import Severity
+from analysis.model.frames import Tables
 
 V6 = "2606:4700:4400::6812:202f"
 
@@ -338,3 +339,29 @@ def test_voice_falls_back_to_tcp() -> None:
     rows = handshakes(1, server=VOICE, sni="x.example")["tcp"]
     finding = found(tables(udp=[stun(VOICE)], tcp=rows))["voice.udp_blocked"]
     assert finding.measurements["fallback"] is True
+
+
+def carried(six_on: int, four_on: int) -> Tables:
+    """A WireGuard tunnel sent from interface 0, and the service by both address families."""
+    outer: Row = {"client": "192.168.1.64", "interface": 0}
+    given = handshakes(1, sni="example.org", server="93.184.216.34", start=20, tcp=outer)
+    for server, at, interface, client in (
+        (V6, 0, six_on, "2a00:23c7::5" if six_on == 0 else "fd00::2"),
+        (GOOD, 10, four_on, "10.2.0.2" if four_on else "192.168.1.64"),
+    ):
+        tcp: Row = {"client": client, "interface": interface}
+        more = handshakes(2, server=server, start=at, tcp=tcp)
+        given = {name: given[name] + more[name] for name in given}
+    tunnel: Row = {
+        "source": "p.pcapng", "frame": 1, "time": 90.0, "protocol": "wireguard", "answered": True,
+        "client": "192.168.1.64", "server": "185.65.134.20", "server_port": 51820,
+    }  # fmt: skip
+    return tables(**given, udp=[tunnel])
+
+
+def test_one_family_beside_the_tunnel_in_packets() -> None:
+    finding = found(carried(0, 1))["net.split_egress"]
+    assert finding.severity is Severity.INFO
+    assert "a tunnel carries IPv4 alone" in finding.summary
+    for six_on, four_on in ((1, 1), (0, 0)):
+        assert "net.split_egress" not in found(carried(six_on, four_on))

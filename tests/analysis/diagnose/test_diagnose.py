@@ -148,6 +148,17 @@ def test_status_and_primary(given: Tables, status: Status, primary: str | None) 
     assert (verdict.status, verdict.primary) == (status, primary)
 
 
+@pytest.mark.parametrize(("complete", "status"), [(True, Status.IMPAIRED), (False, Status.BLOCKED)])
+def test_answers_that_come_without_the_websocket(complete: bool, status: Status) -> None:
+    refused = [socket(n, opened=None, status=403) for n in range(3)]
+    answer = {
+        "source": "flows.mitm", "flow": "a1", "host": "chatgpt.com", "started": 90.0,
+        "path": "/backend-api/f/conversation", "complete": complete, "end": "complete",
+    }  # fmt: skip
+    verdict = diagnose(tables(ws=refused, sse=[answer] if complete else [])).verdict
+    assert (verdict.primary, verdict.status) == ("ws.connect_failed", status)
+
+
 def test_a_service_that_fails_is_down() -> None:
     refused = socket(opened=None, status=503)
     edge = exchange("w1", "/ws/user/x", host="ws.chatgpt.com", status=503, upgrade="websocket")
