@@ -95,6 +95,11 @@ def _reach(found: Finding) -> int:
     return max(rank, BETWEEN) if partial else rank
 
 
+def _takes_files_alone(found: Finding) -> bool:
+    """Whether only hosts are hit without which chats go on."""
+    return bool(found.subjects) and min(map(reach_rank, found.subjects)) > BETWEEN
+
+
 def _by_name(found: Finding) -> tuple[str, tuple[str, ...], str, str]:
     """An order that does not depend on that of the detectors."""
     return found.id, found.subjects, found.vendor or "", found.summary
@@ -162,5 +167,7 @@ def _status(found: Finding, *, answered: bool) -> Status:
         return Status.IMPAIRED
     if found.locus is Locus.SERVICE:
         return Status.DOWN
-    partial = found.id in _PARTIAL or (answered and found.id in _SOCKET)
+    partial = (
+        found.id in _PARTIAL or (answered and found.id in _SOCKET) or _takes_files_alone(found)
+    )
     return Status.IMPAIRED if partial else Status.BLOCKED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from analysis.diagnose.ranking import headline, in_order, roots, verdict
-from analysis.model.diagnosis import Diagnosis, Finding, Locus, Severity, causes_of
+from analysis.model.diagnosis import Diagnosis, Finding, Locus, Severity, Status, causes_of
 
 STORAGE = Finding(
     "dns.sinkhole",
@@ -71,3 +71,10 @@ def test_what_takes_a_part_or_is_doubtful_is_not_put_first() -> None:
     cut = replace(OUTAGE, id="sse.cut", confidence=0.8)
     doubtful = replace(OUTAGE, confidence=0.6)
     assert roots([cut, doubtful, SOCKET])[0] is SOCKET
+
+
+def test_without_files_alone_chatgpt_is_impaired_and_not_blocked() -> None:
+    assert verdict([STORAGE], None, "").status is Status.IMPAIRED
+    both = replace(STORAGE, subjects=("chatgpt.com", *STORAGE.subjects))
+    assert verdict([both], None, "").status is Status.BLOCKED
+    assert verdict([replace(STORAGE, subjects=())], None, "").status is Status.BLOCKED
