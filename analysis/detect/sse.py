@@ -31,6 +31,7 @@ from analysis.detect.support import (
     where,
 )
 from analysis.knowledge import hosts, threshold
+from analysis.knowledge.products import vendor_of_page
 from analysis.model.connect_error import net_error_stage
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.figures import Number
@@ -179,13 +180,20 @@ def find_sse_buffered(tables: Tables) -> Iterator[Finding]:
         confidence=earned(0.6, *((True, 0.4) for _ in marks), (len(rows) > 1, 0.4)),
         subjects=names,
         severity=effect(names[0]),
-        vendor=next(filter(None, (inspector_at(tables, name) for name in names)), None),
+        vendor=_holder(rows, tables),
         count=len(rows),
         times=[row["first_chunk"] for row in rows],
         evidence=flow_evidence(rows, say("the stream that came at once")),
         in_short=say("nothing for {seconds} s, then everything", seconds=Number(waited / 1000, 1)),
         measurements={"marks": list(marks), "wait_ms": round(waited, 1)},
     )
+
+
+def _holder(rows: list[Record], tables: Tables) -> str | None:
+    """The product that opens TLS to the streams' hosts, or that names itself in their Via."""
+    inspectors = (inspector_at(tables, name) for name in ranked(row["host"] for row in rows))
+    proxies = (vendor_of_page(via=row["via"] or "") for row in rows)
+    return next(filter(None, (*inspectors, *proxies)), None)
 
 
 def _at_once(row: Record) -> bool:

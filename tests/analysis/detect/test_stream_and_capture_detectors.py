@@ -75,6 +75,11 @@ def test_buffered(mark: Row) -> None:
     assert "sse.buffered" in found(tables(sse=[stream(**AT_ONCE) | mark]))
 
 
+def test_the_proxy_that_names_itself_on_a_buffered_stream_is_the_vendor() -> None:
+    row = stream(**AT_ONCE) | {"via": "1.1 gw03.corp.example (McAfee Web Gateway 12.2.4)"}
+    assert found(tables(sse=[row]))["sse.buffered"].vendor == "Skyhigh Web Gateway (McAfee)"
+
+
 @pytest.mark.parametrize(
     ("issuer", "change", "fires"),
     [
