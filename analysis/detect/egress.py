@@ -4,7 +4,7 @@ The service then sees two exit addresses and may refuse one of them.  Shown by t
 service's own trace page naming two exits in two places by turns, by HTTP/3 that goes
 straight out and is answered while HTTP goes through a proxy, or by a tunnel that has
 the default route of one address family alone while the service is reached by both;
-that last is told, and no fault until the service refuses something.  Two exits in
+that last is told, and no fault until the service minds it (see egress_harm).  Two exits in
 one place are the two address families of one line, and two after one another a
 tunnel that was switched on in between.
 Source: OpenClash#3972, ChatALL#545 (detection notes 6).
@@ -16,7 +16,10 @@ import json
 from collections.abc import Iterator
 from itertools import pairwise
 
+import pandas as pd
+
 from analysis.detect.attempts import Attempt, usable, wire
+from analysis.detect.egress_harm import Ways, checked_elsewhere, ended_in_turn
 from analysis.detect.support import (
     MAX_EVIDENCE,
     Record,
@@ -35,16 +38,19 @@ from analysis.knowledge import threshold
 from analysis.knowledge.tunnels import tunnel_protocols
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
-from analysis.model.message import joined, say, some
+from analysis.model.message import joined, plural, say, some
 
 _INTERFACE = ["source", "stream", "interface"]
+_CLIENT = ["client", "interface"]
 _FAMILIES = {False: "IPv4", True: "IPv6"}
 
 
 def find_net_split_egress(tables: Tables) -> Iterator[Finding]:
     traces = two_exits(tables)
     asked, straight = _round_the_proxy(tables)
-    beside = _beside_the_tunnel(tables) or _beside_in_packets(tables)
+    ways = _beside_the_tunnel(tables) or _beside_in_packets(tables) or ((), ())
+    beside = list(ways[0])
+    turns, checks = ended_in_turn(ways), checked_elsewhere(ways)
     signals = []
     if traces:
         exits = sorted({f"{row['egress']} ({_place(row)})" for row in traces})
@@ -62,6 +68,25 @@ def find_net_split_egress(tables: Tables) -> Iterator[Finding]:
                 other=_FAMILIES[beside[0].six],
             )
         )
+    if turns:
+        signals.append(
+            say(
+                "{host} was opened anew by both in turn, and the service ended each connection "
+                "within seconds",
+                host=turns[0].host,
+            )
+        )
+    if checks:
+        signals.append(
+            plural(
+                "{host} is asked for {n} time and never comes in full, each time with the bot "
+                "check by the other way",
+                "{host} is asked for {n} times and never comes in full, each time with the bot "
+                "check by the other way",
+                len(checks),
+                host=checks[0].host,
+            )
+        )
     if not signals:
         return
     left = [name for item in beside for name in item.hosts if usable(name)]
@@ -75,9 +100,15 @@ def find_net_split_egress(tables: Tables) -> Iterator[Finding]:
             hosts=some(hosts),
             signals=joined(signals, "; "),
         ),
-        confidence=earned(0.7, (bool(traces), 0.5), (bool(straight), 0.4), (bool(beside), 0.3)),
+        confidence=earned(
+            0.7,
+            (bool(traces), 0.5),
+            (bool(straight), 0.4),
+            (bool(beside), 0.3),
+            (bool(turns or checks), 0.3),
+        ),
         subjects=hosts,
-        severity=Severity.WARNING if traces or straight else Severity.INFO,
+        severity=Severity.WARNING if traces or straight or turns or checks else Severity.INFO,
         count=len(traces) + len(straight) + len(beside),
         times=[row["started"] for row in traces]
         + [row["time"] for row in straight]
@@ -88,6 +119,11 @@ def find_net_split_egress(tables: Tables) -> Iterator[Finding]:
             *packet_evidence(asked[:5], say("HTTP through the proxy"), ("first_frame",)),
             *packet_evidence(
                 [item.tcp for item in beside[:5]], say("beside the tunnel"), ("syn_frame",)
+            ),
+            *packet_evidence(
+                [item.tcp for item in (turns or checks)[:MAX_EVIDENCE]],
+                say("opened anew, by one way or the other"),
+                ("syn_frame", "last_frame"),
             ),
         ],
         in_short=_in_short(traces, straight, beside),
@@ -138,8 +174,8 @@ def _at_the_same_time(rows: list[Record]) -> bool:
     return soon or len(turns) >= len({row["egress"] for row in timed})
 
 
-def _beside_the_tunnel(tables: Tables) -> list[Attempt]:
-    """Connections of the address family that the tunnel leaves out, where both are in use."""
+def _beside_the_tunnel(tables: Tables) -> Ways | None:
+    """Connections by the tunnel and of the family that it leaves out, where both are in use."""
     tunnels: set[str] = set()
     routes: dict[str, set[str]] = {}
     for row in records(where(tables["host"], "section", ("interface", "route").__contains__)):
@@ -151,26 +187,27 @@ def _beside_the_tunnel(tables: Tables) -> list[Attempt]:
             tunnels.add(str(said.get("name")))
     taken = {family for family, names in routes.items() if names & tunnels}
     if taken not in ({"ipv4"}, {"ipv6"}) or set(routes) < {"ipv4", "ipv6"}:
-        return []
+        return None
     reached = [
         item for item in wire(tables).attempts if item.answered and any(map(usable, item.hosts))
     ]
     beside = [item for item in reached if item.six is (taken == {"ipv4"})]
-    return beside if len(beside) < len(reached) else []
+    through = [item for item in reached if item.six is (taken == {"ipv6"})]
+    return (beside, through) if beside and through else None
 
 
-def _beside_in_packets(tables: Tables) -> list[Attempt]:
+def _beside_in_packets(tables: Tables) -> Ways | None:
     """The same where packets of both interfaces show it: inside the tunnel, and outside of it."""
     tcp, udp = tables["tcp"], tables["udp"]
     if tcp.empty or udp.empty:
-        return []
+        return None
     carried = udp[udp["protocol"].isin(list(tunnel_protocols())) & udp["answered"].fillna(False)]
     outer = set(carried["client"].dropna())
     known = tcp[tcp["interface"].notna()]
     on = {(row["source"], row["stream"]): row["interface"] for row in records(known[_INTERFACE])}
-    outside = set(known[known["client"].isin(outer).fillna(False)]["interface"])
+    outside = _outside(known, outer)
     if not outside:
-        return []
+        return None
     reached = [
         (item, on[key] in outside)
         for item in wire(tables).attempts
@@ -178,12 +215,28 @@ def _beside_in_packets(tables: Tables) -> list[Attempt]:
         and item.answered
         and any(map(usable, item.hosts))
     ]
-    inside = {item.six for item, out in reached if not out}
+    through = [item for item, out in reached if not out]
     beside = [item for item, out in reached if out and item.tcp["client"] not in outer]
+    inside = {item.six for item in through}
     # one family each: programs that go round the tunnel do so by both
-    return (
-        beside if len(inside) == 1 and {item.six for item in beside} == {not inside.pop()} else []
-    )
+    one_each = len(inside) == 1 and {item.six for item in beside} == {not inside.pop()}
+    return (beside, through) if one_each else None
+
+
+def _outside(known: pd.DataFrame, outer: set[str]) -> set[int]:
+    """The interfaces that are not the tunnel's, by the addresses that connections come from.
+
+    The one that the tunnel itself is sent by may show no connection of the family that the
+    tunnel takes.  Then the tunnel's is the one with another address of the sender's family.
+    """
+    named = {(str(row["client"]), row["interface"]) for row in records(known[_CLIENT])}
+    sending = {interface for client, interface in named if client in outer}
+    if sending or not outer:
+        return sending
+    sixes = {":" in client for client in outer}
+    local = {interface for client, interface in named if client.startswith(("127.", "::1"))}
+    inside = {interface for client, interface in named if sixes == {":" in client}} - local
+    return {interface for _, interface in named} - inside - local if inside else set()
 
 
 def _said(text: str | None) -> dict[str, object]:

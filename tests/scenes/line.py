@@ -53,6 +53,8 @@ class Line:
     resolver: str = "192.168.20.1"
     rtt: float = 0.021
     ttl: int = 56
+    tunnel: str = ""
+    """The client's address inside a tunnel, whose interface the capture holds beside the card's."""
     packets: list[tuple[float, Packet]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -197,6 +199,9 @@ class Line:
             for at, packet in sorted(self.packets, key=lambda item: item[0]):
                 framed = self._frame(packet, link)
                 framed.time = self.start + at
+                if self.tunnel:
+                    inside = self.tunnel in (packet.src, packet.dst)
+                    framed.sniffed_on = "utun4" if inside else "en0"
                 writer.write(framed)
         return path
 

@@ -29,6 +29,7 @@ import sessions_recorded
 import sessions_reset_data
 import sessions_third_browser
 import sessions_third_wire
+import sessions_two_ways
 import sessions_wire
 from scene import SCENES, Scene
 
@@ -62,5 +63,6 @@ __all__ = [
     "sessions_reset_data",
     "sessions_third_browser",
     "sessions_third_wire",
+    "sessions_two_ways",
     "sessions_wire",
 ]
