@@ -45,8 +45,8 @@ from analysis.detect.support import (
 )
 from analysis.detect.tcp_mtu import size_limited
 from analysis.knowledge import threshold
-from analysis.model.diagnosis import Evidence, Finding, utc
-from analysis.model.figures import Number
+from analysis.model.diagnosis import Evidence, Finding
+from analysis.model.figures import Moment, Number
 from analysis.model.frames import Tables
 from analysis.model.message import joined, plural, say, some
 
@@ -104,8 +104,15 @@ def find_net_offline_gap(tables: Tables) -> Iterator[Finding]:
     )
 
 
+def _at(seconds: float) -> Moment | str:
+    try:
+        return Moment(seconds)
+    except ValueError:
+        return "?"  # a hostile capture may carry any number as a time
+
+
 def _stopped(gap: Gap) -> str:
-    seconds, time = Number(gap.seconds), utc(gap.start) or "?"
+    seconds, time = Number(gap.seconds), _at(gap.start)
     if gap.lookups:
         return plural(
             "for {seconds} s from {time} nothing arrived, and {n} connection and the name lookups "
@@ -129,7 +136,7 @@ def _not_opened(vain: Vain) -> str:
     return say(
         "for {seconds} s from {time} nothing could be opened: {hosts}",
         seconds=Number(vain.seconds),
-        time=utc(vain.start) or "?",
+        time=_at(vain.start),
         hosts=some(vain.hosts),
     )
 
