@@ -8,8 +8,11 @@ put right at once.  A host that was not seen is not claimed.  See requirements.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
+from math import inf
 
 from analysis.detect.dns_answers import answers, telemetry_answers
+from analysis.detect.dns_nxdomain import shows_filter
 from analysis.detect.dns_sinkhole import dns_evidence
 from analysis.detect.requirements import BLOCKED, OK, VOICE, requirements
 from analysis.detect.support import (
@@ -21,8 +24,10 @@ from analysis.detect.support import (
     packet_evidence,
     ranked,
     records,
+    rule_of,
     where,
 )
+from analysis.knowledge import threshold
 from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import joined, plural, say, some
@@ -56,6 +61,15 @@ def find_allowlist_missing_entry(tables: Tables) -> Iterator[Finding]:
         if trapped
         else ""
     )
+    wanted = tuple(host for host in hosts if _wanted(tables, host))
+    asked = (
+        say(
+            "The resolver's policy takes {names} away, and it was asked for again and again.",
+            names=some(wanted),
+        )
+        if wanted
+        else ""
+    )
     blocked = plural(
         "Of OpenAI's published host list, {entries} is blocked here ({hosts}).",
         "Of OpenAI's published host list, {entries} are blocked here ({hosts}).",
@@ -65,15 +79,37 @@ def find_allowlist_missing_entry(tables: Tables) -> Iterator[Finding]:
     )
     yield finding(
         "allowlist.missing_entry",
-        joined([blocked, trap]),
-        confidence=earned(0.7, (len(hosts) > 1, 0.2), (bool(trapped), 0.3)),
+        joined([blocked, asked, trap]),
+        confidence=earned(0.7, (len(hosts) > 1, 0.2), (bool(trapped), 0.3), (bool(wanted), 0.3)),
         subjects=hosts,
-        severity=min((effect(host, Severity.WARNING) for host in hosts), key=lambda s: s.rank),
+        severity=Severity.WARNING
+        if wanted
+        else min((effect(host, Severity.WARNING) for host in hosts), key=lambda s: s.rank),
         count=len(entries),
         evidence=evidence,
         in_short=some(entries),
         measurements={"entries": list(entries), "apex_trap": trapped},
     )
+
+
+def _wanted(tables: Tables, host: str) -> bool:
+    """A feature's host that a filter takes away, and that the page asks for time and again.
+
+    A filter shows itself; a name that only a wildcard of the list covers may be anything.
+    """
+    rule = rule_of(host)
+    if rule is None or rule.wildcard or "web" not in rule.surface:
+        return False
+    asked = sorted(
+        answer.time
+        for answer in answers(tables)
+        if answer.host == host
+        and answer.failed
+        and (answer.sunk or answer.name_vendor or answer.filter_codes or shows_filter(answer))
+    )
+    again = threshold("feature_again_s")
+    times = [when for last, when in pairwise([-inf, *asked]) if when - last >= again]
+    return len(times) >= threshold("feature_asked")
 
 
 def _evidence(tables: Tables, hosts: tuple[str, ...]) -> tuple[Evidence, ...]:

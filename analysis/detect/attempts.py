@@ -3,7 +3,8 @@
 Shared by the detectors of the path.  A connection belongs to a listed host by
 its ClientHello, by CONNECT, or by an address that only listed names gave in
 this capture; all others serve as control.  An address that no public name
-should have is the matter of the name lookup and is not judged here.
+should have is the matter of the name lookup and is not judged here, unless the
+service was seen to work there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ipaddress import ip_network
 
 import pandas as pd
 
-from analysis.detect.dns_answers import is_bogus
+from analysis.detect.dns_answers import is_bogus, working_addresses
 from analysis.detect.once import once
 from analysis.detect.support import (
     Record,
@@ -27,7 +28,7 @@ from analysis.detect.support import (
     without_own_leg,
 )
 from analysis.knowledge import threshold
-from analysis.knowledge.addresses import Network, address, in_group, vendor_of_address
+from analysis.knowledge.addresses import Address, Network, address, in_group, vendor_of_address
 from analysis.model.frames import CaptureFacts, Tables
 
 _UNUSED = frozenset(
@@ -182,6 +183,7 @@ def wire(tables: Tables) -> Wire:
         return Wire()
     hellos = _hellos(tables)
     names = names_of_addresses(tables)
+    works = working_addresses(tables)
     ends = _ends(tables)
     partly = [facts for facts in tables.captures if facts.packets_sampled]
     whole = _whole(partly)
@@ -198,7 +200,7 @@ def wire(tables: Tables) -> Wire:
         if row["client_unacked"] == 0:
             passed[place] = max(passed.get(place, 0), row["client_max_payload"] or 0)
         hello = hellos.get((row["source"], row["stream"]))
-        hosts = _hosts(row, hello, names)
+        hosts = _hosts(row, hello, names, works)
         if hosts is None:
             answered += row["synack_frame"] is not None
         elif hosts:
@@ -249,7 +251,10 @@ def _ends(tables: Tables) -> dict[str | None, float]:
 
 
 def _hosts(
-    row: Record, hello: Record | None, names: dict[str, frozenset[str]]
+    row: Record,
+    hello: Record | None,
+    names: dict[str, frozenset[str]],
+    works: frozenset[Address],
 ) -> tuple[str, ...] | None:
     """Listed hosts of a connection; empty: not to be judged, None: another's."""
     if hello is not None and hello["sni"]:
@@ -264,7 +269,7 @@ def _hosts(
     if known:
         if not all(rule_of(name) for name in known):
             return None  # an edge address serves many names: which was meant is not known
-        if is_bogus(place) or vendor_of_address(place):
+        if (is_bogus(place) and place not in works) or vendor_of_address(place):
             return ()
         return ranked(known)
     return (UNKNOWN,) if in_group("openai", place) else None

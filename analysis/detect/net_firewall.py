@@ -1,16 +1,17 @@
 """net.firewall_ip_block: the service's addresses are blocked while their names resolve.
 
 Several addresses that the lookups gave cannot be opened, none of the same hosts
-works, and destinations of others do; or an ICMP error says outright that a
-filter stands there.  Does not prove that the rule names ChatGPT: it may block
-the range of addresses for another reason.  Source: detection notes 16, RFC 1812.
+works, and destinations of others do, while not all of others in the same networks
+fail alike; or an ICMP error says outright that a filter stands there.  Does not
+prove that the rule names ChatGPT: it may block the range of addresses for another
+reason.  Source: detection notes 16, RFC 1812.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.detect.reachability import blocked
+from analysis.detect.reachability import blocked, lost_neighbours
 from analysis.detect.support import earned, finding, packet_evidence, ranked
 from analysis.detect.tcp_unreachable import severity_of
 from analysis.knowledge import threshold
@@ -26,7 +27,7 @@ def find_net_firewall_ip_block(tables: Tables) -> Iterator[Finding]:
         return
     places, told = seen.addresses, seen.filtered
     several = len(places) >= threshold("blocked_addresses")
-    if not told and not (several and seen.control):
+    if not told and not (several and seen.control and not lost_neighbours(tables)):
         return
     hosts = ranked(host for item in lost for host in item.hosts)
     senders = sorted({row["src"] for row in told if row["src"]})

@@ -3,20 +3,21 @@
 Shared by tcp.unreachable, tcp.refused, net.firewall_ip_block and
 net.ipv6_broken.  A host that was reached by any way (another address, another
 family, a recorded exchange) is not dead: losing the race of two families is
-normal.  Where nothing at all was heard from the network, the capture may hold
-one direction only, and nothing is claimed.
+normal; one that refuses from some moment on has fallen.  Where nothing at all was
+heard from the network, the capture may hold one direction only, and nothing is claimed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.detect.attempts import Attempt, by_host, usable, wire
+from analysis.detect.attempts import Attempt, Wire, by_host, names_of_addresses, usable, wire
 from analysis.detect.forgery import forged, marks_of
 from analysis.detect.once import once
 from analysis.detect.reach import reach_of
-from analysis.detect.support import Record, records
+from analysis.detect.support import Record, records, rule_of, syns_sent, where, without_own_leg
 from analysis.knowledge import threshold
+from analysis.knowledge.addresses import EDGE, address, in_group
 from analysis.model.frames import Tables
 
 _FILTERED = frozenset({(3, 9), (3, 10), (3, 13), (1, 1), (1, 5), (1, 6)})
@@ -39,6 +40,8 @@ class Blocked:
     told: tuple[Record, ...]
     control: bool
     service_answered: bool
+    fallen: tuple[Attempt, ...] = ()
+    """Refusals of an address that had worked before, and worked no more afterwards."""
 
     @property
     def filtered(self) -> list[Record]:
@@ -86,7 +89,85 @@ def blocked(tables: Tables) -> Blocked:
     if not (seen.control or answered or _heard(tables)):
         dead = ()
     told = _icmp(tables, {item.server for item in (*dead, *refused)})
-    return Blocked(dead, refused, told, seen.control, answered)
+    return Blocked(dead, refused, told, seen.control, answered, _fallen(tables, seen, hosts))
+
+
+def _fallen(tables: Tables, seen: Wire, hosts: dict[str, list[Attempt]]) -> tuple[Attempt, ...]:
+    """Tries that a host refuses itself since some moment, for long and without exception.
+
+    What starts anew listens again within seconds, and who still gets data is not cut off.
+    """
+    found: dict[int, Attempt] = {}
+    for host, tries in hosts.items():
+        worked = [item for item in tries if item.shook_hands]
+        begun = max((item.began for item in worked), default=None)
+        if begun is None:
+            continue
+        since = sorted((i for i in tries if i.began > begun), key=lambda i: i.began)
+        places = {item.server for item in worked}
+        if (
+            len(since) < threshold("fallen_tries")
+            or since[-1].began - since[0].began < threshold("fallen_s")
+            or not all(item.refused and item.server in places for item in since)
+            or any(forged(marks_of(item, seen)) for item in since)
+            or any((item.tcp["server_payload_time"] or 0.0) > since[0].began for item in worked)
+            or _by_other_means(tables, host, since[0].began)
+        ):
+            continue
+        found |= {id(item): item for item in since}
+    return tuple(found.values())
+
+
+def _by_other_means(tables: Tables, host: str, after: float) -> bool:
+    """The host answered by HTTP/3, or to the recorder, later than that."""
+    quic, http = tables["quic"], tables["http"]
+    if len(quic):
+        live = quic[quic["answered"].fillna(False) & (quic["last_time"] > after).fillna(False)]
+        if (live["sni"] == host).fillna(False).any():
+            return True
+    if http.empty:
+        return False
+    told = http[http["status"].notna() & (http["started"] > after).fillna(False)]
+    return bool((told["host"] == host).fillna(False).any())
+
+
+@once
+def lost_neighbours(tables: Tables) -> tuple[Record, ...]:
+    """Connections to names of others in the networks of the service's edge that fail as it does.
+
+    Empty unless they are of several names, and nothing at all in these networks was reached:
+    then it is the way to the whole edge that is cut, whoever is asked for there.
+    """
+    seen = blocked(tables)
+    lost = (*seen.dead, *seen.refused)
+    if not lost or not all(_at_edge(item.server) for item in lost):
+        return ()
+    tcp = without_own_leg(tables["tcp"], tables)
+    edge = where(tcp, "server", _at_edge)
+    opened = edge["synack_frame"].notna() | (edge["server_payload"] > 0).fillna(False)
+    if opened.any():
+        return ()
+    names = names_of_addresses(tables)
+    own = {item.server for item in lost}
+    silent, refused = bool(seen.dead), bool(seen.refused)
+    rows = [
+        row
+        for row in records(edge[edge["syn_frame"].notna()])
+        if row["server"] not in own
+        and not any(rule_of(name) for name in names.get(row["server"], ()))
+        and names.get(row["server"])
+        and (
+            (silent and row["reset_by"] is None and syns_sent(row) >= threshold("syn_tries"))
+            or (refused and row["reset_by"] == "server")
+        )
+    ]
+    foreign = {min(names[row["server"]]) for row in rows}
+    return tuple(rows) if len(foreign) >= threshold("neighbours") else ()
+
+
+def _at_edge(text: str) -> bool:
+    place = address(text)
+    return place is not None and in_group(EDGE, place)
 
 
 def _heard(tables: Tables) -> bool:

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from analysis.detect.attempts import Attempt, usable, wire
+from analysis.detect.attempts import Attempt, names_of_addresses, usable, wire
 from analysis.detect.dns_answers import is_bogus
 from analysis.detect.once import once
 from analysis.detect.reach import reach_of
-from analysis.detect.reachability import Blocked, blocked
+from analysis.detect.reachability import Blocked, blocked, lost_neighbours
 from analysis.detect.support import (
     Record,
     connection_note,
@@ -54,9 +54,8 @@ class Failure:
 
 def find_tcp_unreachable(tables: Tables) -> Iterator[Finding]:
     seen = blocked(tables)
-    failure = _of_packets(seen.dead, seen, say("SYN that nothing answered")) or _of_errors(
-        tables, _SILENT
-    )
+    failure = _of_packets(seen.dead, seen, say("SYN that nothing answered"))
+    failure = _with_neighbours(failure, tables) or _of_errors(tables, _SILENT)
     if failure:
         yield _finding("tcp.unreachable", failure)
 
@@ -72,9 +71,39 @@ def find_tcp_refused(tables: Tables) -> Iterator[Finding]:
     failure = _of_packets(seen.refused, seen, note)
     if failure and at_once:
         failure = replace(failure, signature=_AT_ONCE)
-    failure = failure or _of_errors(tables, _REFUSED)
+    failure = _with_neighbours(failure, tables)
+    failure = failure or _fallen(seen, note) or _of_errors(tables, _REFUSED)
     if failure:
         yield _finding("tcp.refused", failure)
+
+
+def _fallen(seen: Blocked, note: str) -> Failure | None:
+    """Refusals of what had worked before in the same capture."""
+    failure = _of_packets(seen.fallen, seen, note)
+    word = say(
+        "It had answered there before, and the resets come from as far as its answers did: "
+        "nothing listens there any more"
+    )
+    return replace(failure, told=(*failure.told, word)) if failure else None
+
+
+def _with_neighbours(failure: Failure | None, tables: Tables) -> Failure | None:
+    """The same, with what fails alike in the same networks and is not of the service."""
+    rows = lost_neighbours(tables)
+    if failure is None or not rows:
+        return failure
+    known = names_of_addresses(tables)
+    names = ranked(name for row in rows for name in known[row["server"]])
+    word = say(
+        "{names} in the same networks fail alike, so the way there is cut and not ChatGPT alone",
+        names=some(names),
+    )
+    return replace(
+        failure,
+        told=(*failure.told, word),
+        evidence=failure.evidence
+        + packet_evidence(rows, say("another site of the same networks"), ("syn_frame",)),
+    )
 
 
 def _finding(finding_id: str, failure: Failure) -> Finding:

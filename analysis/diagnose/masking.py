@@ -230,6 +230,8 @@ RULES: tuple[Rule, ...] = (
         )
     ),
     Rule("ws.dropped", ("tcp.reset_injected",)),
+    # what ended the sockets refuses whoever asks anew
+    Rule("ws.dropped", ("tcp.refused",)),
     # sockets that fall with everything else on the machine
     Rule("ws.dropped", ("net.offline_gap",), lesser=True),
     Rule("sse.cut", ("net.offline_gap",), lesser=True),

@@ -30,6 +30,7 @@ import sessions_reset_data
 import sessions_third_browser
 import sessions_third_wire
 import sessions_two_ways
+import sessions_unopened
 import sessions_wire
 from scene import SCENES, Scene
 
@@ -64,5 +65,6 @@ __all__ = [
     "sessions_third_browser",
     "sessions_third_wire",
     "sessions_two_ways",
+    "sessions_unopened",
     "sessions_wire",
 ]
