@@ -19,7 +19,7 @@ from analysis.read.packets.pcap import MAGICS, pcap_blocks
 from analysis.read.packets.pcapng import pcapng_blocks
 from analysis.read.packets.window import Window
 
-CHUNK = 16 << 20
+CHUNK = 12 << 20
 """Octets looked at together: the buffer that the whole reader's memory hangs on."""
 
 MAX_UNPACKED = 8 << 30

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from analysis.read.packets.address import Endpoints, Peers
+from analysis.read.packets.allocator import keep_freed_memory
 from analysis.read.packets.container import blocks, opened
 from analysis.read.packets.fragments import Fragments
 from analysis.read.packets.ip import datagrams
@@ -69,6 +70,7 @@ def serve(file: str, dns_ports: frozenset[int]) -> None:
     Raises EOFError when either ends early.
     """
     gc.disable()
+    keep_freed_memory()
     following = Following(dns_ports)
     with FileIO(file) as capture:
         for segments, known in received(cast(BufferedReader, sys.stdin.buffer), capture):

@@ -41,13 +41,6 @@ _START = (
     "from analysis.read.packets.following import serve; serve(*job[1:])"
 )
 
-_MEMORY = {
-    "MALLOC_MMAP_THRESHOLD_": str(2 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
-    "MALLOC_TOP_PAD_": str(16 << 20),
-}
-"""Keeps the GNU allocator from giving back the arrays of each block, only to ask for them anew."""
-
 _NO_ALGEBRA = {"OPENBLAS_NUM_THREADS": "1"}
 """NumPy makes threads for matrices, which there are none of."""
 
@@ -154,7 +147,7 @@ def _started(path: Path, dns_ports: frozenset[int], limit: int) -> Helper | None
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | _MEMORY | _NO_ALGEBRA,
+            env=os.environ | _NO_ALGEBRA,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     except OSError:

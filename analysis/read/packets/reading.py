@@ -12,6 +12,7 @@ from analysis.model.diagnosis import Source, SourceKind
 from analysis.model.digest import FileDigest
 from analysis.read.packets.activity import Activity
 from analysis.read.packets.address import Endpoints
+from analysis.read.packets.allocator import give_back_freed_memory, keep_freed_memory
 from analysis.read.packets.block import Block
 from analysis.read.packets.clock import seconds
 from analysis.read.packets.container import blocks, is_packed, opened
@@ -35,6 +36,8 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
     Raises InputError when the file cannot be read, is empty or is no capture.
     """
     problems: list[str] = []
+    if helper is not None:
+        keep_freed_memory()
     dns = DnsRows()
     limit = None if helper is None else helper.limit
     following = Following(dns_ports)
@@ -56,6 +59,7 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
             udp.feed(block, found)
             icmp.feed(block, found)
             del block, found, ends, segments  # with the buffer, before the tables are made
+        give_back_freed_memory()
         # these take long to import: the helper is at work meanwhile
         from analysis.model.frames import Tables
         from analysis.read.packets.dns_frame import dns_frame

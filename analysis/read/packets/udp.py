@@ -25,6 +25,9 @@ _DNS, _MDNS, _LLMNR = range(3)
 _MDNS_PORT, _LLMNR_PORT, _HTTPS = 5353, 5355, 443
 _HEADER = np.dtype([("sport", ">u2"), ("dport", ">u2"), ("length", ">u2"), ("checksum", ">u2")])
 _WORDS = np.dtype([("first", ">u4"), ("second", ">u4")])
+# by protocol number; the -1 of what has none finds the last entry, which is false
+_CARRYING = np.zeros(257, np.bool_)
+_CARRYING[list(CARRIERS)] = True
 
 
 @dataclass(slots=True)
@@ -219,7 +222,7 @@ class Udp:
 
         `place` is where in the block each of `found` stands.
         """
-        rows = np.flatnonzero(np.isin(found.protocol, CARRIERS))
+        rows = np.flatnonzero(_CARRYING[found.protocol])
         if not len(rows):
             return
         kind = 65_536 + found.protocol[rows]
