@@ -18,7 +18,6 @@ from analysis.read.packets.allocator import keep_freed_memory
 from analysis.read.packets.container import blocks, opened
 from analysis.read.packets.fragments import Fragments
 from analysis.read.packets.ip import datagrams
-from analysis.read.packets.quiet import Expected, expected
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.relay import received
 from analysis.read.packets.segments import Segments, segments_of
@@ -33,9 +32,9 @@ class Following:
         self._messages: list[tuple[bytes, Origin, Peers]] = []
         self._streams = Streams(dns_ports, self._keep)
 
-    def feed(self, segments: Segments, known: Expected) -> None:
+    def feed(self, segments: Segments) -> None:
         """Take the segments of a block."""
-        self._streams.feed(segments, known)
+        self._streams.feed(segments)
 
     def end(self) -> Connections:
         """The file has ended."""
@@ -59,7 +58,7 @@ def followed(path: Path, dns_ports: frozenset[int], limit: int | None) -> Connec
             found = datagrams(block, fragments)
             segments = segments_of(block, found, endpoints.ends(found))
             if segments is not None:
-                following.feed(segments, expected(segments))
+                following.feed(segments)
             del block, found, segments  # with the buffer, before the columns are made
     return following.end()
 
@@ -73,7 +72,7 @@ def serve(file: str, dns_ports: frozenset[int]) -> None:
     keep_freed_memory()
     following = Following(dns_ports)
     with FileIO(file) as capture:
-        for segments, known in received(cast(BufferedReader, sys.stdin.buffer), capture):
-            following.feed(segments, known)
-            del segments, known
+        for segments in received(cast(BufferedReader, sys.stdin.buffer), capture):
+            following.feed(segments)
+            del segments
     pickle.dump(following.end(), sys.stdout.buffer, protocol=5)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Buffer
 
     from analysis.read.packets.block import Block
-    from analysis.read.packets.quiet import Expected
     from analysis.read.packets.segments import Segments
     from analysis.read.packets.tcp_tables import Connections
 
@@ -55,12 +54,12 @@ class Helper:
         self._thread = Thread(target=self._send, daemon=True)
         self._thread.start()
 
-    def take(self, block: Block, segments: Segments, known: Expected) -> None:
+    def take(self, block: Block, segments: Segments) -> None:
         """Hand on the segments of a block; waits when the helper is far behind."""
         # NumPy is not there yet when the helper is started
         from analysis.read.packets.relay import sent
 
-        self._parts.put(list(sent(block, segments, known)))
+        self._parts.put(list(sent(block, segments)))
 
     def followed(self) -> Connections | None:
         """What it found; None when it failed. Waits for it to end."""

@@ -90,41 +90,7 @@ class Timeline(NamedTuple):
     ns: memoryview[int]
 
 
-class Expected(NamedTuple):
-    """What is known of the segments of a block without knowing their streams.
-
-    `quiet` are those that are as expected, `renewed` those that acknowledge something else
-    than the one before in their direction; `lower` and `upper` are the highest sequence
-    numbers so far of either direction, after each segment.
-    """
-
-    quiet: Mask
-    renewed: Mask
-    lower: Ints
-    upper: Ints
-
-
-def expected(segments: Segments) -> Expected:
-    """What can be told from a block alone."""
-    index = np.arange(len(segments))
-    first = changes(segments.flow)
-    sides = (~segments.upper, segments.upper)
-    latest = (_latest(sides[0], index), _latest(sides[1], index))
-    finish = _finish(segments)
-    reached = (
-        _highest(segments, finish, sides[0], first),
-        _highest(segments, finish, sides[1], first),
-    )
-    own, other = _before(segments, latest, -1)
-    begins = np.maximum.accumulate(np.where(first, index, 0))
-    paired = (own >= begins) & (other >= begins)
-    quiet = paired & _quiet(segments, own, other, *_before(segments, reached, 0))
-    return Expected(quiet, segments.ack != segments.ack[own], *reached)
-
-
-def quiet_runs(
-    segments: Segments, known: Expected, followed: Callable[[Words], Mask]
-) -> tuple[list[Run], Timeline]:
+def quiet_runs(segments: Segments, followed: Callable[[Words], Mask]) -> tuple[list[Run], Timeline]:
     """Find the runs. That a stream was in step at the start is for the caller to check.
 
     `followed` tells which flows are new, or still read for what is spoken on them:
@@ -135,15 +101,23 @@ def quiet_runs(
     first = changes(segments.flow)
     sides = (~segments.upper, segments.upper)
     latest = (_latest(sides[0], index), _latest(sides[1], index))
-    finish, reached = _finish(segments), (known.lower, known.upper)
+    finish = _finish(segments)
+    reached = (
+        _highest(segments, finish, sides[0], first),
+        _highest(segments, finish, sides[1], first),
+    )
+    own, other = _before(segments, latest, -1)
+    again = segments.ack == segments.ack[own]
     begins = np.maximum.accumulate(np.where(first, index, 0))
+    paired = (own >= begins) & (other >= begins)
     sent = np.maximum(segments.length, 0)
     rank = np.cumsum(sent > 0)
     rank -= (rank - (sent > 0))[begins]  # segments with payload up to here, within the group
     fresh = np.repeat(
         followed(segments.flow[first]), np.diff(np.append(np.flatnonzero(first), len(index)))
     )
-    quiet = known.quiet & ~(fresh & (rank <= _OPENING))
+    quiet = paired & _quiet(segments, own, other, *_before(segments, reached, 0))
+    quiet &= ~(fresh & (rank <= _OPENING))
     cut = fresh & (sent > 0) & ((rank == _CUTS[0]) | (rank == _CUTS[1]))
     turns = changes(quiet)
     starts = quiet & (cut | turns)
@@ -153,7 +127,7 @@ def quiet_runs(
     long = end - begin >= MIN_RUN
     begin, end = begin[long], end[long]
     length = (np.where(sides[0], sent, 0), np.where(sides[1], sent, 0))
-    renewed = (sides[0] & known.renewed, sides[1] & known.renewed)
+    renewed = (sides[0] & ~again, sides[1] & ~again)
     columns = [
         _lanes(
             segments,

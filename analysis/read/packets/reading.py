@@ -22,7 +22,6 @@ from analysis.read.packets.fragments import Fragments
 from analysis.read.packets.helper import Helper
 from analysis.read.packets.icmp import IcmpRows
 from analysis.read.packets.ip import datagrams
-from analysis.read.packets.quiet import expected
 from analysis.read.packets.segments import segments_of
 from analysis.read.packets.udp import Udp
 
@@ -52,9 +51,9 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
             ends = endpoints.ends(found)
             segments = segments_of(block, found, ends)
             if segments is not None and helper is not None:
-                helper.take(block, segments, expected(segments))
+                helper.take(block, segments)
             elif segments is not None:
-                following.feed(segments, expected(segments))
+                following.feed(segments)
             activity.feed(block, found, ends)
             udp.feed(block, found)
             icmp.feed(block, found)

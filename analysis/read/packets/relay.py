@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.read.packets.block import PADDING, Block, Octets
-from analysis.read.packets.quiet import Expected
 from analysis.read.packets.segments import Segments
 
 if TYPE_CHECKING:
@@ -45,19 +44,17 @@ _COLUMNS = {
 }
 """What is sent of each column; `upper` follows from the others."""
 
-_EXPECTED = {"quiet": "?", "renewed": "?", "lower": "u4", "upper": "u4"}
-
-_KEPT = ("flow", "source", "quiet", "renewed")
+_KEPT = ("flow", "source")
 """Not counted with, so they stay as they are."""
 
-_ROW = sum(np.dtype(kind).itemsize for kind in (*_COLUMNS.values(), *_EXPECTED.values()))
+_ROW = sum(np.dtype(kind).itemsize for kind in _COLUMNS.values())
 
 _HEAD = struct.Struct("=6Q")
 """Segments; where in the file the data begin, their length, how much of it is read from the file;
 octets that were put together from fragments and follow here; 1 if there is no more."""
 
 
-def sent(block: Block, segments: Segments, known: Expected) -> Iterator[Buffer]:
+def sent(block: Block, segments: Segments) -> Iterator[Buffer]:
     """The segments of a block, piece by piece."""
     size = len(block.data)
     until = int((block.offset + block.caplen).max())
@@ -66,8 +63,6 @@ def sent(block: Block, segments: Segments, known: Expected) -> Iterator[Buffer]:
     yield _HEAD.pack(len(segments), block.position, size, until, len(added), 0)
     for name, kind in _COLUMNS.items():
         yield getattr(segments, name).astype(kind)
-    for name, kind in _EXPECTED.items():
-        yield getattr(known, name).astype(kind)
     yield added
 
 
@@ -76,7 +71,7 @@ def sent_last() -> bytes:
     return _HEAD.pack(0, 0, 0, 0, 0, 1)
 
 
-def received(pipe: BufferedReader, capture: FileIO) -> Iterator[tuple[Segments, Expected]]:
+def received(pipe: BufferedReader, capture: FileIO) -> Iterator[Segments]:
     """The segments of all blocks, each good until the next is asked for.
 
     Raises EOFError when the pipe or the file ends early.
@@ -93,16 +88,15 @@ def received(pipe: BufferedReader, capture: FileIO) -> Iterator[tuple[Segments, 
         yield _segments(data, columns, count)
 
 
-def _segments(data: Octets, columns: bytes, count: int) -> tuple[Segments, Expected]:
-    at, found = 0, list[dict[str, Any]]()
-    for table in (_COLUMNS, _EXPECTED):
-        found.append({})
-        for name, kind in table.items():
-            column = np.frombuffer(columns, kind, count, at)
-            at += column.nbytes
-            found[-1][name] = column if name in _KEPT else column.astype(np.int64)
-    upper = found[0]["source"] > found[0]["flow"] - found[0]["source"]
-    return Segments(data, upper=upper, **found[0]), Expected(**found[1])
+def _segments(data: Octets, columns: bytes, count: int) -> Segments:
+    found: dict[str, Any] = {}
+    at = 0
+    for name, kind in _COLUMNS.items():
+        column = np.frombuffer(columns, kind, count, at)
+        at += column.nbytes
+        found[name] = column if name in _KEPT else column.astype(np.int64)
+    upper = found["source"] > found["flow"] - found["source"]
+    return Segments(data, upper=upper, **found)
 
 
 def _mapped(capture: FileIO, position: int, length: int) -> memoryview:

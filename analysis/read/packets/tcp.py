@@ -13,7 +13,7 @@ from analysis.read.packets.acks import MAX_SAMPLES, Acks
 from analysis.read.packets.address import Peers, addresses
 from analysis.read.packets.block import Ints, Mask, Words, changes
 from analysis.read.packets.cleartext import Room
-from analysis.read.packets.quiet import Expected, Lane, Run, Timeline, quiet_runs
+from analysis.read.packets.quiet import Lane, Run, Timeline, quiet_runs
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.records import RecordTimes
 from analysis.read.packets.segments import Segments
@@ -69,9 +69,9 @@ class Streams:
         self.records = RecordTimes()
         self._room = Room()
 
-    def feed(self, segments: Segments, known: Expected) -> None:
+    def feed(self, segments: Segments) -> None:
         """Take the TCP segments of a block: quiet runs as a whole, all others one by one."""
-        runs, timeline = quiet_runs(segments, known, self._followed)
+        runs, timeline = quiet_runs(segments, self._followed)
         at = 0
         loose = _one_by_one(segments, runs)
         for run in runs:

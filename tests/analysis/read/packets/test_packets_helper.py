@@ -32,7 +32,6 @@ from analysis.read.packets.container import blocks
 from analysis.read.packets.fragments import Fragments
 from analysis.read.packets.helper import Helper
 from analysis.read.packets.ip import datagrams
-from analysis.read.packets.quiet import expected
 from analysis.read.packets.relay import received, sent
 from analysis.read.packets.segments import segments_of
 from analysis.read.packets.tcp_tables import Connections
@@ -145,7 +144,7 @@ def test_a_file_that_becomes_shorter_ends_the_helper(tmp_path: Path) -> None:
         datagram = datagrams(found, Fragments())
         segments = segments_of(found, datagram, Endpoints().ends(datagram))
     assert segments is not None
-    pipe = BytesIO(b"".join(map(bytes, sent(found, segments, expected(segments)))))
+    pipe = BytesIO(b"".join(map(bytes, sent(found, segments))))
     path.write_bytes(_capture()[:1000])
     with FileIO(path) as capture, pytest.raises(EOFError, match="shorter"):
         list(received(BufferedReader(pipe), capture))  # type: ignore[arg-type]
