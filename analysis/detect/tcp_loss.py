@@ -5,16 +5,19 @@ connections to ChatGPT's hosts.  Those that fill a gap later than reordering wou
 are resent too, though Wireshark calls them out of order.  Spurious ones are taken
 out of either direction, and copies that a mirror port made out of their own.
 Connections with octets that the capture itself lacks are left out, and so are those
-whose ClientHello nobody answered.  Bands: from 5 %, from 15 % severe.  Does not prove
-where the loss is.  Source: detection notes 4 (bands of the W365 tool).
+whose ClientHello nobody answered.  What a sender repeats in vain until it gives up, at
+intervals that double (RFC 6298 section 5.5), is one segment lost: a dead path is no share.
+Bands: from 5 %, from 15 % severe.  Does not prove where the loss is.
+Source: detection notes 4 (bands of the W365 tool).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from analysis.detect.attempts import Attempt, usable, wire
-from analysis.detect.support import earned, effect, finding, packet_evidence, ranked
+from analysis.detect.support import Record, earned, effect, finding, packet_evidence, ranked
 from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.figures import Number, Percent
@@ -22,6 +25,9 @@ from analysis.model.frames import Tables
 from analysis.model.message import Argument, Message, say, some
 
 _SIDES = (("client", "sent"), ("server", "received"))
+
+_BACKOFF = 1.5
+"""Each interval is at least so much longer than the one before; 2 but for the clock's grain."""
 
 
 def find_tcp_loss(tables: Tables) -> Iterator[Finding]:
@@ -104,7 +110,22 @@ def _lost(item: Attempt, side: str) -> int:
     resent = (row[f"{side}_retransmissions"] or 0) + (row[f"{side}_gap_fills"] or 0)
     # which side's were spurious is not known: the doubt is the network's
     copied = row[f"{side}_copies"] or 0
-    return int(max(resent - copied - (row["spurious_retransmissions"] or 0), 0))
+    in_vain = _in_vain(row) if side == "client" else 0
+    return int(max(resent - copied - (row["spurious_retransmissions"] or 0) - in_vain, 0))
+
+
+def _in_vain(row: Record) -> int:
+    """Repeats, after the first, of a segment at the end that nobody ever acknowledged."""
+    if row["client_lost_payload"] is None:
+        return 0
+    times = list(row["client_resent_ms"] or ())
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    run = 0
+    for after, before in pairwise(reversed(gaps)):
+        if after < _BACKOFF * before:
+            break
+        run += 1
+    return run + 1 if run else 0
 
 
 def _share(attempts: Sequence[Attempt], side: str) -> tuple[float, int, int]:

@@ -63,6 +63,27 @@ def test_a_hello_resent_in_vain_is_no_loss() -> None:
     assert "tcp.loss" not in found(tables(**given))
 
 
+DOUBLING = [900, 1100, 1500, 2300, 3900, 7100]
+
+
+@pytest.mark.parametrize(
+    ("more", "lossy"),
+    [
+        ({"client_resent_ms": DOUBLING, "client_lost_payload": 30}, False),
+        ({"client_resent_ms": DOUBLING, "client_lost_payload": None}, True),
+        (
+            {"client_resent_ms": [900, 1100, 1300, 1500, 1700, 1900], "client_lost_payload": 30},
+            True,
+        ),
+        ({"client_resent_ms": None, "client_lost_payload": 30}, True),
+    ],
+    ids=["in-vain", "acknowledged", "steady", "times-unknown"],
+)
+def test_one_segment_repeated_in_vain_is_lost_once(more: Row, lossy: bool) -> None:
+    given = counted(client_retransmissions=6, retransmissions=6, **more)
+    assert ("tcp.loss" in found(tables(**given))) == lossy
+
+
 def test_a_sampler_of_every_segment_shows_loss() -> None:
     given = counted(server_retransmissions=9, retransmissions=9)
     whole = CaptureFacts("b", packets_sampled=90, ended=1000.0, whole=(f"{GOOD}/32", "nonsense"))
