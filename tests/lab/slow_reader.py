@@ -39,6 +39,7 @@ def main() -> int:
         while line.recv(_READ):
             reads += 1
             if reads % _BETWEEN == 0 and reads // _BETWEEN <= times:
+                # not a wait for anything: this pause is the fault that the scene is about
                 time.sleep(seconds)
     return 0
 

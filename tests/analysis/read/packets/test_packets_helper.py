@@ -3,7 +3,7 @@
 import random
 import struct
 import subprocess
-from io import BufferedReader, BytesIO, FileIO
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -144,10 +144,14 @@ def test_a_file_that_becomes_shorter_ends_the_helper(tmp_path: Path) -> None:
         datagram = datagrams(found, Fragments())
         segments = segments_of(found, datagram, Endpoints().ends(datagram))
     assert segments is not None
-    pipe = BytesIO(b"".join(map(bytes, sent(found, segments))))
+    pipe = written(tmp_path / "sent", b"".join(map(bytes, sent(found, segments))))
     path.write_bytes(_capture()[:1000])
-    with FileIO(path) as capture, pytest.raises(EOFError, match="shorter"):
-        list(received(BufferedReader(pipe), capture))  # type: ignore[arg-type]
+    with (
+        pipe.open("rb") as stream,
+        FileIO(path) as capture,
+        pytest.raises(EOFError, match="shorter"),
+    ):
+        list(received(stream, capture))
 
 
 def test_a_helper_that_dies_is_made_up_for(
