@@ -34,9 +34,6 @@ from analysis.model.figures import Number
 from analysis.model.frames import Tables
 from analysis.model.message import Message, joined, plural, say, some
 
-_LEAST_MSS = 1200
-"""IPv6 links carry 1280 octets at least; a SYN with less is of a device with a small memory."""
-
 
 def find_vpn_latency(tables: Tables) -> Iterator[Finding]:
     seen = tunnels(tables)
@@ -82,7 +79,9 @@ def _tunnel_sizes(tables: Tables, budget: Budget) -> tuple[int, ...]:
     plain interface that is as far away shows that the distance is the line's.
     """
     offered = {leg.row.get("client_mss") for leg in budget.legs}
-    if not all(size and _LEAST_MSS <= size < threshold("mss_plain") for size in offered):
+    if not all(
+        size and threshold("mss_least") <= size < threshold("mss_plain") for size in offered
+    ):
         return ()
     tcp = without_own_leg(tables["tcp"], tables)
     plain = tcp[(tcp["client_mss"] >= threshold("mss_plain")).fillna(False)]

@@ -26,9 +26,6 @@ from analysis.model.message import Argument, Message, say, some
 
 _SIDES = (("client", "sent"), ("server", "received"))
 
-_BACKOFF = 1.5
-"""Each interval is at least so much longer than the one before; 2 but for the clock's grain."""
-
 
 def find_tcp_loss(tables: Tables) -> Iterator[Finding]:
     attempts = [item for item in wire(tables).attempts if _counts(item)]
@@ -122,7 +119,7 @@ def _in_vain(row: Record) -> int:
     gaps = [later - earlier for earlier, later in pairwise(times)]
     run = 0
     for after, before in pairwise(reversed(gaps)):
-        if after < _BACKOFF * before:
+        if after < threshold("backoff_factor") * before:
             break
         run += 1
     return run + 1 if run else 0
