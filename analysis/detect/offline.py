@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import pairwise
 
 import pandas as pd
 
@@ -130,10 +130,9 @@ def sampled_gaps(tables: Tables) -> list[Gap]:
 
 def _several(asked: list[Asked]) -> bool:
     """Whether two are of different servers and of different names: one may have its own reason."""
-    return any(
-        one.server != other.server and one.name != other.name
-        for one, other in combinations(asked, 2)
-    )
+    # held against one of them, and not each against each: a capture may hold very many
+    differs = {(item.server != asked[0].server, item.name != asked[0].name) for item in asked}
+    return (True, True) in differs or {(True, False), (False, True)} <= differs
 
 
 def _connections(own: pd.DataFrame, silence: Silence, tables: Tables) -> Iterator[Asked]:

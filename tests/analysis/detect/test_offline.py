@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from handmade import Row, answer, connection, exchange, found, handshakes, query, tables
 
+from analysis.detect import offline
+from analysis.detect.offline import Asked
 from analysis.diagnose import diagnose
 from analysis.model.connect_error import no_network
 from analysis.model.frames import CaptureFacts, Tables
@@ -252,3 +254,18 @@ def test_a_resolver_that_stays_out_of_reach_is_not() -> None:
     said = diagnose(tables([sampled()], **TWO, dns=lookups, activity=seconds()))
     by = {finding.id: finding.explained_by for finding in said.findings}
     assert by["dns.timeout"] is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "several"),
+    [
+        ((), False),
+        (("1 a",), False),
+        (("1 a", "1 b", "1 c"), False),
+        (("1 a", "2 a", "3 a"), False),
+        (("1 a", "2 b"), True),
+        (("1 a", "1 b", "2 a"), True),
+    ],
+)
+def test_two_that_share_neither_server_nor_name(asked: tuple[str, ...], several: bool) -> None:
+    assert offline._several([Asked(*item.split()) for item in asked]) == several
