@@ -8,23 +8,24 @@ stream in a way that needs only its ends and sums.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from analysis.read.packets.block import Ints, Mask, Words, changes
+from analysis.read.packets.block import Ints, Mask, changes
 from analysis.read.packets.segments import Segments
 from analysis.read.packets.sequence import ACK, FIN, RST, SYN
+from analysis.read.packets.stream import SACK
 
 MIN_RUN = 2
 """Shorter runs are not worth their overhead."""
 
-_OPENING = 6
-"""Segments with payload in which most handshakes are done."""
+WITH_SACK = 32
+"""Length of a header with one SACK block (RFC 2018 section 3) and its padding."""
 
-_CUTS = (16, 64)
+_FIXED = 20
+"""Octets of a header before its options."""
 
 _HALF = 1 << 31
 _WHOLE = (1 << 32) - 1
@@ -76,27 +77,29 @@ class Run(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """What timing acknowledgements needs of a block: plain sequences, read one by one.
+    """What is looked at one by one in quiet runs: plain sequences, quicker than arrays.
 
     `data[d]` are the segments with payload in direction `d` (0: the lower endpoint
-    sends), `renewed[d]` those that changed their acknowledgement number; `finish`,
-    `ack` and `ns` are of every segment.
+    sends), `renewed[d]` those that changed their acknowledgement number; all others
+    are columns of the block.
     """
 
     data: tuple[memoryview[int], memoryview[int]]
     renewed: tuple[memoryview[int], memoryview[int]]
     finish: memoryview[int]
+    seq: memoryview[int]
     ack: memoryview[int]
+    start: memoryview[int]
+    length: memoryview[int]
+    captured: memoryview[int]
+    frame: memoryview[int]
     ns: memoryview[int]
+    ttl: memoryview[int]
+    ip_id: memoryview[int]
 
 
-def quiet_runs(segments: Segments, followed: Callable[[Words], Mask]) -> tuple[list[Run], Timeline]:
-    """Find the runs. That a stream was in step at the start is for the caller to check.
-
-    `followed` tells which flows are new, or still read for what is spoken on them:
-    their first data goes one by one, and their runs are cut into shorter ones, so that
-    not all of a long one is lost to that.
-    """
+def quiet_runs(segments: Segments) -> tuple[list[Run], Timeline]:
+    """Find the runs. That a stream was in step at the start is for the caller to check."""
     index = np.arange(len(segments))
     first = changes(segments.flow)
     sides = (~segments.upper, segments.upper)
@@ -111,19 +114,10 @@ def quiet_runs(segments: Segments, followed: Callable[[Words], Mask]) -> tuple[l
     begins = np.maximum.accumulate(np.where(first, index, 0))
     paired = (own >= begins) & (other >= begins)
     sent = np.maximum(segments.length, 0)
-    rank = np.cumsum(sent > 0)
-    rank -= (rank - (sent > 0))[begins]  # segments with payload up to here, within the group
-    fresh = np.repeat(
-        followed(segments.flow[first]), np.diff(np.append(np.flatnonzero(first), len(index)))
-    )
     quiet = paired & _quiet(segments, own, other, *_before(segments, reached, 0))
-    quiet &= ~(fresh & (rank <= _OPENING))
-    cut = fresh & (sent > 0) & ((rank == _CUTS[0]) | (rank == _CUTS[1]))
-    turns = changes(quiet)
-    starts = quiet & (cut | turns)
-    stops = quiet.copy()
-    stops[:-1] &= starts[1:] | turns[1:]
-    begin, end = np.flatnonzero(starts), np.flatnonzero(stops) + 1
+    padded = np.concatenate(([False], quiet, [False]))
+    edges = np.flatnonzero(padded[1:] != padded[:-1])
+    begin, end = edges[::2], edges[1::2]
     long = end - begin >= MIN_RUN
     begin, end = begin[long], end[long]
     length = (np.where(sides[0], sent, 0), np.where(sides[1], sent, 0))
@@ -159,8 +153,7 @@ def quiet_runs(segments: Segments, followed: Callable[[Words], Mask]) -> tuple[l
         (memoryview(np.flatnonzero(length[0])), memoryview(np.flatnonzero(length[1]))),
         (memoryview(np.flatnonzero(renewed[0])), memoryview(np.flatnonzero(renewed[1]))),
         memoryview(finish),
-        memoryview(segments.ack),
-        memoryview(segments.ns),
+        *(memoryview(getattr(segments, name)) for name in Timeline._fields[3:]),
     )
     return [Run._make(run) for run in runs], timeline
 
@@ -207,8 +200,9 @@ def _quiet(segments: Segments, own: Ints, other: Ints, reached: Ints, other_reac
     `own` and `other` are the last segments before in either direction, `reached` and
     `other_reached` the highest sequence numbers by then.
     """
-    plain = (
-        (segments.flags & (SYN | FIN | RST | ACK) == ACK)
+    # what a segment is held against may open or close its direction, but not break it off
+    sound = (
+        (segments.flags & (RST | ACK) == ACK)
         & (segments.header >= 20)
         & (segments.length >= 0)
         & (segments.window != 0)
@@ -217,9 +211,10 @@ def _quiet(segments: Segments, own: Ints, other: Ints, reached: Ints, other_reac
     repeats = (segments.length == 0) & again & (segments.window == segments.window[own])
     finish = segments.seq + segments.length & _WHOLE
     quiet: Mask = (
-        plain
-        & plain[own]
-        & plain[other]
+        sound
+        & (segments.flags & (SYN | FIN) == 0)
+        & sound[own]
+        & sound[other]
         & (segments.seq == reached)
         & ~repeats
         & (segments.ack - segments.ack[own] & _WHOLE < _HALF)
@@ -228,7 +223,25 @@ def _quiet(segments: Segments, own: Ints, other: Ints, reached: Ints, other_reac
         & ~_fills_window(segments, finish, other)
         & ((segments.length == 0) | (finish - segments.ack[other] - 1 & _WHOLE < _HALF - 1))
     )
+    # with nothing new in the number, the options may tell of data behind a gap
+    telling = np.flatnonzero(
+        quiet
+        & again
+        & (segments.length == 0)
+        & (segments.header >= WITH_SACK)
+        & (segments.captured >= 0)
+    )
+    quiet[telling[_selects(segments, telling)]] = False
     return quiet
+
+
+def _selects(segments: Segments, which: Ints) -> Mask:
+    """Whether segments may carry the SACK option: it stands first, or behind two NOPs."""
+    data = np.frombuffer(segments.data, np.uint8)
+    options = segments.start[which] - segments.header[which] + _FIXED
+    first, third = data[options], data[options + 2]
+    selects: Mask = (segments.header[which] > WITH_SACK) | (first == SACK) | (third == SACK)
+    return selects
 
 
 def _lanes(

@@ -11,9 +11,9 @@ import numpy as np
 
 from analysis.read.packets.acks import MAX_SAMPLES, Acks
 from analysis.read.packets.address import Peers, addresses
-from analysis.read.packets.block import Ints, Mask, Words, changes
+from analysis.read.packets.block import Ints, changes
 from analysis.read.packets.cleartext import Room
-from analysis.read.packets.quiet import Lane, Run, Timeline, quiet_runs
+from analysis.read.packets.quiet import WITH_SACK, Lane, Run, Timeline, quiet_runs
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.records import RecordTimes
 from analysis.read.packets.segments import Segments
@@ -38,8 +38,6 @@ from analysis.read.packets.talk import Direction, Talk
 _WORD = (1 << 64) - 1
 _HALF, _WHOLE = 1 << 31, (1 << 32) - 1
 _CONTROL = SYN | FIN | RST
-_WITH_SACK = 32
-"""Length of a header with one SACK block (RFC 2018 section 3) and its padding."""
 _COPY_NS = 1_000_000
 """A segment seen again sooner than this was copied by the capture: no sender repeats itself before
 its timer (RFC 6298 section 2.4) or before the answer to it (RFC 5681 section 3.2)."""
@@ -71,13 +69,16 @@ class Streams:
 
     def feed(self, segments: Segments) -> None:
         """Take the TCP segments of a block: quiet runs as a whole, all others one by one."""
-        runs, timeline = quiet_runs(segments, self._followed)
+        runs, timeline = quiet_runs(segments)
         at = 0
         loose = _one_by_one(segments, runs)
         for run in runs:
             self._each(segments, islice(loose, run.begin - at))
             stream = self._current[int(segments.flow[run.begin])]
-            if not _skip(stream, run, timeline):
+            if _skip(stream, run, timeline):
+                if stream.followed:
+                    self._hear(segments, stream, run, timeline)
+            else:
                 self._each(segments, _rows(segments, np.arange(run.begin, run.end)))
             at = run.end
         self._each(segments, loose)
@@ -129,10 +130,44 @@ class Streams:
         peers = Peers(sender.address, sender.port, receiver.address, receiver.port)
         self._on_message(octets, packet, peers)
 
-    def _followed(self, flows: Words) -> Mask:
-        """Which connections are new, or read for what is spoken on them."""
-        streams = map(self._current.get, flows.tolist())
-        return np.array([stream is None or stream.followed for stream in streams], np.bool_)
+    def _hear(self, segments: Segments, stream: Stream, run: Run, timeline: Timeline) -> None:
+        """Read what is spoken in a quiet run, as far as somebody wants it."""
+        data, columns = memoryview(segments.data), timeline
+        ends = (stream.client, stream.server)
+        if stream.client.number > stream.server.number:
+            ends = (stream.server, stream.client)
+        waiting: list[tuple[int, int, int, int]] = []
+        for which, (end, places) in enumerate(zip(ends, timeline.data, strict=True)):
+            if end.direction is not None:
+                at = bisect_left(places, run.begin)
+                until = bisect_left(places, run.end, at)
+                if at < until:
+                    waiting.append((places[at], which, at, until))
+        while waiting:
+            earliest = min(waiting)
+            waiting.remove(earliest)
+            place, which, at, until = earliest
+            begin = columns.start[place]
+            packet = Origin(
+                columns.frame[place], columns.ns[place], columns.ttl[place], columns.ip_id[place]
+            )
+            octets = bytes(data[begin : begin + max(0, columns.captured[place])])
+            sender = ends[which]
+            segment = columns.seq[place], octets, columns.length[place], packet
+            self._told(stream, sender, segment)
+            if sender.direction is not None and at + 1 < until:
+                waiting.append((timeline.data[which][at + 1], which, at + 1, until))
+
+    def _told(self, stream: Stream, sender: Party, segment: tuple[int, bytes, int, Origin]) -> None:
+        """Take payload of a direction that is still read."""
+        direction = sender.direction
+        assert direction is not None
+        direction.add(*segment)
+        if stream.talk.tunnelled and not stream.tunnelled:
+            stream.tunnelled = True
+            self.tunnels.append(segment[-1].frame)
+        if direction.done:
+            sender.direction = None
 
     def _each(self, segments: Segments, rows: Iterable[_Row]) -> None:
         """Take segments one by one."""
@@ -174,7 +209,7 @@ class Streams:
             stream.last_frame = frame
             stream.last_ns = ns
             if flags & _CONTROL:
-                options = bytes(data[start - header + 20 : start])
+                options = bytes(data[start - header + 20 : start + min(0, captured)])
                 packet = Origin(frame, ns, ttl, ip_id)
                 stream.control(sender, flags, packet, seq=seq, window=window, options=options)
             else:
@@ -210,8 +245,9 @@ class Streams:
             acks = receiver.acks
             if ack != acks.highest and flags & (ACK | RST) == ACK:
                 acks.acknowledged(ack, ns)
-            elif header >= _WITH_SACK and not length and not flags & _CONTROL:
-                blocks = offered(bytes(data[start - header + 20 : start])).get(SACK)
+            elif header >= WITH_SACK and not length and not flags & _CONTROL:
+                options = bytes(data[start - header + 20 : start + min(0, captured)])
+                blocks = offered(options).get(SACK)
                 if blocks:
                     acks.selectively(ack, blocks)
             if not stream.initial_rtt and flags & (SYN | ACK) == ACK and stream.recent_syn_ns:
@@ -225,16 +261,11 @@ class Streams:
                 elif sender.acks.pending is None and not marks & _UNTIMED:
                     sender.acks.sent(seq + length & 0xFFFFFFFF, ns)
                 sender.payload_ns = stream.last_payload_ns = ns
-                direction = sender.direction
-                if direction is not None:
+                if sender.direction is not None:
                     octets = bytes(data[start : start + max(0, captured)])
                     packet = Origin(frame, ns, ttl, ip_id)
-                    direction.add(seq + 1 if flags & SYN else seq, octets, length, packet)
-                    if stream.talk.tunnelled and not stream.tunnelled:
-                        stream.tunnelled = True
-                        self.tunnels.append(frame)
-                    if direction.done:
-                        sender.direction = None
+                    first = seq + 1 if flags & SYN else seq
+                    self._told(stream, sender, (first, octets, length, packet))
 
     def _opened(
         self, segments: Segments, place: int, flow: int, source: int, *, by_client: bool
@@ -360,11 +391,9 @@ def _copied(side: Side, finish: int, ns: int) -> bool:
 
 
 def _in_step(party: Party, lane: Lane) -> bool:
-    """Whether a run goes on from where this end is, and what it sends need not be looked at."""
+    """Whether a run goes on from where this end is."""
     side = party.side
-    if side.next_seq != lane.expected or (lane.octets and party.direction is not None):
-        return False
-    return side.in_step
+    return side.next_seq == lane.expected and side.in_step
 
 
 def _follow(party: Party, other: Party, lane: Lane) -> None:

@@ -144,6 +144,109 @@ def test_quiet_runs_change_nothing(
     assert together.equals(one_by_one)
 
 
+def conversation(chance: random.Random, port: int) -> list[tuple[float, bytes]]:
+    """What is spoken in clear, in segments of any size, and how it ends: (time, frame)."""
+    hello = (
+        b"\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x03" + bytes(33) + b"\x00\x02\x13\x01\x01\x00"
+    )
+    record = b"\x17\x03\x03\x00\x40" + bytes(64)
+    said = chance.choice(
+        (
+            [(True, hello), (False, b"\x15\x03\x03\x00\x02\x02\x28")],
+            [(True, hello), *[(chance.random() < 0.4, record) for _ in range(20)]],
+            [
+                (True, b"GET /a HTTP/1.1\r\nHost: chatgpt.com\r\n\r\n"),
+                (False, b"HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n"),
+                (True, b"GET /b HTTP/1.1\r\nHost: chatgpt.com\r\n\r\n"),
+                (False, b"HTTP/1.1 403 Forbidden\r\nContent-Length: 400\r\n\r\n" + b"no" * 200),
+            ],
+            [(True, b"\5\1\0"), (False, b"\5\0"), (True, b"\5\1\0\3\7abc.net\1\xbb")],
+        )
+    )
+    ports, size = (port, 8443), chance.choice((1, 7, 60, 1000))
+    at, up, down = chance.random() * 5, 100, 200
+    out = [(at + n / 100, frame) for n, frame in enumerate(handshake(payloads=[], ports=ports))]
+    at += 0.05
+    for up_now, octets in said:
+        for begin in range(0, len(octets), size):
+            part = octets[begin : begin + size]
+            seq, ack = (up, down) if up_now else (down, up)
+            frame = tcp("PA", to_server=up_now, seq=seq, ack=ack, payload=part, ports=ports)
+            at += chance.choice((1e-4, 0.01))
+            if chance.random() > 0.03:
+                out.append((at, ethernet(frame)))
+            if chance.random() < 0.03:
+                out.append((at + 0.2, ethernet(frame)))
+            up, down = (up + len(part), down) if up_now else (up, down + len(part))
+            if chance.random() < 0.5:
+                blocks = chance.choice(
+                    (b"", b"\1\1\5\x0a" + (down + 9).to_bytes(4) + (down + 99).to_bytes(4))
+                )
+                window = chance.choice((1000, 1000, 900))
+                seq, ack = (down, up) if up_now else (up, down)
+                frame = tcp(
+                    "A",
+                    to_server=not up_now,
+                    seq=seq,
+                    ack=ack,
+                    window=window,
+                    options=blocks,
+                    ports=ports,
+                )
+                out.append((at + 1e-5, ethernet(frame)))
+    end = chance.choice(("FA", "RA", "R", ""))
+    if end:
+        out.append((at + 0.1, ethernet(tcp(end, seq=up, ack=down, ports=ports))))
+        out.append(
+            (at + 0.2, ethernet(tcp("A", to_server=False, seq=down, ack=up + 1, ports=ports)))
+        )
+    return out
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_quiet_runs_leave_out_nothing_of_what_is_spoken(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(seed)
+    timed = [item for index in range(40) for item in conversation(chance, 40000 + index)]
+    frames = [frame for _, frame in sorted(timed, key=lambda item: item[0])]
+    path = written(tmp_path / "some.pcap", pcap(frames, step=0.0005))
+    monkeypatch.setattr(quiet, "MIN_RUN", 1)
+    together = read_packets(path)
+    monkeypatch.setattr(quiet, "MIN_RUN", len(frames) + 1)
+    one_by_one = read_packets(path)
+    assert set(together["tcp"]["app"].dropna()) == {"tls", "http", "socks"}
+    for name in ("tcp", "tls", "cleartext"):
+        assert len(together[name]) > 5
+        assert together[name].equals(one_by_one[name])
+
+
+@pytest.mark.parametrize(
+    "options", [b"\1\1\5\x0a", b"\5\x0a", b"\x08\x0a" + bytes(8) + b"\1\1\5\x0a"]
+)
+def test_a_window_update_in_a_quiet_run_may_select(tmp_path: Path, options: bytes) -> None:
+    ports = (50000, 9999)
+    options += (300).to_bytes(4) + (399).to_bytes(4) + bytes(-(len(options) + 8) % 4)
+    frames = handshake(payloads=[], ports=ports)
+    for number in range(6):
+        seq = 100 + 10 * number
+        frames.append(ethernet(tcp("PA", seq=seq, ack=200, payload=bytes(10), ports=ports)))
+        frames.append(ethernet(tcp("A", to_server=False, seq=200, ack=seq + 10, ports=ports)))
+    update = tcp("A", to_server=False, seq=200, ack=160, window=900, options=options, ports=ports)
+    frames += [ethernet(update), ethernet(tcp("A", seq=160, ack=200, window=900, ports=ports))]
+    (row,) = rows(tmp_path, frames)
+    assert (row["client_selected"], row["dup_acks"]) == (99, 0)
+
+
+def test_options_behind_the_snap_length_are_unknown(tmp_path: Path) -> None:
+    syn = ethernet(tcp("S", seq=99, options=b"\x02\x04\x05\xb4"))
+    # what follows a cut header in the file is the next packet's, here like an option
+    (row,) = rows(tmp_path, [syn, syn], snap=54, start=float(0x05B40402))
+    assert (row["packets"], row["client_mss"]) == (2, None) or row["client_mss"] != row[
+        "client_mss"
+    ]
+
+
 @pytest.mark.parametrize(
     ("payload", "app"),
     [
