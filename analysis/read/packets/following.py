@@ -9,9 +9,9 @@ from __future__ import annotations
 import gc
 import pickle
 import sys
-from io import BufferedReader, FileIO
+from io import FileIO
+from mmap import mmap
 from pathlib import Path
-from typing import cast
 
 from analysis.read.packets.address import Endpoints, Peers
 from analysis.read.packets.allocator import keep_freed_memory
@@ -22,7 +22,12 @@ from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.relay import received
 from analysis.read.packets.segments import Segments, segments_of
 from analysis.read.packets.tcp import Streams
-from analysis.read.packets.tcp_tables import Connections, connections
+from analysis.read.packets.tcp_tables import (
+    Connections,
+    Spoken,
+    connection_columns,
+    spoken_columns,
+)
 
 
 class Following:
@@ -36,12 +41,15 @@ class Following:
         """Take the segments of a block."""
         self._streams.feed(segments)
 
-    def end(self) -> Connections:
-        """The file has ended."""
+    def connections(self) -> Connections:
+        """All connections, now that the file has ended."""
         self._streams.end()
-        found = connections(self._streams)
-        found.messages = self._messages
-        # before it is sent, or becomes tables: both take memory of their own
+        columns = connection_columns(self._streams)
+        return Connections(columns, self._streams.tunnels, self._messages)
+
+    def spoken(self) -> Spoken:
+        """What was said on them. They are forgotten: what comes next takes memory of its own."""
+        found = spoken_columns(self._streams.all)
         self._streams.clear()
         return found
 
@@ -49,8 +57,8 @@ class Following:
         self._messages.append((octets, packet, peers))
 
 
-def followed(path: Path, dns_ports: frozenset[int], limit: int | None) -> Connections:
-    """The connections, from a walk of its own over the file."""
+def followed(path: Path, dns_ports: frozenset[int], limit: int | None) -> Following:
+    """All segments taken, in a walk of its own over the file."""
     following = Following(dns_ports)
     fragments, endpoints = Fragments(), Endpoints()
     with opened(path) as stream:
@@ -60,19 +68,23 @@ def followed(path: Path, dns_ports: frozenset[int], limit: int | None) -> Connec
             if segments is not None:
                 following.feed(segments)
             del block, found, segments  # with the buffer, before the columns are made
-    return following.end()
+    return following
 
 
-def serve(file: str, dns_ports: frozenset[int]) -> None:
+def serve(file: str, dns_ports: frozenset[int], area: str) -> None:
     """The helper's own main function: segments from standard input, the result to standard output.
 
-    Raises EOFError when either ends early.
+    Raises EOFError when either the sender or the file ends early.
     """
     gc.disable()
     keep_freed_memory()
     following = Following(dns_ports)
-    with FileIO(file) as capture:
-        for segments in received(cast(BufferedReader, sys.stdin.buffer), capture):
+    out = sys.stdout.buffer
+    with FileIO(file) as capture, FileIO(area, "r+") as shared, mmap(shared.fileno(), 0) as lent:
+        for segments in received(sys.stdin.buffer, out, lent, capture):
             following.feed(segments)
             del segments
-    pickle.dump(following.end(), sys.stdout.buffer, protocol=5)
+    # the first is made into a table while the second is put together
+    for found in (following.connections, following.spoken):
+        pickle.dump(found(), out, protocol=5)
+        out.flush()

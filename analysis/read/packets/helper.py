@@ -14,26 +14,27 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from mmap import mmap
 from pathlib import Path
-from queue import Queue
-from threading import Thread
-from typing import TYPE_CHECKING, NamedTuple
+from tempfile import NamedTemporaryFile, TemporaryFile
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from analysis.read.packets.magic import plain_container
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer
-
     from analysis.read.packets.block import Block
+    from analysis.read.packets.relay import Sender
     from analysis.read.packets.segments import Segments
-    from analysis.read.packets.tcp_tables import Connections
+    from analysis.read.packets.tcp_tables import Connections, Spoken
 
 WORTH = 64 << 20
 """Octets of a file from where on a second process saves more than its start costs."""
 
-_AHEAD = 16
-"""Blocks that the helper may be behind: then there is time for other work, such as imports."""
+AREA = 24 << 20
+"""Octets that are shared, more than the segments of any block take."""
+
+_MEMORY = "/dev/shm"  # noqa: S108 - only files without a name are made there
 
 _START = (
     "import sys, pickle; job = pickle.load(sys.stdin.buffer); sys.path[:] = job[0]; "
@@ -45,55 +46,77 @@ _NO_ALGEBRA = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 class Helper:
-    """A process at work on the segments of the first `limit` octets of the file."""
+    """A process at work on the segments of the first `limit` octets of the file.
 
-    def __init__(self, limit: int, process: subprocess.Popen[bytes]) -> None:
+    What goes wrong with it shows in its result alone.
+    """
+
+    def __init__(self, limit: int, process: subprocess.Popen[bytes], shared: Shared) -> None:
         self.limit = limit
         self._process = process
-        self._parts: Queue[list[Buffer] | None] = Queue(_AHEAD)
-        self._thread = Thread(target=self._send, daemon=True)
-        self._thread.start()
+        self._shared = shared
+        self._sender: Sender | None = None
+        self._gone = False
 
     def take(self, block: Block, segments: Segments) -> None:
         """Hand on the segments of a block; waits when the helper is far behind."""
-        # NumPy is not there yet when the helper is started
-        from analysis.read.packets.relay import sent
+        with self._noticing():
+            self._to_it().send(block, segments)
 
-        self._parts.put(list(sent(block, segments)))
+    def finish(self) -> None:
+        """There are no more blocks."""
+        with self._noticing():
+            self._to_it().end()
 
-    def followed(self) -> Connections | None:
-        """What it found; None when it failed. Waits for it to end."""
-        from analysis.read.packets.relay import sent_last
+    def connections(self) -> Connections | None:
+        """The connections, waited for; None when it failed."""
         from analysis.read.packets.tcp_tables import Connections
 
-        self._parts.put([sent_last()])
-        assert self._process.stdout is not None
-        octets = self._process.stdout.read()
-        if self._process.wait():
-            return None
-        found = pickle.loads(octets)  # noqa: S301 - our own process wrote it
+        found = self._result()
         return found if isinstance(found, Connections) else None
 
-    def end(self) -> None:
-        """It is gone afterwards, whatever it was doing."""
-        self._process.kill()
-        self._parts.put(None)
-        self._thread.join()
-        with self._process:
-            pass
+    def spoken(self) -> Spoken | None:
+        """What was said on them, likewise; asked for after the connections."""
+        from analysis.read.packets.tcp_tables import Spoken
 
-    def _send(self) -> None:
-        """Write to the pipe, so that only this thread waits for it."""
-        pipe = self._process.stdin
-        assert pipe is not None
-        for parts in iter(self._parts.get, None):
-            # a helper that is gone already shows in its result
-            with suppress(OSError):
-                for part in parts:
-                    pipe.write(part)
-                pipe.flush()
-        with suppress(OSError):
-            pipe.close()
+        found = self._result()
+        # its memory is given back while this process makes tables
+        self._process.kill()
+        return found if isinstance(found, Spoken) else None
+
+    def _result(self) -> object:
+        with self._noticing():
+            self._to_it().wait()
+            assert self._process.stdout is not None
+            return pickle.load(self._process.stdout)  # noqa: S301 - our own process wrote it
+        return None
+
+    def _to_it(self) -> Sender:
+        # NumPy is not there yet when the helper is started
+        from analysis.read.packets.relay import Sender
+
+        if self._gone:
+            raise EOFError
+        if self._sender is None:
+            pipe, done = self._process.stdin, self._process.stdout
+            assert pipe is not None
+            assert done is not None
+            self._sender = Sender(pipe, done, self._shared)
+        return self._sender
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, EOFError, pickle.UnpicklingError):
+            self._gone = True
+
+
+class Shared(NamedTuple):
+    """A file in memory, written from its begin on, and the area of memory that it is."""
+
+    file: IO[bytes]
+    area: mmap
 
 
 class _Job(NamedTuple):
@@ -102,18 +125,15 @@ class _Job(NamedTuple):
     path: list[str]
     file: str
     dns_ports: frozenset[int]
+    area: str
 
 
 @contextmanager
 def helped(path: Path, dns_ports: frozenset[int]) -> Iterator[Helper | None]:
     """A helper for a file that is worth it, else None; it is gone when the context ends."""
     limit = _worth(path)
-    helper = None if limit is None else _started(path, dns_ports, limit)
-    try:
-        yield helper
-    finally:
-        if helper is not None:
-            helper.end()
+    with ExitStack() as stack:
+        yield None if limit is None else _started(path, dns_ports, limit, stack)
 
 
 def _worth(path: Path) -> int | None:
@@ -135,24 +155,51 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _started(path: Path, dns_ports: frozenset[int], limit: int) -> Helper | None:
-    """A helper at work; None where none can be had."""
+def _started(path: Path, dns_ports: frozenset[int], limit: int, stack: ExitStack) -> Helper | None:
+    """A helper at work, which ends with `stack`; None where none can be had."""
     if not sys.executable or getattr(sys, "frozen", False):
         return None
-    job = _Job(sys.path, str(path.absolute()), dns_ports)
     try:
+        shared = stack.enter_context(_nameless())
+        inherited = () if sys.platform == "win32" else (shared.fileno(),)
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _START],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=os.environ | _NO_ALGEBRA,
+            pass_fds=inherited,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     except OSError:
         return None
-    assert process.stdin is not None
-    with suppress(OSError):  # it is gone already, which its result will show
+    stack.callback(_end, process)
+    name = f"/dev/fd/{shared.fileno()}" if inherited else shared.name
+    job = _Job(sys.path, str(path.absolute()), dns_ports, name)
+    try:
+        shared.truncate(AREA)
+        area = stack.enter_context(mmap(shared.fileno(), AREA))
+        assert process.stdin is not None
         process.stdin.write(pickle.dumps(tuple(job)))
         process.stdin.flush()
-    return Helper(limit, process)
+    except OSError:
+        return None
+    return Helper(limit, process, Shared(shared, area))
+
+
+def _nameless() -> IO[bytes]:
+    """A file in memory that leaves nothing behind, whatever happens.
+
+    Windows hands no open file on in that way; there it has a name.
+    """
+    if sys.platform == "win32":
+        return cast(IO[bytes], NamedTemporaryFile(buffering=0, delete_on_close=False))
+    folder = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+    return cast(IO[bytes], TemporaryFile(buffering=0, dir=folder))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """It is gone afterwards, whatever it was doing."""
+    process.kill()
+    with suppress(OSError), process:
+        pass

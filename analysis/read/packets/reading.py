@@ -58,6 +58,8 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
             udp.feed(block, found)
             icmp.feed(block, found)
             del block, found, ends, segments  # with the buffer, before the tables are made
+        if helper is not None:
+            helper.finish()
         give_back_freed_memory()
         # these take long to import: the helper is at work meanwhile
         from analysis.model.frames import Tables
@@ -70,20 +72,21 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
         )
 
         frames = {
+            **Tables.of().frames,
             "dns": dns_frame(dns, label),
             **datagram_frames(udp, icmp, label),
             "activity": activity_frame(activity.seconds(), label),
             "host": host_frame(udp, span.cut, span.snap, label),
         }
-        if helper is None:
-            tcp = following.end()
-        else:
-            tcp = helper.followed() or followed(path, dns_ports, limit)
+        tcp = connection_frames(helper or following, icmp.quoted, label)
+        if tcp is None:
+            tcp = connection_frames(followed(path, dns_ports, limit), icmp.quoted, label)
+        assert tcp is not None, "only a helper fails"
         if tcp.messages:
             for message in tcp.messages:
                 dns.add(*message)
             frames["dns"] = dns_frame(dns, label)
-        frames |= connection_frames(tcp, icmp.quoted, label)
+        frames |= tcp.frames
     problems += [*udp.problems, *icmp.problems]
     source = Source(
         label,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
 from analysis.model.frames import frame_of_columns, frame_of_rows
 from analysis.read.packets.activity import Seconds
+from analysis.read.packets.address import Peers
 from analysis.read.packets.block import Ints
 from analysis.read.packets.icmp import IcmpRows, Pair
-from analysis.read.packets.tcp_tables import Columns, Connections
+from analysis.read.packets.reassembly import Origin
+from analysis.read.packets.tcp_tables import Columns, Connections, Spoken
 from analysis.read.packets.udp import Udp
 
 _ENDS = ("client", "client_port", "server", "server_port")
@@ -51,13 +54,30 @@ def host_frame(udp: Udp, cut: int, snap: int, source: str) -> pd.DataFrame:
     return frame_of_rows("host", [*udp.recognised.tunnels(source), *rows])
 
 
+class Followed(Protocol):
+    """Whoever followed the connections: this process, or another that may fail (None)."""
+
+    def connections(self) -> Connections | None: ...
+    def spoken(self) -> Spoken | None: ...
+
+
+class ConnectionFrames(NamedTuple):
+    """The tables ``tcp``, ``tls`` and ``cleartext``, and the DNS messages that were carried."""
+
+    frames: dict[str, pd.DataFrame]
+    messages: list[tuple[bytes, Origin, Peers]]
+
+
 def connection_frames(
-    found: Connections, quoted: Mapping[Pair, int], source: str
-) -> dict[str, pd.DataFrame]:
-    """The tables ``tcp``, ``tls`` and ``cleartext``.
+    followed: Followed, quoted: Mapping[Pair, int], source: str
+) -> ConnectionFrames | None:
+    """What the connections give; None when the one who followed them failed.
 
     `quoted` are connections that ICMP errors quoted, and in which frame first.
     """
+    found = followed.connections()
+    if found is None:
+        return None
     first, others = _begun(found.tcp, quoted)
     # Wireshark opens one more conversation for what a SOCKS proxy carries
     others += found.tunnels
@@ -65,13 +85,18 @@ def connection_frames(
     number = np.arange(len(order)) + np.searchsorted(np.sort(others), first[order])
     columns: dict[str, object] = {"source": [source] * len(order), "stream": number}
     columns |= _in_order(found.tcp, order)
+    tcp = frame_of_columns("tcp", columns)
     of_place = np.empty(len(order), np.int64)
     of_place[order] = number
-    return {
-        "tcp": frame_of_columns("tcp", columns),
-        "tls": _frame("tls", found.tls, of_place, source),
-        "cleartext": _frame("cleartext", found.cleartext, of_place, source),
+    spoken = followed.spoken()
+    if spoken is None:
+        return None
+    frames = {
+        "tcp": tcp,
+        "tls": _frame("tls", spoken.tls, of_place, source),
+        "cleartext": _frame("cleartext", spoken.cleartext, of_place, source),
     }
+    return ConnectionFrames(frames, found.messages)
 
 
 def _in_order(columns: Columns, order: Ints) -> Columns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter
 from types import NoneType
 from typing import TYPE_CHECKING, Any
@@ -39,20 +39,27 @@ type Columns = dict[str, Column]
 class Connections:
     """What was found of all connections of a file; plain values that another process may send.
 
-    `tcp` are columns, an entry per connection; `tls` too, an entry per ClientHello, and
-    `cleartext`, an entry per exchange; their ``stream`` is the connection's place among
-    all. `tunnels` are the frames where data began to pass a SOCKS proxy. `messages` are
-    DNS messages, if these were kept for later.
+    `tcp` are columns, an entry per connection. `tunnels` are the frames where data began
+    to pass a SOCKS proxy, `messages` the DNS messages that were carried.
     """
 
     tcp: Columns
+    tunnels: list[int]
+    messages: list[tuple[bytes, Origin, Peers]]
+
+
+@dataclass(slots=True)
+class Spoken:
+    """What was said on them: columns with an entry per ClientHello, and one per exchange in clear.
+
+    Their ``stream`` is the connection's place among all.
+    """
+
     tls: Columns
     cleartext: Columns
-    tunnels: list[int]
-    messages: list[tuple[bytes, Origin, Peers]] = field(default_factory=list)
 
 
-def connections(found: Streams) -> Connections:
+def connection_columns(found: Streams) -> Columns:
     """The connections of a file, once it has ended."""
     streams = found.all
     clients = [stream.client for stream in streams]
@@ -93,6 +100,11 @@ def connections(found: Streams) -> Connections:
     ]
     columns |= found.records.columns(spoken)
     columns |= _troubles(found, spoken)
+    return columns
+
+
+def spoken_columns(streams: list[Stream]) -> Spoken:
+    """What was said on the connections of a file, once it has ended."""
     hellos = (
         _handshake(handshake, stream, place)
         for place, stream in enumerate(streams)
@@ -110,7 +122,7 @@ def connections(found: Streams) -> Connections:
         if stream.talk.spoken is not None
         for row in stream.talk.spoken.rows
     )
-    return Connections(columns, _turned(hellos), _turned(plain), found.tunnels)
+    return Spoken(_turned(hellos), _turned(plain))
 
 
 def _troubles(found: Streams, spoken: list[bool]) -> Columns:
