@@ -140,7 +140,9 @@ def _offered(hello: ClientHello, kind: int, value: bytes) -> None:
         # one host_name entry is all that was ever defined: list length, type 0, name length
         name = value[5 : 5 + int.from_bytes(value[3:5])] if value[2:3] == b"\0" else b""
         text = name.decode("ascii", "backslashreplace").lower()
-        hello.sni = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text) or None
+        if not text.isprintable():
+            text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+        hello.sni = text or None
     elif kind == ALPN:
         hello.alpn = _names(value[2:])
     elif kind == GROUPS:

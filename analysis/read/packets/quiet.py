@@ -8,6 +8,7 @@ stream in a way that needs only its ends and sums.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -155,7 +156,7 @@ def quiet_runs(segments: Segments) -> tuple[list[Run], Timeline]:
         memoryview(finish),
         *(memoryview(getattr(segments, name)) for name in Timeline._fields[3:]),
     )
-    return [Run._make(run) for run in runs], timeline
+    return list(map(partial(tuple.__new__, Run), runs)), timeline
 
 
 def _finish(segments: Segments) -> Ints:
@@ -279,7 +280,8 @@ def _lanes(
         segments.ack[answer],
     )
     lists = (column.tolist() for column in columns)
-    return [Lane._make(lane) for lane in zip(*lists, strict=True)]
+    # as Lane._make does it, without a call in Python for each
+    return list(map(partial(tuple.__new__, Lane), zip(*lists, strict=True)))
 
 
 def _ttls(segments: Segments, begin: Ints, end: Ints) -> list[list[tuple[int, int, int]]]:

@@ -154,8 +154,9 @@ class RecordTimes:
         """Keep the longest gap of each lane, its end, and how many records came before it."""
         if not len(lane):
             return
-        order = np.lexsort((gap, lane))
-        best = order[np.r_[lane[order][1:] != lane[order][:-1], True]]
+        group, begin = _groups(lane)
+        longest = np.flatnonzero(gap == np.maximum.reduceat(gap, begin)[group])
+        best = longest[np.r_[group[longest][1:] != group[longest][:-1], True]]
         best = best[gap[best] > self._quiet[lane[best]]]
         here = lane[best]
         self._quiet[here], self._quiet_end[here] = gap[best], end[best]

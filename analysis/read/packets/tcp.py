@@ -323,29 +323,33 @@ def _rows(segments: Segments, which: Ints) -> Iterator[_Row]:
 
 
 def _time(acks: Acks, timeline: Timeline, which: int, begin: int, end: int) -> None:
-    """Take the times to an acknowledgement from a run, just as one by one."""
+    """Take the times to an acknowledgement from a run, just as one by one.
+
+    What was acknowledged in the end is noted with the run's last segment.
+    """
     data, renewed = timeline.data[which], timeline.renewed[1 - which]
     finish, ack, ns = timeline.finish, timeline.ack, timeline.ns
     following, answer = bisect_left(data, begin), bisect_left(renewed, begin)
     last_data, last_answer = bisect_left(data, end), bisect_left(renewed, end)
-    at, samples = begin, acks.samples
+    at, samples, pending = begin, acks.samples, acks.pending
     while len(samples) < MAX_SAMPLES:
-        pending = acks.pending
         if pending is None:
             following = bisect_left(data, at, following, last_data)
             if following == last_data:
-                return
+                break
             at = data[following]
-            acks.pending = pending = finish[at], ns[at]
-        awaited = pending[0]
+            pending = finish[at], ns[at]
+        awaited, sent = pending
         answer = bisect_left(renewed, at, answer, last_answer)
         while answer < last_answer and ack[renewed[answer]] - awaited & _WHOLE >= _HALF:
             answer += 1
         if answer == last_answer:
-            return
+            break
         at = renewed[answer]
-        acks.acknowledged(ack[at], ns[at])
-        at += 1  # goes on even where an older ACK reached further
+        samples.append(ns[at] - sent)
+        pending = None
+        at += 1
+    acks.pending = pending
 
 
 def _interface(segments: Segments, place: int) -> int | None:
