@@ -18,6 +18,7 @@ from analysis.read.packets.allocator import keep_freed_memory
 from analysis.read.packets.container import blocks, opened
 from analysis.read.packets.fragments import Fragments
 from analysis.read.packets.ip import datagrams
+from analysis.read.packets.quiet import Quiet, quiet_runs
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.relay import received
 from analysis.read.packets.segments import Segments, segments_of
@@ -37,9 +38,9 @@ class Following:
         self._messages: list[tuple[bytes, Origin, Peers]] = []
         self._streams = Streams(dns_ports, self._keep)
 
-    def feed(self, segments: Segments) -> None:
-        """Take the segments of a block."""
-        self._streams.feed(segments)
+    def feed(self, segments: Segments, quiet: Quiet) -> None:
+        """Take the segments of a block, and its quiet runs."""
+        self._streams.feed(segments, quiet)
 
     def connections(self) -> Connections:
         """All connections, now that the file has ended."""
@@ -66,7 +67,7 @@ def followed(path: Path, dns_ports: frozenset[int], limit: int | None) -> Follow
             found = datagrams(block, fragments)
             segments = segments_of(block, found, endpoints.ends(found))
             if segments is not None:
-                following.feed(segments)
+                following.feed(segments, quiet_runs(segments))
             del block, found, segments  # with the buffer, before the columns are made
     return following
 
@@ -81,9 +82,9 @@ def serve(file: str, dns_ports: frozenset[int], area: str) -> None:
     following = Following(dns_ports)
     out = sys.stdout.buffer
     with FileIO(file) as capture, FileIO(area, "r+") as shared, mmap(shared.fileno(), 0) as lent:
-        for segments in received(sys.stdin.buffer, out, lent, capture):
-            following.feed(segments)
-            del segments
+        for segments, quiet in received(sys.stdin.buffer, out, lent, capture):
+            following.feed(segments, quiet)
+            del segments, quiet
     # the first is made into a table while the second is put together
     for found in (following.connections, following.spoken):
         pickle.dump(found(), out, protocol=5)

@@ -156,27 +156,27 @@ def _offered(hello: ClientHello, kind: int, value: bytes) -> None:
 def server_hello(body: bytes) -> ServerHello:
     """Parse a ServerHello; a HelloRetryRequest is one too."""
     hello = ServerHello()
-    cursor = _Cursor(body)
-    try:
-        hello.version = cursor.number(2)
-        if hello.version >> 8 == 0x7F and hello.version <= 0x7F15:
-            # drafts up to 21 had neither session id nor compression here
-            cursor.take(34)
-        else:
-            cursor.take(32)
-            cursor.vector(1)
-            cursor.take(3)
-        if cursor.left():
-            cursor.number(2)
-        while cursor.left():
-            kind, value = cursor.number(2), cursor.vector(2)
-            if kind == SUPPORTED_VERSIONS and len(value) == 2:
-                hello.version = int.from_bytes(value)
-            elif kind == ALPN:
-                names = _names(value[2:])
-                hello.alpn = printable(names[0]) if names else None
-    except _CutError:
-        pass
+    if len(body) < 2:
+        return hello
+    hello.version = int.from_bytes(body[:2])
+    if hello.version >> 8 == 0x7F and hello.version <= 0x7F15:
+        # drafts up to 21 had neither session id nor compression here
+        at = 2 + 34
+    else:
+        at = 2 + 32
+        at += 1 + (body[at] if at < len(body) else 0) + 3
+    # past the length of all extensions
+    at, size = at + 2, len(body)
+    while at + 4 <= size:
+        kind, length = _EXTENSION.unpack_from(body, at)
+        begin, at = at + 4, at + 4 + length
+        if at > size:
+            break
+        if kind == SUPPORTED_VERSIONS and length == 2:
+            hello.version = int.from_bytes(body[begin:at])
+        elif kind == ALPN:
+            names = _names(body[begin + 2 : at])
+            hello.alpn = printable(names[0]) if names else None
     return hello
 
 

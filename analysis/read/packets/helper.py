@@ -24,6 +24,7 @@ from analysis.read.packets.magic import plain_container
 
 if TYPE_CHECKING:
     from analysis.read.packets.block import Block
+    from analysis.read.packets.quiet import Quiet
     from analysis.read.packets.relay import Sender
     from analysis.read.packets.segments import Segments
     from analysis.read.packets.tcp_tables import Connections, Spoken
@@ -58,10 +59,10 @@ class Helper:
         self._sender: Sender | None = None
         self._gone = False
 
-    def take(self, block: Block, segments: Segments) -> None:
+    def take(self, block: Block, segments: Segments, quiet: Quiet) -> None:
         """Hand on the segments of a block; waits when the helper is far behind."""
         with self._noticing():
-            self._to_it().send(block, segments)
+            self._to_it().send(block, segments, quiet)
 
     def finish(self) -> None:
         """There are no more blocks."""

@@ -31,12 +31,23 @@ def ja4(hello: ClientHello, transport: str) -> str:
         _Offer(
             transport,
             hello.highest_version,
-            tuple(sorted(value for value in hello.ciphers if value not in GREASE)),
-            tuple(sorted(value for value in hello.extensions if value not in GREASE)),
-            tuple(value for value in hello.signatures if value not in GREASE),
+            _sorted(hello.ciphers),
+            tuple(sorted([value for value in hello.extensions if value not in GREASE])),
+            _known(hello.signatures),
             hello.alpn[0] if hello.alpn else b"",
         )
     )
+
+
+@lru_cache(maxsize=1024)
+def _sorted(values: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(_known(values)))
+
+
+@lru_cache(maxsize=1024)
+def _known(values: tuple[int, ...]) -> tuple[int, ...]:
+    """All but GREASE."""
+    return tuple(value for value in values if value not in GREASE)
 
 
 class _Offer(NamedTuple):

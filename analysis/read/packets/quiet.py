@@ -8,9 +8,10 @@ stream in a way that needs only its ends and sums.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,14 +49,14 @@ class Lane(NamedTuple):
     packets: int
     longest: int
     data_ns: int
-    sent: bool
+    sent: int
     finish: int
     window: int
     ack: int
     ns: int
     ip_id: int
-    renewed: bool
-    answered_since: bool
+    renewed: int
+    answered_since: int
     answer: int
 
 
@@ -75,6 +76,10 @@ class Run(NamedTuple):
     data_ns: int
     ttls: list[tuple[int, int, int]]
     lanes: tuple[Lane, Lane]
+
+
+FACTS = len(Run._fields) - 2 + 2 * len(Lane._fields)
+TTL_FACTS = 3
 
 
 class Timeline(NamedTuple):
@@ -99,7 +104,47 @@ class Timeline(NamedTuple):
     ip_id: memoryview[int]
 
 
-def quiet_runs(segments: Segments) -> tuple[list[Run], Timeline]:
+class Quiet(NamedTuple):
+    """The quiet runs of a block as arrays, wherever they were made.
+
+    `facts` has a row per fact, of `Run` and then of either `Lane`, and an entry per run.
+    `ttls` has the rows upper, IP TTL, segments; those of each run begin at one of
+    `ttl_edges`. `data`, `renewed` and `finish` are those of `Timeline`.
+    """
+
+    facts: Ints
+    ttls: Ints
+    ttl_edges: Ints
+    data: tuple[Ints, Ints]
+    renewed: tuple[Ints, Ints]
+    finish: Ints
+
+    def runs(self) -> list[Run]:
+        """The runs, in order."""
+        triples = list(zip(*self.ttls.tolist(), strict=True))
+        ttls = [triples[low:high] for low, high in pairwise(self.ttl_edges.tolist())]
+        facts = self.facts.tolist()
+        own, both = len(Run._fields) - 2, len(Lane._fields)
+        lower, upper = facts[own : own + both], facts[own + both :]
+        lanes = zip(_tuples(Lane, lower), _tuples(Lane, upper), strict=True)
+        return list(_tuples(Run, [*facts[:own], ttls, lanes]))
+
+    def timeline(self, segments: Segments) -> Timeline:
+        """What is looked at one by one."""
+        return Timeline(
+            (memoryview(self.data[0]), memoryview(self.data[1])),
+            (memoryview(self.renewed[0]), memoryview(self.renewed[1])),
+            memoryview(self.finish),
+            *(memoryview(getattr(segments, name)) for name in Timeline._fields[3:]),
+        )
+
+
+def _tuples[T: tuple[Any, ...]](kind: type[T], columns: Iterable[Iterable[Any]]) -> Iterator[T]:
+    """Named tuples of columns, as `_make` does it without a call in Python for each."""
+    return map(partial(tuple.__new__, kind), zip(*columns, strict=True))
+
+
+def quiet_runs(segments: Segments) -> Quiet:
     """Find the runs. That a stream was in step at the start is for the caller to check."""
     index = np.arange(len(segments))
     first = changes(segments.flow)
@@ -123,8 +168,17 @@ def quiet_runs(segments: Segments) -> tuple[list[Run], Timeline]:
     begin, end = begin[long], end[long]
     length = (np.where(sides[0], sent, 0), np.where(sides[1], sent, 0))
     renewed = (sides[0] & ~again, sides[1] & ~again)
-    columns = [
-        _lanes(
+    wire, last = np.cumsum(segments.wire), end - 1
+    facts = [
+        begin,
+        end,
+        wire[last] - wire[begin - 1],
+        segments.frame[last],
+        segments.ns[last],
+        segments.ns[_latest(sent > 0, index)[last]],
+    ]
+    for d in (0, 1):
+        facts += _lane(
             segments,
             finish,
             begin,
@@ -135,28 +189,13 @@ def quiet_runs(segments: Segments) -> tuple[list[Run], Timeline]:
             length=length[d],
             renewed=renewed[d],
         )
-        for d in (0, 1)
-    ]
-    wire = np.cumsum(segments.wire)
-    last = end - 1
-    runs = zip(
-        begin.tolist(),
-        end.tolist(),
-        (wire[last] - wire[begin - 1]).tolist(),
-        segments.frame[last].tolist(),
-        segments.ns[last].tolist(),
-        segments.ns[_latest(sent > 0, index)[last]].tolist(),
-        _ttls(segments, begin, end),
-        zip(*columns, strict=True),
-        strict=True,
+    return Quiet(
+        np.stack(facts),
+        *_ttls(segments, begin, end),
+        (np.flatnonzero(length[0]), np.flatnonzero(length[1])),
+        (np.flatnonzero(renewed[0]), np.flatnonzero(renewed[1])),
+        finish,
     )
-    timeline = Timeline(
-        (memoryview(np.flatnonzero(length[0])), memoryview(np.flatnonzero(length[1]))),
-        (memoryview(np.flatnonzero(renewed[0])), memoryview(np.flatnonzero(renewed[1]))),
-        memoryview(finish),
-        *(memoryview(getattr(segments, name)) for name in Timeline._fields[3:]),
-    )
-    return list(map(partial(tuple.__new__, Run), runs)), timeline
 
 
 def _finish(segments: Segments) -> Ints:
@@ -245,7 +284,7 @@ def _selects(segments: Segments, which: Ints) -> Mask:
     return selects
 
 
-def _lanes(
+def _lane(
     segments: Segments,
     finish: Ints,
     begin: Ints,
@@ -256,47 +295,44 @@ def _lanes(
     reached: Ints,
     length: Ints,
     renewed: Mask,
-) -> list[Lane]:
-    """One direction of each run; `latest` is its last segment at or before each position."""
+) -> tuple[Ints, ...]:
+    """The facts of one direction of each run.
+
+    `latest` is its last segment at or before each position.
+    """
     index = np.arange(len(length))
     last, before = end - 1, begin - 1
     octets, packets = np.cumsum(length), np.cumsum(length > 0)
     at, answer = latest[last], latest_other[last]
     changed = _latest(renewed, index)[last]
-    columns = (
+    return (
         reached[before],
         octets[last] - octets[before],
         packets[last] - packets[before],
         _longest(length, begin, end),
         segments.ns[_latest(length > 0, index)[last]],
-        at >= begin,
+        (at >= begin).astype(np.int64),
         finish[at],
         segments.window[at],
         segments.ack[at],
         segments.ns[at],
         segments.ip_id[at],
-        changed >= begin,
-        answer >= np.maximum(begin, changed),
+        (changed >= begin).astype(np.int64),
+        (answer >= np.maximum(begin, changed)).astype(np.int64),
         segments.ack[answer],
     )
-    lists = (column.tolist() for column in columns)
-    # as Lane._make does it, without a call in Python for each
-    return list(map(partial(tuple.__new__, Lane), zip(*lists, strict=True)))
 
 
-def _ttls(segments: Segments, begin: Ints, end: Ints) -> list[list[tuple[int, int, int]]]:
-    """(upper, IP TTL, segments) of each run."""
+def _ttls(segments: Segments, begin: Ints, end: Ints) -> tuple[Ints, Ints]:
+    """The columns `ttls` and `ttl_edges`."""
     size = end - begin
     number = np.repeat(np.arange(len(begin)), size)
     # positions of all runs in a row: counted from each one's begin
     which = np.arange(len(number)) + np.repeat(begin - np.cumsum(size) + size, size)
     key = (number << 9) | (segments.upper[which] * 256) | segments.ttl[which]
     distinct, counts = np.unique(key, return_counts=True)
-    triples = list(
-        zip((distinct >> 8 & 1).tolist(), (distinct & 255).tolist(), counts.tolist(), strict=True)
-    )
-    edges = np.searchsorted(distinct, np.arange(len(begin) + 1) << 9).tolist()
-    return [triples[low:high] for low, high in pairwise(edges)]
+    triples = np.stack((distinct >> 8 & 1, distinct & 255, counts))
+    return triples, np.searchsorted(distinct, np.arange(len(begin) + 1) << 9)
 
 
 def _fills_window(segments: Segments, finish: Ints, other: Ints) -> Mask:

@@ -22,6 +22,7 @@ from analysis.read.packets.fragments import Fragments
 from analysis.read.packets.helper import Helper
 from analysis.read.packets.icmp import IcmpRows
 from analysis.read.packets.ip import datagrams
+from analysis.read.packets.quiet import quiet_runs
 from analysis.read.packets.segments import segments_of
 from analysis.read.packets.udp import Udp
 
@@ -50,10 +51,13 @@ def read(path: Path, label: str, dns_ports: frozenset[int], helper: Helper | Non
             found = datagrams(block, fragments)
             ends = endpoints.ends(found)
             segments = segments_of(block, found, ends)
-            if segments is not None and helper is not None:
-                helper.take(block, segments)
-            elif segments is not None:
-                following.feed(segments)
+            if segments is not None:
+                quiet = quiet_runs(segments)
+                if helper is None:
+                    following.feed(segments, quiet)
+                else:
+                    helper.take(block, segments, quiet)
+                del quiet
             activity.feed(block, found, ends)
             udp.feed(block, found)
             icmp.feed(block, found)

@@ -13,7 +13,7 @@ from analysis.read.packets.acks import MAX_SAMPLES, Acks
 from analysis.read.packets.address import Peers, addresses
 from analysis.read.packets.block import Ints, changes
 from analysis.read.packets.cleartext import Room
-from analysis.read.packets.quiet import WITH_SACK, Lane, Run, Timeline, quiet_runs
+from analysis.read.packets.quiet import WITH_SACK, Lane, Quiet, Run, Timeline
 from analysis.read.packets.reassembly import Origin
 from analysis.read.packets.records import RecordTimes
 from analysis.read.packets.segments import Segments
@@ -67,9 +67,9 @@ class Streams:
         self.records = RecordTimes()
         self._room = Room()
 
-    def feed(self, segments: Segments) -> None:
+    def feed(self, segments: Segments, quiet: Quiet) -> None:
         """Take the TCP segments of a block: quiet runs as a whole, all others one by one."""
-        runs, timeline = quiet_runs(segments)
+        runs, timeline = quiet.runs(), quiet.timeline(segments)
         at = 0
         loose = _one_by_one(segments, runs)
         for run in runs:

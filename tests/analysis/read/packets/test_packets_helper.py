@@ -3,11 +3,15 @@
 import random
 import struct
 import subprocess
-from io import FileIO
+from collections.abc import Callable, Iterator
+from io import BytesIO, FileIO
+from mmap import mmap
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import dns.message
+import numpy as np
 import pytest
 from packets_build import (
     ETHERNET,
@@ -28,13 +32,15 @@ from analysis.model.errors import InputError
 from analysis.model.frames import Tables
 from analysis.read.packets import helper, read_packets, reading
 from analysis.read.packets.address import Endpoints
+from analysis.read.packets.block import Block
 from analysis.read.packets.container import blocks
 from analysis.read.packets.fragments import Fragments
-from analysis.read.packets.helper import Helper
+from analysis.read.packets.helper import Helper, Shared
 from analysis.read.packets.ip import datagrams
-from analysis.read.packets.relay import received, sent
-from analysis.read.packets.segments import segments_of
-from analysis.read.packets.tcp_tables import Connections
+from analysis.read.packets.quiet import quiet_runs
+from analysis.read.packets.relay import Sender, received
+from analysis.read.packets.segments import Segments, segments_of
+from analysis.read.packets.tcp_tables import Connections, Spoken
 
 _FEW = 1 << 60
 
@@ -73,15 +79,15 @@ def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def results(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """What helpers have sent."""
+    """What helpers have sent: the connections, and what was said on them."""
     found: list[object] = []
-    received = Helper.followed
+    for part in (Helper.connections, Helper.spoken):
 
-    def noted(self: Helper) -> Any:
-        found.append(received(self))
-        return found[-1]
+        def noted(self: Helper, part: Callable[[Helper], object] = part) -> object:
+            found.append(part(self))
+            return found[-1]
 
-    monkeypatch.setattr(Helper, "followed", noted)
+        monkeypatch.setattr(Helper, part.__name__, noted)
     return found
 
 
@@ -99,7 +105,7 @@ def test_two_processes_give_the_same_tables(
     capture: Path, results: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = read_packets(capture)
-    assert isinstance(results[0], Connections)
+    assert list(map(type, results)) == [Connections, Spoken]
     alone = _alone(capture, monkeypatch)
     assert len(alone["dns"]) > 1
     assert alone["tcp"]["stream"].max() >= len(alone["tcp"])  # what SOCKS carries counts
@@ -131,35 +137,103 @@ def test_what_is_not_in_the_file_as_it_is_reaches_the_helper(
     content = b"".join([section(), interface(), interface(), *packets])
     path = written(tmp_path / "odd.pcapng", content)
     together = read_packets(path)
-    assert isinstance(results[0], Connections)
+    assert list(map(type, results)) == [Connections, Spoken]
     assert set(together["tcp"]["app"].dropna()) == {"tls"}
     assert set(together["tcp"]["interface"]) == {0, 1}
     assert _equal(together, _alone(path, monkeypatch))
 
 
-def test_a_file_that_becomes_shorter_ends_the_helper(tmp_path: Path) -> None:
-    path = written(tmp_path / "some.pcap", _capture())
+def _first_block(path: Path) -> tuple[Block, Segments]:
     with path.open("rb") as stream:
         found = next(blocks(stream, path.name, [], packed=False))
         datagram = datagrams(found, Fragments())
         segments = segments_of(found, datagram, Endpoints().ends(datagram))
     assert segments is not None
-    pipe = written(tmp_path / "sent", b"".join(map(bytes, sent(found, segments))))
+    return found, segments
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[Shared]:
+    path = written(tmp_path / "area", b"")
+    with FileIO(path, "r+") as file:
+        file.truncate(helper.AREA)
+        with mmap(file.fileno(), helper.AREA) as area:
+            yield Shared(file, area)
+
+
+def test_a_file_that_becomes_shorter_ends_the_helper(tmp_path: Path, shared: Shared) -> None:
+    path = written(tmp_path / "some.pcap", _capture())
+    block, segments = _first_block(path)
+    pipe, done = BytesIO(), BytesIO()
+    Sender(pipe, done, shared).send(block, segments, quiet_runs(segments))
     path.write_bytes(_capture()[:1000])
-    with (
-        pipe.open("rb") as stream,
-        FileIO(path) as capture,
-        pytest.raises(EOFError, match="shorter"),
-    ):
-        list(received(stream, capture))
+    pipe.seek(0)
+    with FileIO(path) as capture, pytest.raises(EOFError, match="shorter"):
+        list(received(pipe, done, shared.area, capture))
 
 
+def test_what_is_lent_is_not_written_to(tmp_path: Path, shared: Shared) -> None:
+    path = written(tmp_path / "some.pcap", _capture())
+    block, segments = _first_block(path)
+    pipe, back, given = BytesIO(), BytesIO(b"..."), BytesIO()
+    sender = Sender(pipe, back, shared)
+    quiet = quiet_runs(segments)
+    for _ in range(11):
+        sender.send(block, segments, quiet)
+    # eight may wait: three had to be given back, and their places are used again
+    assert len(back.read()) == 0
+    with pytest.raises(EOFError, match="gone"):
+        sender.wait()
+    sender.end()
+    pipe.seek(0)
+    with FileIO(path) as capture:
+        taken = list(received(pipe, given, shared.area, capture))
+    assert given.getvalue() == b"." * 11
+    for some, runs in taken:
+        assert all(
+            (getattr(some, name) == getattr(segments, name)).all()
+            for name in Segments.__slots__
+            if name != "data"
+        )
+        assert runs.runs() == quiet.runs()
+        assert (runs.finish == quiet.finish).all()
+        assert all(map(np.array_equal, runs.data + runs.renewed, quiet.data + quiet.renewed))
+
+
+def test_an_area_that_is_full_is_said(tmp_path: Path, shared: Shared) -> None:
+    path = written(tmp_path / "some.pcap", _capture())
+    block, segments = _first_block(path)
+    with mmap(shared.file.fileno(), 4096) as small, pytest.raises(OSError, match="more than"):
+        Sender(BytesIO(), BytesIO(), Shared(shared.file, small)).send(
+            block, segments, quiet_runs(segments)
+        )
+
+
+@pytest.mark.parametrize(
+    ("start", "sent"),
+    [
+        pytest.param("raise SystemExit(3)", [NoneType], id="at once"),
+        pytest.param(
+            helper._START.replace(
+                "serve(",
+                "import analysis.read.packets.following as f; f.Following.spoken = exit; serve(",
+            ),
+            [Connections, NoneType],
+            id="half way",
+        ),
+        pytest.param("print(b'.' * 99)", [NoneType], id="that talks nonsense"),
+    ],
+)
 def test_a_helper_that_dies_is_made_up_for(
-    capture: Path, results: list[object], monkeypatch: pytest.MonkeyPatch
+    capture: Path,
+    results: list[object],
+    start: str,
+    sent: list[type],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(helper, "_START", "raise SystemExit(3)")
+    monkeypatch.setattr(helper, "_START", start)
     assert _equal(read_packets(capture), _alone(capture, monkeypatch))
-    assert results == [None]
+    assert list(map(type, results)) == sent
 
 
 def test_without_processes_one_does_all(
