@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import json
 import selectors
+import signal
 import socket
 import struct
 import sys
@@ -264,6 +265,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only-port", action="append", type=int, default=[])
     parser.add_argument("--whole", action="append", default=[])
     options = parser.parse_args(arguments)
+    # Ctrl-C reaches the whole process group; the session decides when to stop, and what
+    # was taken from the kernel is not yet in the file
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         taps = open_taps(
             options.interface,
@@ -284,13 +288,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     threading.Thread(target=until_closed, daemon=True).start()
     say("ready", interfaces=[tap.interface.name for tap in taps])
-    # Ctrl-C reaches the whole process group; the session decides when to stop
-    while True:
-        try:
-            sampler.run()
-            return 0
-        except KeyboardInterrupt:
-            continue
+    sampler.run()
+    return 0
 
 
 if __name__ == "__main__":

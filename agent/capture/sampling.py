@@ -121,6 +121,7 @@ class Sampling:
             await process.wait()
         if self._reader is not None:
             await self._reader
+        self.ended_early |= process.returncode != 0
 
     def facts(self) -> dict[str, object]:
         """The ``packets`` part of session.json."""

@@ -61,8 +61,10 @@ def test_passive_capture_sees_lookups_and_handshakes(tmp_path: Path) -> None:
         )
     tables = read_source(bundle)
     assert tables.sources[0].complete, tables.sources[0].problems
+    (facts,) = tables.captures
+    assert (facts.packets_reason, facts.packets_dropped) == (None, 0)
     hellos = tables["tls"][tables["tls"]["sni"] == "chatgpt.com"]
-    assert len(hellos) == 3
+    assert len(hellos) == 3, (facts, tables["tcp"].to_string(), tables["tls"].to_string())
     assert hellos["leg"].isna().all()
     assert (hellos["server_hello_ms"] > 0).all()
     assert "chatgpt.com" in set(tables["dns"]["qname"])

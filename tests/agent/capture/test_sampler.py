@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 
 import dns.message
+import psutil
 import pytest
 
 from agent.capture.kernel_filter import session_filter
@@ -85,6 +87,39 @@ def test_keeps_lookups_and_handshakes_and_no_bulk(tmp_path: Path) -> None:
     assert connection["reset_by"].iloc[0] == "client"
     assert connection["synack_frame"].notna().all()
     assert path.stat().st_size < octets / 10
+
+
+def own_sampler() -> psutil.Process:
+    """The sampler's process."""
+    (found,) = (
+        child for child in psutil.Process().children() if "agent.capture.sampler" in child.cmdline()
+    )
+    return found
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("number", "early"),
+    [
+        pytest.param(signal.SIGINT, False, id="Ctrl-C is for the session"),
+        pytest.param(signal.SIGKILL, True, id="killed"),
+    ],
+)
+def test_a_signal_to_the_sampler(tmp_path: Path, number: signal.Signals, early: bool) -> None:
+    path = tmp_path / "packets.pcapng"
+    sampling = Sampling(path, Progress())
+
+    async def run() -> None:
+        await sampling.start(["lo"], [], [PORT])
+        assert sampling.reason is None
+        own_sampler().send_signal(number)
+        await asyncio.to_thread(talk)
+        await sampling.stop()
+
+    asyncio.run(run())
+    assert sampling.facts()["ended_early"] is early
+    lookups = read_packets(path, dns_ports=frozenset({PORT}))["dns"]["qname"]
+    assert (lookups == "sampler.example").sum() == (0 if early else 20)
 
 
 def through_proxies() -> tuple[int, int, int]:
