@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 _SALT_V1 = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")
@@ -19,7 +20,10 @@ VERSIONS: dict[int, bytes] = {
 }
 """Versions whose Initial packets can be read, with their salts."""
 
-_PADDING, _PING, _ACK, _ACK_ECN, _CRYPTO = 0, 1, 2, 3, 6
+_ACK, _ACK_ECN, _CRYPTO = 2, 3, 6
+_FILLING = re.compile(rb"[\x00\x01]+")
+"""PADDING and PING frames, which fill most of an Initial."""
+
 _MAX_ACK_RANGES = 1024
 _MAX_VERSIONS = 64
 
@@ -143,10 +147,12 @@ def crypto_frames(plain: bytes) -> list[tuple[int, bytes]]:
     frames: list[tuple[int, bytes]] = []
     at = 0
     while at < len(plain):
+        filling = _FILLING.match(plain, at)
+        if filling is not None:
+            at = filling.end()
+            continue
         kind = plain[at]
         at += 1
-        if kind in (_PADDING, _PING):
-            continue
         if kind == _CRYPTO:
             offset, at = _integer(plain, at)
             length, at = _integer(plain, at)

@@ -38,8 +38,8 @@ class Lane(NamedTuple):
 
     `expected` is the sequence number that the run goes on from; `octets` and
     `packets` are payload and the segments that carry some, `longest` the longest
-    of these, `data_ns` the time of the last. `sent` says whether anything was sent in
-    this direction; `finish` to `ip_id` are of its last segment. `renewed` says
+    of these, `data_ns` the time of the last. `sent` segments went in this direction, if
+    any; `finish` to `ttl` are of its last one. `renewed` says
     whether the acknowledgement number changed in the run; `answer` is what the
     other direction acknowledged last, if that was `answered_since` then.
     """
@@ -55,6 +55,7 @@ class Lane(NamedTuple):
     ack: int
     ns: int
     ip_id: int
+    ttl: int
     renewed: int
     answered_since: int
     answer: int
@@ -63,9 +64,9 @@ class Lane(NamedTuple):
 class Run(NamedTuple):
     """The quiet segments [begin, end) of one connection.
 
-    `ttls` are (upper, IP TTL, segments); `lanes` the lower endpoint's direction
-    and the upper's; `last_frame` and `last_ns` are those of the last segment,
-    `data_ns` is the time of the last with payload, `octets` are on the wire.
+    `ttls` are (upper, IP TTL, segments) of a run where these change, else empty; `lanes`
+    the lower endpoint's direction and the upper's; `last_frame` and `last_ns` are those of
+    the last segment, `data_ns` is the time of the last with payload, `octets` are on the wire.
     """
 
     begin: int
@@ -183,6 +184,7 @@ def quiet_runs(segments: Segments) -> Quiet:
             finish,
             begin,
             end,
+            mine=sides[d],
             latest=latest[d],
             latest_other=latest[1 - d],
             reached=reached[d],
@@ -191,7 +193,7 @@ def quiet_runs(segments: Segments) -> Quiet:
         )
     return Quiet(
         np.stack(facts),
-        *_ttls(segments, begin, end),
+        *_ttls(segments, begin, end, own),
         (np.flatnonzero(length[0]), np.flatnonzero(length[1])),
         (np.flatnonzero(renewed[0]), np.flatnonzero(renewed[1])),
         finish,
@@ -290,6 +292,7 @@ def _lane(
     begin: Ints,
     end: Ints,
     *,
+    mine: Mask,
     latest: Ints,
     latest_other: Ints,
     reached: Ints,
@@ -302,6 +305,7 @@ def _lane(
     """
     index = np.arange(len(length))
     last, before = end - 1, begin - 1
+    sent = np.cumsum(mine)
     octets, packets = np.cumsum(length), np.cumsum(length > 0)
     at, answer = latest[last], latest_other[last]
     changed = _latest(renewed, index)[last]
@@ -311,28 +315,37 @@ def _lane(
         packets[last] - packets[before],
         _longest(length, begin, end),
         segments.ns[_latest(length > 0, index)[last]],
-        (at >= begin).astype(np.int64),
+        sent[last] - sent[before],
         finish[at],
         segments.window[at],
         segments.ack[at],
         segments.ns[at],
         segments.ip_id[at],
+        segments.ttl[at],
         (changed >= begin).astype(np.int64),
         (answer >= np.maximum(begin, changed)).astype(np.int64),
         segments.ack[answer],
     )
 
 
-def _ttls(segments: Segments, begin: Ints, end: Ints) -> tuple[Ints, Ints]:
-    """The columns `ttls` and `ttl_edges`."""
-    size = end - begin
-    number = np.repeat(np.arange(len(begin)), size)
-    # positions of all runs in a row: counted from each one's begin
-    which = np.arange(len(number)) + np.repeat(begin - np.cumsum(size) + size, size)
-    key = (number << 9) | (segments.upper[which] * 256) | segments.ttl[which]
+def _ttls(segments: Segments, begin: Ints, end: Ints, own: Ints) -> tuple[Ints, Ints]:
+    """The columns `ttls` and `ttl_edges`; `own` is the segment before in the same direction."""
+    turned = np.cumsum(segments.ttl != segments.ttl[own])
+    # a run's first segments are held against those before it, which is harmless
+    mixed = np.flatnonzero(turned[end - 1] != turned[begin - 1])
+    number, which = _inside(begin[mixed], end[mixed])
+    key = (mixed[number] << 9) | (segments.upper[which] * 256) | segments.ttl[which]
     distinct, counts = np.unique(key, return_counts=True)
     triples = np.stack((distinct >> 8 & 1, distinct & 255, counts))
     return triples, np.searchsorted(distinct, np.arange(len(begin) + 1) << 9)
+
+
+def _inside(begin: Ints, end: Ints) -> tuple[Ints, Ints]:
+    """All positions of some stretches, and the number of each one's stretch."""
+    size = end - begin
+    number = np.repeat(np.arange(len(begin)), size)
+    # positions of all in a row: counted from each one's begin
+    return number, np.arange(len(number)) + np.repeat(begin - np.cumsum(size) + size, size)
 
 
 def _fills_window(segments: Segments, finish: Ints, other: Ints) -> Mask:

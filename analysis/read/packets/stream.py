@@ -141,8 +141,11 @@ class Party:
 
     @property
     def usual_ttl(self) -> int | None:
-        """The most frequent IP TTL of its packets, handshake and resets left out."""
-        return max(self.ttls, key=lambda ttl: self.ttls[ttl], default=None)
+        """The most frequent IP TTL of its packets, handshake and resets left out.
+
+        Of several, the highest: the shortest way.
+        """
+        return max(self.ttls, key=lambda ttl: (self.ttls[ttl], ttl), default=None)
 
 
 class Stream:

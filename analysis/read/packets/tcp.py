@@ -378,9 +378,11 @@ def _skip(stream: Stream, run: Run, timeline: Timeline) -> bool:
     _follow(upper, lower, of_upper)
     if of_lower.octets or of_upper.octets:
         stream.last_payload_ns = run.data_ns
-    for which, ttl, count in run.ttls:
-        ttls = upper.ttls if which else lower.ttls
-        ttls[ttl] = ttls.get(ttl, 0) + count
+    ttls = run.ttls or ((0, of_lower.ttl, of_lower.sent), (1, of_upper.ttl, of_upper.sent))
+    for which, ttl, count in ttls:
+        if count:
+            seen = upper.ttls if which else lower.ttls
+            seen[ttl] = seen.get(ttl, 0) + count
     stream.packets += end - begin
     stream.octets += run.octets
     stream.last_frame = run.last_frame

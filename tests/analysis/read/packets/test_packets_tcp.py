@@ -203,13 +203,19 @@ def conversation(chance: random.Random, port: int) -> list[tuple[float, bytes]]:
     return out
 
 
+def _on_another_path(chance: random.Random, frame: bytes) -> bytes:
+    """The frame, now and then with another IP TTL."""
+    ttl = chance.choice((*[frame[22]] * 20, 64, 57))
+    return frame[:22] + bytes((ttl,)) + frame[23:]
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_quiet_runs_leave_out_nothing_of_what_is_spoken(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(seed)
     timed = [item for index in range(40) for item in conversation(chance, 40000 + index)]
-    frames = [frame for _, frame in sorted(timed, key=lambda item: item[0])]
+    frames = [_on_another_path(chance, frame) for _, frame in sorted(timed, key=lambda at: at[0])]
     path = written(tmp_path / "some.pcap", pcap(frames, step=0.0005))
     monkeypatch.setattr(quiet, "MIN_RUN", 1)
     together = read_packets(path)
