@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from socket import AF_INET6, inet_ntoa, inet_ntop
@@ -282,12 +283,19 @@ def _presented(labels: list[bytes]) -> str:
 
 
 def _escaped(label: bytes) -> str:
-    """RFC 1035 presentation: a dot or backslash quoted, anything unprintable as its number."""
-    return "".join(
-        "\\" + chr(octet)
-        if octet in b".\\"
-        else chr(octet)
-        if 0x20 < octet < 0x7F
-        else f"\\{octet:03d}"
-        for octet in label
-    )
+    """RFC 1035 presentation: a dot or backslash quoted, anything unprintable as its numbers.
+
+    Letters beyond ASCII are shown where they are UTF-8, as in mDNS (RFC 6762 section 16).
+    """
+    if not label.isascii():
+        with suppress(UnicodeDecodeError):
+            return "".join(map(_shown, label.decode()))
+    return "".join(_shown(chr(octet)) if octet < 0x80 else f"\\{octet:03d}" for octet in label)
+
+
+def _shown(letter: str) -> str:
+    if letter in ".\\":
+        return "\\" + letter
+    if letter.isprintable() and not letter.isspace():
+        return letter
+    return "".join(f"\\{octet:03d}" for octet in letter.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from analysis.read.packets import proxy
@@ -24,6 +25,9 @@ MAX_BUFFER = 160_000
 
 _MAX_TRIES = 64
 """Segments looked at for a record header where the start of the stream was not captured."""
+
+_LINE = re.compile(rb"[\x20-\x7e\t]+\r?\n|[\x20-\x7e\t]+\Z")
+"""What protocols begin with that are made for people: a line, or a part of one."""
 
 _NOWHERE = Origin(0, 0, 0, -1)
 
@@ -217,9 +221,12 @@ class Direction:
         return False
 
     def _unknown(self) -> None:
-        """Not the start of anything known: the end, unless the stream was joined midway."""
+        """Not the start of anything known: the end, unless the stream was joined midway.
+
+        Text may go on with TLS, by STARTTLS and its kin.
+        """
         self._tries += 1
-        if self._from_start or self._tries > _MAX_TRIES:
+        if (self._from_start and not _LINE.match(self._buffer)) or self._tries > _MAX_TRIES:
             self._finish()
         self._buffer.clear()
 
@@ -231,7 +238,9 @@ class Direction:
             self._recognised("dns")
             self._stage = Direction._dns
             return True
-        self._buffer.clear()
+        # some send the length in a segment of its own
+        if len(self._buffer) > 2:
+            self._buffer.clear()
         return False
 
     def _tls(self) -> bool:

@@ -30,15 +30,44 @@ TTL = st.integers(0, 2**31 - 1)
 
 
 def text(name: dns.name.Name) -> str:
-    """A name as the table writes it: RFC 1035 presentation, lower case, no final dot."""
+    """A name as the table writes it: RFC 1035 presentation, lower case, no final dot.
+
+    Unlike dnspython's, UTF-8 is shown as the letters that it stands for.
+    """
     labels = name.labels[:-1]
     return ".".join(_label(label) for label in labels).lower() or "."
 
 
 def _label(label: bytes) -> str:
+    try:
+        letters = label.decode()
+    except UnicodeDecodeError:
+        letters = label.decode("ascii", "surrogateescape")
     return "".join(
-        "\\" + chr(c) if c in b".\\" else chr(c) if 0x20 < c < 0x7F else f"\\{c:03d}" for c in label
+        "\\" + c
+        if c in ".\\"
+        else c
+        if c.isprintable() and not c.isspace()
+        else "".join(f"\\{octet:03d}" for octet in c.encode("utf-8", "surrogateescape"))
+        for c in letters
     )
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [
+        ("Büro".encode(), "büro"),
+        ("小佛專機".encode(), "小佛專機"),
+        (b"B\xfcro", "b\\252ro"),
+        ("a\u202eb".encode(), "a\\226\\128\\174b"),
+        (b"a b", "a\\032b"),
+        ("a\u00a0b".encode(), "a\\194\\160b"),
+    ],
+)
+def test_names_beyond_ascii(label: bytes, shown: str) -> None:
+    message = parse(header(questions=1) + bytes((len(label),)) + label + b"\0\0\1\0\1")
+    assert message is not None
+    assert message.qname == shown
 
 
 @st.composite
@@ -251,3 +280,14 @@ def test_defaults_of_a_message() -> None:
     assert isinstance(message, Message)
     assert message.whole
     assert (message.qname, message.answers, message.ttl_min) == (None, [], None)
+
+
+def test_behind_a_gap_the_length_may_stand_alone(tmp_path: Path) -> None:
+    query = dns.message.make_query("chatgpt.com", "A").to_wire()
+    missed = (True, bytes(40))
+    said = [missed, (True, struct.pack(">H", len(query))), (True, query)]
+    frames = handshake(payloads=said, ports=(40000, 53))
+    del frames[3]
+    path = written(tmp_path / "gap.pcap", pcap(frames))
+    rows = read_packets(path)["dns"].to_dict("records")
+    assert [(row["qname"], row["frame"], row["cut"]) for row in rows] == [("chatgpt.com", 5, False)]

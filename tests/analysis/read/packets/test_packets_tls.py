@@ -55,6 +55,20 @@ def test_one_segment(tmp_path: Path) -> None:
     assert 29 in list(row["groups"])
 
 
+def test_after_starttls(tmp_path: Path) -> None:
+    said = [
+        (False, b"220 mail.example ESMTP\r\n"),
+        (True, b"EHLO me\r\n"),
+        (False, b"250-mail.example\r\n250 STARTTLS\r\n"),
+        (True, b"START"),
+        (True, b"TLS\r\n"),
+        (False, b"220 Go on\r\n"),
+        (True, client_hello("mail.example")),
+    ]
+    (row,) = rows(tmp_path, said, port=587)
+    assert (row["sni"], row["frame"]) == ("mail.example", 10)
+
+
 @pytest.mark.parametrize("size", [1, 100, 200])
 def test_any_cut_gives_the_same(tmp_path: Path, size: int) -> None:
     hello = client_hello()
