@@ -179,7 +179,8 @@ def _started(path: Path, dns_ports: frozenset[int], limit: int, stack: ExitStack
     job = _Job(sys.path, str(path.absolute()), dns_ports, name)
     try:
         shared.truncate(AREA)
-        area = stack.enter_context(mmap(shared.fileno(), AREA))
+        # not closed with `stack`: an error in the midst of sending still holds on to it
+        area = mmap(shared.fileno(), AREA)
         assert process.stdin is not None
         process.stdin.write(pickle.dumps(tuple(job)))
         process.stdin.flush()
