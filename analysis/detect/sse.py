@@ -65,7 +65,8 @@ def find_sse_cut(tables: Tables) -> Iterator[Finding]:
         and not row["complete"]
         and not row["handoff"]
         and not cancelled(row["error"])
-        and not ended_by_capture(tables, row["last_chunk"])
+        # a body that ended without an error was ended by its server, and by nothing of ours
+        and not (row["error"] and ended_by_capture(tables, row["last_chunk"]))
     ]
     if not cut:
         return

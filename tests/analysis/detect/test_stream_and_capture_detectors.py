@@ -63,9 +63,16 @@ def test_near_misses_stay_silent(row: Row) -> None:
     assert serious(tables(sse=[row])) == set()
 
 
-def test_cut_by_the_end_of_the_capture_is_nothing() -> None:
-    row = stream(complete=False, end="cut")
-    assert serious(tables([CaptureFacts("s", ended=110.2)], sse=[row])) == set()
+@pytest.mark.parametrize(
+    ("error", "blamed"),
+    [
+        pytest.param("connection lost", set(), id="by the end of the capture, perhaps"),
+        pytest.param(None, {"sse.cut"}, id="by its server, which ended it properly"),
+    ],
+)
+def test_cut_right_before_the_capture_ends(error: str | None, blamed: set[str]) -> None:
+    row = stream(complete=False, end="cut", error=error)
+    assert serious(tables([CaptureFacts("s", ended=110.2)], sse=[row])) == blamed
 
 
 @pytest.mark.parametrize(
