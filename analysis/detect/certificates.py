@@ -46,6 +46,8 @@ An alert in clear is shorter, a Finished longer.
 """
 _ALERTS = {45: "date", 44: "revoked", 48: "authority"}
 """certificate_expired, certificate_revoked, unknown_ca (RFC 8446 section 6.2)."""
+_REFUSALS = (*_ALERTS, 42, 43, 46)
+"""With those that leave the reason open: bad, unsupported and unknown certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,23 +195,37 @@ def _by_browser(tables: Tables) -> list[Refused]:
     return found
 
 
-def _by_alert(tables: Tables) -> list[Refused]:
+def alerted(tables: Tables, wanted: Callable[[str], bool] = matters) -> list[Record]:
+    """Handshakes whose certificate the client refused, by an alert in clear."""
     hellos = without_own_leg(tables["tls"], tables)
     if hellos.empty:
         return []
     sent = hellos[(hellos["alert_by"] == "client").fillna(False) & hellos["issuer"].notna()]
+    return [row for row in records(where(sent, "sni", wanted)) if row["alert"] in _REFUSALS]
+
+
+def _by_alert(tables: Tables) -> list[Refused]:
     found = []
-    for row in records(where(sent, "sni", matters)):
-        if row["alert"] in (*_ALERTS, 42, 43, 46):
-            note = say(
-                "the client refuses the certificate of {issuer} (alert {alert})",
-                issuer=row["issuer"],
-                alert=str(row["alert"]),
-            )
-            evidence = packet_evidence([row], note, ("frame", "alert_frame"))
-            reason = _ALERTS.get(row["alert"], "other")
-            found.append(_refused(row, row["sni"], reason, evidence))
+    for row in alerted(tables):
+        note = say(
+            "the client refuses the certificate of {issuer} (alert {alert})",
+            issuer=row["issuer"],
+            alert=str(row["alert"]),
+        )
+        evidence = packet_evidence([row], note, ("frame", "alert_frame"))
+        reason = _ALERTS.get(row["alert"], "other")
+        if reason == "other" and outside(row["time"], row["not_before"], row["not_after"]):
+            reason = "date"
+        found.append(_refused(row, row["sni"], reason, evidence))
     return found
+
+
+def outside(time: float | None, not_before: float | None, not_after: float | None) -> bool:
+    """The capture's own clock says that a certificate is not valid."""
+    if time is None:
+        return False
+    early = not_before is not None and time < not_before
+    return early or (not_after is not None and time > not_after)
 
 
 def _by_hidden_alert(tables: Tables) -> list[Refused]:

@@ -5,18 +5,19 @@ several answers, all off by the same, on a clock that ticks.  Only answers with
 the edge's mark count: a cache or a portal may send any Date.  The clock facts
 that the capture took itself count as well.  So do certificates of public authorities:
 where those of several sites, other people's among them, begin after the machine's time
-or ended before it, and none is valid, they are right and the machine is wrong.
+or ended before it, and none is valid, they are right and the machine is wrong; so in
+packets too, where TLS 1.2 shows them and the client's alerts.
 Source: RFC 9110 section 6.6.1; detection notes 12 and 15.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import median
 
-from analysis.detect.certificates import foreign_issuer, hidden_alerts
+from analysis.detect.certificates import alerted, foreign_issuer, hidden_alerts, outside
 from analysis.detect.once import once
 from analysis.detect.support import (
     MAX_EVIDENCE,
@@ -74,6 +75,7 @@ def clock_skew(tables: Tables) -> Skew | None:
         or _from_snapshot(tables)
         or _from_certificates(tables)
         or _from_tests(tables)
+        or _from_clear_certificates(tables)
     )
 
 
@@ -130,25 +132,63 @@ def _from_certificates(tables: Tables) -> Skew | None:
         return None
     dated = frame[frame["not_before"].notna() & frame["not_after"].notna()]
     rows = records(dated[dated["started"].notna() & dated["host"].notna()].head(_MOST))
-    if any(foreign_issuer(row["issuer"]) for row in rows):
-        return None  # whoever re-signs may do so with any dates
     refused = [row for row in rows if certificate_error(row["error"] or "") == "date"]
-    early = [row["not_before"] - row["started"] for row in refused]
-    late = [row["started"] - row["not_after"] for row in refused]
-    off = early if all(value > 0 for value in early) else late
-    others_fail = all(row["error"] for row in rows)
-    if not refused or not others_fail or min(off) <= 0:
+    if not all(row["error"] for row in rows):
         return None
-    sites = {_site(row["host"]) for row in refused}
-    own = [row["host"] for row in refused if matters(row["host"])]
-    foreign = [row for row in refused if rule_of(row["host"]) is None]
-    if not own or not foreign or len(sites) < threshold("clock_sites"):
+    ahead = _ahead_of_all(rows, refused, "host", "started")
+    if ahead is None:
         return None
     evidence = tuple(
         connection_evidence(row, say("to {host}: {error}", host=row["host"], error=row["error"]))
         for row in refused[:MAX_EVIDENCE]
     )
-    return Skew(-max(off) if off is early else max(off), (), evidence, tuple(sorted(sites)))
+    return Skew(ahead, (), evidence, _sites(refused, "host"))
+
+
+def _from_clear_certificates(tables: Tables) -> Skew | None:
+    """The same of certificates in packets (TLS 1.2), each refused by an alert in clear."""
+    frame = tables["tls"]
+    if frame.empty:
+        return None
+    dated = frame[frame["not_before"].notna() & frame["not_after"].notna()]
+    rows = records(dated[dated["time"].notna() & dated["sni"].notna()].head(_MOST))
+    refused = _out_of_date(tables, lambda _: True)
+    if len(refused) < len(rows):
+        return None
+    ahead = _ahead_of_all(rows, refused, "sni", "time")
+    if ahead is None:
+        return None
+    note = say("a certificate of another time than the machine's, which refuses it")
+    evidence = packet_evidence(refused[:MAX_EVIDENCE], note, ("frame", "alert_frame"))
+    return Skew(ahead, (), evidence, _sites(refused, "sni"))
+
+
+def _ahead_of_all(rows: list[Record], refused: list[Record], host: str, time: str) -> float | None:
+    """The least by which the machine is ahead, where all certificates seen agree on it."""
+    if not refused or any(foreign_issuer(row["issuer"]) for row in rows):
+        return None  # whoever re-signs may do so with any dates
+    early: list[float] = [row["not_before"] - row[time] for row in refused]
+    late: list[float] = [row[time] - row["not_after"] for row in refused]
+    off = early if all(value > 0 for value in early) else late
+    own = [row[host] for row in refused if matters(row[host])]
+    foreign = [row for row in refused if rule_of(row[host]) is None]
+    few = len(_sites(refused, host)) < threshold("clock_sites")
+    if min(off) <= 0 or not own or not foreign or few:
+        return None
+    return -max(off) if off is early else max(off)
+
+
+def _out_of_date(tables: Tables, wanted: Callable[[str], bool] = matters) -> list[Record]:
+    """Handshakes that the client refused aloud, with a certificate of another time than its own."""
+    return [
+        row
+        for row in alerted(tables, wanted)
+        if outside(row["time"], row["not_before"], row["not_after"])
+    ]
+
+
+def _sites(rows: list[Record], host: str) -> tuple[str, ...]:
+    return tuple(sorted({_site(row[host]) for row in rows}))
 
 
 def _from_tests(tables: Tables) -> Skew | None:
@@ -158,7 +198,7 @@ def _from_tests(tables: Tables) -> Skew | None:
     that effect they say nothing.
     """
     frame = tables["cleartext"]
-    refused = ranked(row["sni"] for row in hidden_alerts(tables))
+    refused = ranked(row["sni"] for row in (*hidden_alerts(tables), *_out_of_date(tables)))
     if frame.empty or not refused:
         return None
     rows = [

@@ -5,8 +5,9 @@ connections in vain, which the server had answered before.  Or on one alone, whe
 others fell silent with it and were left open, while the client went back to their
 hosts on new ones.  Or nobody sends at all, and the first words afterwards are
 answered by resets on all that was open, as after a sleep; resets that the machine
-did not ask for show that it was there to hear them.  A machine that is merely quiet
-does neither, so nothing is claimed of it.  What a sampler kept is judged more
+did not ask for show that it was there to hear them.  Or it falls silent with what it
+had asked several servers in vain, and asks again long after.  A machine that is merely
+quiet does none of this, so nothing is claimed of it.  What a sampler kept is judged more
 narrowly, see `offline`; the recorder's own tries tell too, see `offline_recorded`.
 Errors: the browser says itself that the network changed or was gone.  Does not prove
 why: roaming, sleep and a VPN that switches look alike.  Source: detection notes 15.
@@ -179,6 +180,9 @@ def _gaps(tables: Tables) -> list[Gap]:
             if silence.mute:
                 found += _woken(own, source, silence, listed)
                 continue
+            if silence.brief:
+                found += _resumed(own, source, silence, listed)
+                continue
             resent = [row for row in _across(own, silence) if key_of(row) not in limited]
             names = stream_names(tables)
             across = resent if silence.several else _left_open(own, silence, resent, names)
@@ -211,6 +215,29 @@ def _woken(
     rows = records(own[gone.fillna(False)].head(50))
     servers = {row["server"] for row in rows}
     enough = len(servers) >= threshold("offline_connections")
+    ours = any(key_of(row) in listed for row in rows)
+    return [Gap(source, silence.start, silence.end, tuple(rows))] if enough and ours else []
+
+
+def _resumed(
+    own: pd.DataFrame, source: str, silence: Silence, listed: set[tuple[str | None, int]]
+) -> list[Gap]:
+    """The gap, where several servers were asked in vain before the machine fell silent too.
+
+    Nobody keeps unacknowledged data to himself for so long (RFC 6298 section 5): the
+    network was gone, and what had been sent before it is sent again afterwards.
+    """
+    spans = (own["first_time"] < silence.start) & (own["last_time"] >= silence.end - 1)
+    answered = own["server_payload"].fillna(0) > 0
+    open_across = own[(spans & answered & own["client_resent_ms"].notna()).fillna(False)]
+    until = silence.end + threshold("offline_around_s")
+    rows = []
+    for row in records(open_across.head(50)):
+        again = [row["first_time"] + moment / 1000 for moment in row["client_resent_ms"]]
+        inside = any(silence.start <= moment < silence.end - 1 for moment in again)
+        if inside and any(silence.end - 1 <= moment <= until for moment in again):
+            rows.append(row)
+    enough = len({row["server"] for row in rows}) >= threshold("offline_connections")
     ours = any(key_of(row) in listed for row in rows)
     return [Gap(source, silence.start, silence.end, tuple(rows))] if enough and ours else []
 

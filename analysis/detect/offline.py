@@ -53,6 +53,8 @@ class Silence:
     several: bool
     mute: bool = False
     """Not even this machine sent anything."""
+    brief: bool = False
+    """It hardly sent: an interface that is down takes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ def silences(rows: list[Record]) -> Iterator[Silence]:
         long = last is not None and row["time"] - last >= threshold("offline_s")
         if last is not None and long and len(alone) >= threshold("offline_tries"):
             yield Silence(last + 1, row["time"], several)
+        elif last is not None and several and row["time"] - last >= threshold("offline_down_s"):
+            yield Silence(last + 1, row["time"], several, brief=True)
         last, alone = row["time"], []
 
 
@@ -117,7 +121,7 @@ def sampled_gaps(tables: Tables) -> list[Gap]:
     for source, rows in seconds_of(activity):
         own = tcp[tcp["source"] == source]
         for silence in silences(rows):
-            if silence.mute:
+            if silence.mute or silence.brief:
                 continue
             asked = [*_connections(own, silence, tables), *_resolvers(tables, source, silence)]
             across = tuple(item.tcp for item in asked if item.tcp is not None)

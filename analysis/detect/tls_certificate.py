@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.detect.certificates import Refused, refused_certificates
+from analysis.detect.certificates import Refused, outside, refused_certificates
 from analysis.detect.clock import clock_skew
 from analysis.detect.support import (
     MAX_EVIDENCE,
@@ -139,7 +139,9 @@ def find_tls_cert_invalid(tables: Tables) -> Iterator[Finding]:
     for reason, found in groups.items():
         hosts = ranked(item.host for item in found)
         skewed = reason == "date" and clock_skew(tables) is not None
-        dates = reason == "date" and any(map(_outside, found))
+        dates = reason == "date" and any(
+            outside(item.time, item.not_before, item.not_after) for item in found
+        )
         issuers = tuple(dict.fromkeys(item.issuer for item in found if item.issuer))
         signed = say("signed by {issuers}", issuers=some(issuers, 2)) if issuers else ""
         yield finding(
@@ -168,11 +170,3 @@ def find_tls_cert_invalid(tables: Tables) -> Iterator[Finding]:
 def _wrong_clock(tables: Tables) -> bool:
     skew = clock_skew(tables)
     return skew is not None and abs(skew.ahead_s) >= threshold("clock_day_s")
-
-
-def _outside(item: Refused) -> bool:
-    """The capture's own clock says that the certificate is not valid."""
-    if item.time is None:
-        return False
-    early = item.not_before is not None and item.time < item.not_before
-    return early or (item.not_after is not None and item.time > item.not_after)

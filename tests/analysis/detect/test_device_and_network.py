@@ -116,6 +116,64 @@ def test_certificates_that_tell_nothing_of_the_clock(rows: list[Row]) -> None:
     assert "device.clock_skew" not in found(tables(connections=rows))
 
 
+def shown(host: str, number: int, **more: Any) -> dict[str, list[Row]]:
+    """A TLS 1.2 handshake whose certificate begins two hours late, which the client refuses."""
+    tls: Row = {
+        "version": "TLSv1.2", "issuer": "CN=WE1,O=Google Trust Services", "subject": f"CN={host}",
+        "not_before": 7300.0 + 101, "not_after": 9e6, "alert": 42, "alert_by": "client",
+        "alert_frame": 9, **more,
+    }  # fmt: skip
+    return handshakes(1, sni=host, start=number, tls=tls)
+
+
+def together(*parts: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    return {name: [row for part in parts for row in part[name]] for name in ("tcp", "tls")}
+
+
+OUT_OF_DATE = [shown(host, number) for number, host in enumerate(SITES)]
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        pytest.param(OUT_OF_DATE, True, id="three-sites"),
+        pytest.param(OUT_OF_DATE[:2], False, id="two-sites"),
+        pytest.param([*OUT_OF_DATE, shown("a.org", 3, alert=None)], False, id="one-is-taken"),
+        pytest.param(
+            [*OUT_OF_DATE[:2], shown("a.org", 3, issuer="CN=Corp Proxy CA")], False, id="re-signed"
+        ),
+        pytest.param(
+            [shown(host, number, not_before=1.0) for number, host in enumerate(SITES)],
+            False,
+            id="refused-for-another-reason",
+        ),
+        pytest.param(
+            [shown(host, number, alert_by="server") for number, host in enumerate(SITES)],
+            False,
+            id="alerts-of-servers",
+        ),
+    ],
+)
+def test_clock_by_certificates_in_packets(
+    parts: list[dict[str, list[Row]]], expected: bool
+) -> None:
+    findings = {item.id: item for item in diagnose(tables(**together(*parts))).findings}
+    assert ("device.clock_skew" in findings) is expected
+    if expected:
+        assert findings["tls.cert_invalid"].explained_by == "device.clock_skew"
+        assert findings["tls.cert_invalid"].measurements["reason"] == "date"
+        assert findings["device.clock_skew"].evidence[0].frames
+
+
+def test_clock_by_the_connectivity_test_beside_alerts_in_clear() -> None:
+    tests = [probed(90, DAYS), probed(120, DAYS)]
+    refused = shown("chatgpt.com", 0, not_before=DAYS - 1000)
+    findings = {item.id: item for item in diagnose(tables(cleartext=tests, **refused)).findings}
+    assert "40 days behind" in findings["device.clock_skew"].summary
+    fine = shown("chatgpt.com", 0, not_before=1.0)
+    assert "device.clock_skew" not in found(tables(cleartext=tests, **fine))
+
+
 def probed(at: float, behind: float, **more: Any) -> Row:
     """An answer to Windows' connectivity test."""
     return {

@@ -73,6 +73,65 @@ def test_two_servers_were_asked_in_vain() -> None:
     assert diagnose(given).verdict.primary == "net.offline_gap"
 
 
+def resumed(*moments: int, sni: str = "chatgpt.com", **more: object) -> dict[str, list[Row]]:
+    """A connection that sends again at these times, in ms, and goes on until 170 s."""
+    return across(sni, client_resent_ms=list(moments), client_retransmissions=len(moments), **more)
+
+
+def roamed(down: range = range(121, 150), *, connections: int = 2) -> list[Row]:
+    """A second of vain tries, then nothing from anybody."""
+    rows = seconds(range(120, 121), silent=down)
+    return [row | {"connections": connections if row["senders"] == 1 else 4} for row in rows]
+
+
+SOCKETS: Row = {"server": SOCKET, "number": 1}
+LATER = (20_300, 20_900, 50_200)
+"""Of a connection that began a moment after 100 s: before, and after the network came back."""
+
+
+def test_an_interface_that_is_down_takes_nothing() -> None:
+    both = join(resumed(*LATER), resumed(*LATER, sni="ws.chatgpt.com", **SOCKETS))
+    finding = found(tables(**both, activity=roamed()))["net.offline_gap"]
+    assert finding.measurements["gaps_s"] == [30]
+
+
+@pytest.mark.parametrize(
+    ("parts", "activity"),
+    [
+        pytest.param([resumed(*LATER)], roamed(), id="one-connection"),
+        pytest.param(
+            [resumed(*LATER), resumed(*LATER, sni="ws.chatgpt.com", number=1)],
+            roamed(),
+            id="one-server",
+        ),
+        pytest.param(
+            [resumed(*LATER), resumed(18_000, 50_200, sni="ws.chatgpt.com", **SOCKETS)],
+            roamed(),
+            id="answered-before-the-silence",
+        ),
+        pytest.param(
+            [resumed(*LATER), resumed(*LATER[:2], sni="ws.chatgpt.com", **SOCKETS)],
+            roamed(),
+            id="not-sent-again",
+        ),
+        pytest.param(
+            [resumed(*LATER), resumed(*LATER, sni="ws.chatgpt.com", **SOCKETS)],
+            roamed(range(121, 127)),
+            id="a-pause",
+        ),
+        pytest.param(
+            [resumed(*LATER), resumed(*LATER, sni="ws.chatgpt.com", **SOCKETS)],
+            roamed(connections=1),
+            id="one-was-asked",
+        ),
+    ],
+)
+def test_a_machine_that_is_quiet_for_a_while(
+    parts: list[dict[str, list[Row]]], activity: list[Row]
+) -> None:
+    assert "net.offline_gap" not in found(tables(**join(*parts), activity=activity))
+
+
 def test_a_server_and_a_resolver_were_asked_in_vain() -> None:
     given = tables([sampled()], **ONE, dns=LOOKUPS, activity=seconds())
     finding = found(given)["net.offline_gap"]
