@@ -332,6 +332,8 @@ def _time(acks: Acks, timeline: Timeline, which: int, begin: int, end: int) -> N
     following, answer = bisect_left(data, begin), bisect_left(renewed, begin)
     last_data, last_answer = bisect_left(data, end), bisect_left(renewed, end)
     at, samples, pending = begin, acks.samples, acks.pending
+    # damage may have let the other end acknowledge far more than it does in this run
+    highest = acks.highest
     while len(samples) < MAX_SAMPLES:
         if pending is None:
             following = bisect_left(data, at, following, last_data)
@@ -341,7 +343,11 @@ def _time(acks: Acks, timeline: Timeline, which: int, begin: int, end: int) -> N
             pending = finish[at], ns[at]
         awaited, sent = pending
         answer = bisect_left(renewed, at, answer, last_answer)
-        while answer < last_answer and ack[renewed[answer]] - awaited & _WHOLE >= _HALF:
+        while answer < last_answer:
+            number = ack[renewed[answer]]
+            reaches = number - awaited & _WHOLE < _HALF
+            if reaches and (highest is None or 0 < (number - highest & _WHOLE) < _HALF):
+                break
             answer += 1
         if answer == last_answer:
             break

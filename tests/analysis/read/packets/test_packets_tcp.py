@@ -134,7 +134,7 @@ def test_quiet_runs_change_nothing(
 ) -> None:
     chance = random.Random(seed)
     timed = [item for index in range(20) for item in exchange(chance, 40000 + index)]
-    frames = [frame for _, frame in sorted(timed, key=lambda item: item[0])]
+    frames = [_on_another_path(chance, frame) for _, frame in sorted(timed, key=lambda at: at[0])]
     path = written(tmp_path / "some.pcap", pcap(frames, step=0.0005))
     monkeypatch.setattr(quiet, "MIN_RUN", 1)
     together = read_packets(path)["tcp"]
@@ -204,9 +204,12 @@ def conversation(chance: random.Random, port: int) -> list[tuple[float, bytes]]:
 
 
 def _on_another_path(chance: random.Random, frame: bytes) -> bytes:
-    """The frame, now and then with another IP TTL."""
+    """The frame, now and then with another IP TTL, and seldom with a damaged ACK number."""
     ttl = chance.choice((*[frame[22]] * 20, 64, 57))
-    return frame[:22] + bytes((ttl,)) + frame[23:]
+    ack = frame[42:46]
+    if chance.random() < 0.01:
+        ack = (int.from_bytes(ack) + chance.randrange(1 << 24)).to_bytes(4)
+    return frame[:22] + bytes((ttl,)) + frame[23:42] + ack + frame[46:]
 
 
 @pytest.mark.parametrize("seed", range(8))
