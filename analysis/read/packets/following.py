@@ -12,6 +12,8 @@ import sys
 from io import FileIO
 from mmap import mmap
 from pathlib import Path
+from threading import Thread
+from typing import BinaryIO
 
 from analysis.read.packets.address import Endpoints, Peers
 from analysis.read.packets.allocator import keep_freed_memory
@@ -85,7 +87,15 @@ def serve(file: str, dns_ports: frozenset[int], area: str) -> None:
         for segments, quiet in received(sys.stdin.buffer, out, lent, capture):
             following.feed(segments, quiet)
             del segments, quiet
-    # the first is made into a table while the second is put together
-    for found in (following.connections, following.spoken):
-        pickle.dump(found(), out, protocol=5)
-        out.flush()
+    # the first becomes a table while the second is put together, or waits for its reader
+    first = pickle.dumps(following.connections(), protocol=5)
+    writing = Thread(target=_put, args=(out, first))
+    writing.start()
+    second = pickle.dumps(following.spoken(), protocol=5)
+    writing.join()
+    _put(out, second)
+
+
+def _put(out: BinaryIO, octets: bytes) -> None:
+    out.write(octets)
+    out.flush()

@@ -24,7 +24,7 @@ from analysis.read.packets.segments import Segments
 if TYPE_CHECKING:
     from analysis.read.packets.helper import Shared
 
-_AHEAD = 4
+_AHEAD = 6
 """Blocks that the receiver may be behind."""
 
 _COLUMNS = {

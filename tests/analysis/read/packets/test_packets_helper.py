@@ -175,12 +175,12 @@ def test_a_file_that_becomes_shorter_ends_the_helper(tmp_path: Path, shared: Sha
 def test_what_is_lent_is_not_written_to(tmp_path: Path, shared: Shared) -> None:
     path = written(tmp_path / "some.pcap", _capture())
     block, segments = _first_block(path)
-    pipe, back, given = BytesIO(), BytesIO(b"......."), BytesIO()
+    pipe, back, given = BytesIO(), BytesIO(b"....."), BytesIO()
     sender = Sender(pipe, back, shared)
     quiet = quiet_runs(segments)
     for _ in range(11):
         sender.send(block, segments, quiet)
-    # four may wait: seven had to be given back, and their places are used again
+    # six may wait: five had to be given back, and their places are used again
     assert len(back.read()) == 0
     with pytest.raises(EOFError, match="gone"):
         sender.wait()
