@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analysis.detect.error_answers import about
 from analysis.detect.support import (
+    Record,
     connection_note,
     finding,
     flow_evidence,
@@ -20,6 +21,10 @@ from analysis.knowledge import threshold
 from analysis.model.diagnosis import Evidence, Finding, SourceKind
 from analysis.model.frames import Tables
 from analysis.model.message import joined, plural, say, some
+
+_REFUSES = ("certificate", "unknown ca")
+_LEFT = "disconnected during the handshake"
+"""What mitmproxy says of a client without an alert; the rest of it speaks of certificates."""
 
 
 def find_capture_lossy(tables: Tables) -> Iterator[Finding]:
@@ -140,27 +145,20 @@ def find_capture_own_effect(tables: Tables) -> Iterator[Finding]:
         )
         evidence += flow_evidence(signature, say("refused behind the capturing proxy"))
         hosts += [row["host"] for row in signature]
-    connections = tables["connections"]
-    if len(connections):
-        refused = connections[connections["client_error"].notna()]
-        pinned = [
-            row
-            for row in records(where(refused, "host", matters))
-            if any(word in row["client_error"].lower() for word in ("certificate", "unknown ca"))
-        ]
-        if pinned:
-            notes.append(
-                plural(
-                    "{n} connection refused the capture's certificate",
-                    "{n} connections refused the capture's certificate",
-                    len(pinned),
-                )
+    pinned = _pinned(tables)
+    if pinned:
+        notes.append(
+            plural(
+                "{n} connection refused the capture's certificate",
+                "{n} connections refused the capture's certificate",
+                len(pinned),
             )
-            evidence += tuple(
-                noted(row["source"] or "", connection_note(row, row["client_error"]))
-                for row in pinned[:5]
-            )
-            hosts += [row["host"] for row in pinned]
+        )
+        evidence += tuple(
+            noted(row["source"] or "", connection_note(row, row["client_error"]))
+            for row in pinned[:5]
+        )
+        hosts += [row["host"] for row in pinned]
     if not notes:
         return
     yield finding(
@@ -176,3 +174,27 @@ def find_capture_own_effect(tables: Tables) -> Iterator[Finding]:
         evidence=evidence,
         in_short=some(notes),
     )
+
+
+def _pinned(tables: Tables) -> list[Record]:
+    """Connections whose client did not take our certificate.
+
+    One that merely leaves in the handshake is a browser that closes, unless all to a host do so.
+    """
+    connections = tables["connections"]
+    if connections.empty:
+        return []
+    told: list[Record] = []
+    left: dict[str, list[Record]] = {}
+    for row in records(where(connections[connections["client_error"].notna()], "host", matters)):
+        error = row["client_error"].lower()
+        if _LEFT in error:
+            left.setdefault(row["host"], []).append(row)
+        elif any(word in error for word in _REFUSES):
+            told.append(row)
+    http = tables["http"]
+    answered = set(http[http["status"].notna()]["host"]) if len(http) else set()
+    for host, rows in left.items():
+        if host not in answered and len(rows) >= threshold("capture_left_handshakes"):
+            told += rows
+    return told

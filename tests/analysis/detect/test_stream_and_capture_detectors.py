@@ -139,8 +139,29 @@ def test_own_effect() -> None:
     assert "capture.own_effect" not in found(tables(http=challenged))
     pinned = [connection(client_error="The client does not trust the proxy's certificate")]
     assert "capture.own_effect" in found(tables([facts], connections=pinned))
-    left = [connection(client_error="The client disconnected during the handshake")]
-    assert "capture.own_effect" not in found(tables([facts], connections=left))
+
+
+LEFT = connection(
+    client_error="The client disconnected during the handshake. If this happens consistently for "
+    "chatgpt.com, this may indicate that the client does not trust the proxy's certificate."
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "blamed"),
+    [
+        pytest.param({"connections": [LEFT] * 2}, False, id="a-browser-that-closes"),
+        pytest.param({"connections": [LEFT] * 3}, True, id="consistently"),
+        pytest.param(
+            {"connections": [LEFT] * 3, "http": [exchange("x")]},
+            False,
+            id="beside-others-that-work",
+        ),
+    ],
+)
+def test_a_client_that_leaves_in_the_handshake(given: dict[str, list[Row]], blamed: bool) -> None:
+    findings = found(tables([CaptureFacts("b", mode="proxy")], **given))
+    assert ("capture.own_effect" in findings) is blamed
 
 
 @pytest.mark.parametrize(("waited", "fires"), [(90.0, True), (30.0, False)])
