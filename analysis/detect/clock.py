@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import median
 
+import pandas as pd
+
 from analysis.detect.certificates import alerted, foreign_issuer, hidden_alerts, outside
 from analysis.detect.once import once
 from analysis.detect.support import (
@@ -130,8 +132,7 @@ def _from_certificates(tables: Tables) -> Skew | None:
     frame = tables["connections"]
     if frame.empty:
         return None
-    dated = frame[frame["not_before"].notna() & frame["not_after"].notna()]
-    rows = records(dated[dated["started"].notna() & dated["host"].notna()].head(_MOST))
+    rows = records(_dated(frame, "host", "started").head(_MOST))
     refused = [row for row in rows if certificate_error(row["error"] or "") == "date"]
     if not all(row["error"] for row in rows):
         return None
@@ -150,17 +151,21 @@ def _from_clear_certificates(tables: Tables) -> Skew | None:
     frame = tables["tls"]
     if frame.empty:
         return None
-    dated = frame[frame["not_before"].notna() & frame["not_after"].notna()]
-    rows = records(dated[dated["time"].notna() & dated["sni"].notna()].head(_MOST))
+    dated = _dated(frame, "sni", "time")
     refused = _out_of_date(tables, lambda _: True)
-    if len(refused) < len(rows):
+    if len(refused) < len(dated):
         return None
-    ahead = _ahead_of_all(rows, refused, "sni", "time")
+    ahead = _ahead_of_all(records(dated.head(_MOST)), refused, "sni", "time")
     if ahead is None:
         return None
     note = say("a certificate of another time than the machine's, which refuses it")
     evidence = packet_evidence(refused[:MAX_EVIDENCE], note, ("frame", "alert_frame"))
     return Skew(ahead, (), evidence, _sites(refused, "sni"))
+
+
+def _dated(frame: pd.DataFrame, host: str, time: str) -> pd.DataFrame:
+    """The rows that show a certificate, whose it was and when it was seen."""
+    return frame.dropna(subset=["not_before", "not_after", host, time])
 
 
 def _ahead_of_all(rows: list[Record], refused: list[Record], host: str, time: str) -> float | None:

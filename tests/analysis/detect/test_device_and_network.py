@@ -138,6 +138,11 @@ OUT_OF_DATE = [shown(host, number) for number, host in enumerate(SITES)]
     [
         pytest.param(OUT_OF_DATE, True, id="three-sites"),
         pytest.param(OUT_OF_DATE[:2], False, id="two-sites"),
+        pytest.param(
+            [*OUT_OF_DATE, *(shown("a.org", 3 + n, alert=None) for n in range(3))],
+            False,
+            id="as-many-are-taken",
+        ),
         pytest.param([*OUT_OF_DATE, shown("a.org", 3, alert=None)], False, id="one-is-taken"),
         pytest.param(
             [*OUT_OF_DATE[:2], shown("a.org", 3, issuer="CN=Corp Proxy CA")], False, id="re-signed"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from packets_build import ethernet, handshake, pcap, tcp, written
 
+from analysis.model.frames import Tables
 from analysis.read.packets import quiet, read_packets
 
 
@@ -128,18 +129,30 @@ def exchange(chance: random.Random, port: int) -> list[tuple[float, bytes]]:
     return out
 
 
+def either_way(
+    tmp_path: Path,
+    chance: random.Random,
+    timed: list[tuple[float, bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> list[Tables]:
+    """The tables of these frames, by quiet runs of any length and without a single one."""
+    frames = [_on_another_path(chance, frame) for _, frame in sorted(timed, key=lambda at: at[0])]
+    path = written(tmp_path / "some.pcap", pcap(frames, step=0.0005))
+    found = []
+    for shortest in (1, len(frames) + 1):
+        monkeypatch.setattr(quiet, "MIN_RUN", shortest)
+        found.append(read_packets(path))
+    return found
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_quiet_runs_change_nothing(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(seed)
     timed = [item for index in range(20) for item in exchange(chance, 40000 + index)]
-    frames = [_on_another_path(chance, frame) for _, frame in sorted(timed, key=lambda at: at[0])]
-    path = written(tmp_path / "some.pcap", pcap(frames, step=0.0005))
-    monkeypatch.setattr(quiet, "MIN_RUN", 1)
-    together = read_packets(path)["tcp"]
-    monkeypatch.setattr(quiet, "MIN_RUN", len(frames) + 1)
-    one_by_one = read_packets(path)["tcp"]
+    tables = either_way(tmp_path, chance, timed, monkeypatch)
+    together, one_by_one = (table["tcp"] for table in tables)
     assert together["lost_segments"].sum() > 0
     assert together.equals(one_by_one)
 
@@ -218,12 +231,7 @@ def test_quiet_runs_leave_out_nothing_of_what_is_spoken(
 ) -> None:
     chance = random.Random(seed)
     timed = [item for index in range(40) for item in conversation(chance, 40000 + index)]
-    frames = [_on_another_path(chance, frame) for _, frame in sorted(timed, key=lambda at: at[0])]
-    path = written(tmp_path / "some.pcap", pcap(frames, step=0.0005))
-    monkeypatch.setattr(quiet, "MIN_RUN", 1)
-    together = read_packets(path)
-    monkeypatch.setattr(quiet, "MIN_RUN", len(frames) + 1)
-    one_by_one = read_packets(path)
+    together, one_by_one = either_way(tmp_path, chance, timed, monkeypatch)
     assert set(together["tcp"]["app"].dropna()) == {"tls", "http", "socks"}
     for name in ("tcp", "tls", "cleartext"):
         assert len(together[name]) > 5
