@@ -1,8 +1,9 @@
-"""What the words of mitmproxy and of Chromium say of a connection that could not be opened.
+"""What the words of recorders and of Chromium say of a connection that could not be opened.
 
 mitmproxy's are those of asyncio and of the system's resolver (EAI codes: -2 no
 such name, -3 try again, -5 no address; 11001 on Windows).  Chromium's are the
-names of its net_error_list.h (``net::ERR_NAME_NOT_RESOLVED``).
+names of its net_error_list.h (``net::ERR_NAME_NOT_RESOLVED``).  Fiddler quotes .NET's
+exceptions with the numbers of Winsock, Charles Java's.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ _DNS_WORDS = (
     "ERR_NAME_",
     "ERR_DNS_",
     "ERR_ICANN_NAME_COLLISION",
+    "No such host is known",
+    "[Fiddler] DNS Lookup",
+    "UnknownHostException",
 )
 _DNS_AGAIN = (
     *("Errno -3", "Temporary failure", "Errno 11002"),
@@ -39,10 +43,19 @@ _PROXY_WORDS = ("upstream", "proxy", "407")
 _NET_STAGES = {
     "dns": ("ERR_NAME_", "ERR_DNS_", "ERR_ICANN_NAME_COLLISION"),
     "proxy": ("ERR_PROXY_", "ERR_TUNNEL_", "ERR_SOCKS_", "ERR_MANDATORY_PROXY_"),
-    "tls": ("ERR_SSL_", "ERR_CERT_", "ERR_TLS", "ERR_ECH_", "ERR_INSECURE_RESPONSE"),
+    "tls": (
+        "ERR_SSL_",
+        "ERR_CERT_",
+        "ERR_TLS",
+        "ERR_ECH_",
+        "ERR_INSECURE_RESPONSE",
+        "Failed to negotiate HTTPS connection",
+        "SSL handshake with server failed",
+    ),
     "tcp": (
         *("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_FAILED", "ERR_CONNECTION_TIMED_OUT"),
         *("ERR_ADDRESS_UNREACHABLE", "ERR_ADDRESS_INVALID", "ERR_NETWORK_ACCESS_DENIED"),
+        *("[Fiddler] The connection to", "Failed to connect to remote host"),
     ),
 }
 
@@ -59,7 +72,7 @@ _MANNER_OF_ERRNO: dict[int, Manner] = {
 }
 _MANNER_WORDS: tuple[tuple[Manner, tuple[str, ...]], ...] = (
     ("refused", ("refused",)),
-    ("timed out", ("timed out", "timed_out", "timeout")),
+    ("timed out", ("timed out", "timed_out", "timeout", "timedout")),
     (
         "unreachable",
         ("unreachable", "no route", "err_connection_failed", "err_network_access_denied"),

@@ -32,6 +32,7 @@ _LENGTH = re.compile(r"[0-9]{1,15}\Z")
 _TELLING = re.compile(
     r"(?:x-cache.*|x-squid.*|x-bluecoat.*|x-zscaler.*|x-forefront.*|x-fortinet.*|x-iboss.*"
     r"|x-netskope.*|x-mcafee.*|x-mwg.*|x-cisco.*|x-umbrella.*|x-websense.*|x-sophos.*|x-barracuda.*"
+    r"|x-forcepoint.*|x-smoothwall.*|x-lightspeed.*"
     r"|x-checkpoint.*|x-ironport.*|x-proxy.*|x-varnish|blocked-by|proxy-.*|x-amz-cf-id|x-azure-ref"
     r"|cf-error-type|cf-error-origin|cf-cache-status|x-envoy-upstream-service-time|x-accel-buffering"
     r"|content-security-policy|x-frame-options|clear-site-data|x-ms-error-code|x-ms-request-id"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
+from analysis.knowledge.certificate_errors import certificate_error
+from analysis.knowledge.handshake_errors import handshake_error
 from analysis.knowledge.secrets import redact_text
 from analysis.model.connect_error import error_stage, never_opened, tries
 from analysis.model.frames import Row
@@ -50,6 +52,9 @@ def connection_row(state: Mapping[str, object], exchange: Exchange) -> Row:
     }
     if own_error and secured is None:
         row |= _failure(own_error, via=via is not None, at_tls=ready is not None)
+    elif exchange.error and (certificate_error(exchange.error) or handshake_error(exchange.error)):
+        # told of the exchange alone; a handshake that failed took no time, whatever was noted
+        row |= {"error": redact_text(exchange.error, 300), "error_stage": "tls", "tls_ms": None}
     elif error and begun is None and never_opened(error):
         # connection_strategy=lazy tells the exchange of it, and leaves the connection untouched
         row |= _failure(error, via=via is not None, at_tls=False)

@@ -191,6 +191,7 @@ class _Reader:
         self._take(entry)
 
     def _read_messages(self, stream: JsonStream, socket: HarSocket) -> None:
+        socket.watched = True
         for _ in stream.items():
             self._messages += 1
             if self._messages <= MAX_FRAMES:
@@ -203,7 +204,9 @@ class _Reader:
             seen = replace(seen, response_start=seen.started)
         # without a message the entry's time may be that of the upgrade alone
         over = exchange.ended if socket.frames else None
-        self._rows["ws"].add(socket_row(seen, socket.frames, socket.end, over=over))
+        self._rows["ws"].add(
+            socket_row(seen, socket.frames, socket.end, over=over, watched=socket.watched)
+        )
         for row in socket.frames:
             self._rows["ws_frames"].add(row)
 

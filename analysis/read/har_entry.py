@@ -17,6 +17,7 @@ from analysis.model.markup import sound
 from analysis.read import fields, har_values
 from analysis.read.body_facts import BodyReader, declared_bytes
 from analysis.read.exchange import Exchange, Headers
+from analysis.read.har_recorder import by_client, own_failure
 from analysis.read.har_times import Times, read_times
 
 _VERSIONS = {
@@ -51,7 +52,8 @@ def read_entry(
     """Entry `number` (from 1) of the HAR; what is missing or of a wrong type is None."""
     request, response = fields.mapping(record, "request"), fields.mapping(record, "response")
     status = har_values.count(response, "status")
-    status = status if status and status < 1000 else None
+    failure = own_failure(response)
+    status = status if status and status < 1000 and failure is None else None
     times = read_times(record)
     cached = _cached(record, response, creator)
     exchange = Exchange(
@@ -67,7 +69,7 @@ def read_entry(
         status=status,
         response_start=times.answered if status else None,
         ended=times.ended,
-        error=_error(record, response, status, creator),
+        error=failure or _error(record, response, status, creator),
         connection=_connection_id(record, creator),
         from_cache=cached or None,
         address=_address(record),
@@ -201,7 +203,8 @@ def _connection(exchange: Exchange, times: Times, number: int) -> Row | None:
     stage = None
     if exchange.status is None and exchange.error:
         stage = net_error_stage(exchange.error)
-    if stage is None and times.tcp_ms is None and times.tls_ms is None:
+    refused = by_client(exchange.error)
+    if stage is None and times.tcp_ms is None and times.tls_ms is None and not refused:
         return None
     row = exchange.http_row()
     error = str(row["error"]) if stage else None
@@ -218,6 +221,7 @@ def _connection(exchange: Exchange, times: Times, number: int) -> Row | None:
         "tls_ms": times.tls_ms,
         "error": error,
         "error_stage": stage,
+        "client_error": str(row["error"]) if refused else None,
     }
 
 

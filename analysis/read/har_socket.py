@@ -21,7 +21,8 @@ _NO_CODE = 1005
 class HarSocket:
     """Frames of one socket, how it ended where a frame tells, and the browser's complaint.
 
-    `key` masks the ids in messages, see `analysis.model.ws_message.mask`.
+    `key` masks the ids in messages, see `analysis.model.ws_message.mask`.  `watched` is True
+    where the export lists messages at all, if only none; those of Safari and Firefox do not.
     """
 
     source: str
@@ -30,6 +31,7 @@ class HarSocket:
     frames: list[Row] = field(default_factory=list)
     end: SocketEnd | None = None
     error: str | None = None
+    watched: bool = False
 
     @property
     def received(self) -> bool:

@@ -58,10 +58,12 @@ def socket_row(
     end: SocketEnd | None,
     *,
     over: float | None = None,
+    watched: bool = True,
 ) -> Row:
     """One websocket from its upgrade exchange, its frames and its end, if that was seen.
 
-    `over` is when a browser was done with a socket of whose end it tells no more.
+    `over` is when a browser was done with a socket of whose end it tells no more;
+    `watched` is False for a recorder that tells nothing of what a socket carried.
 
     A socket that ended without a close code had no close frame: 1006 stands
     for that (RFC 6455 section 7.1.5).
@@ -74,11 +76,6 @@ def socket_row(
     times = [time for row in frames if isinstance(time := row.get("time"), float)]
     last = max([*times, *([opened] if opened is not None else [])], default=None)
     silent = over if ended is None else ended
-    subscribed: set[str] = set()
-    completed: set[str] = set()
-    for row in frames:
-        subscribed.update(_texts(row.get("subscribed")))
-        completed.update(_texts(row.get("turn_end")))
     return {
         "source": exchange.source,
         "flow": exchange.flow,
@@ -93,6 +90,25 @@ def socket_row(
         "close_reason_bytes": end.reason_bytes,
         "closed_by": (None if end.by_client is None else ("client" if end.by_client else "server")),
         "clean": None if ended is None else close_code not in _NOT_CLEAN,
+        **(_traffic(frames, times) if watched else {}),
+        "idle_before_end_s": (
+            None
+            if silent is None or last is None or not watched
+            else round(max(0.0, silent - last), 3)
+        ),
+        "error": redact_text(exchange.error, 300) if exchange.error else None,
+    }
+
+
+def _traffic(frames: Sequence[Row], times: Sequence[float]) -> Row:
+    """What a socket carried."""
+    subscribed: set[str] = set()
+    completed: set[str] = set()
+    for row in frames:
+        subscribed.update(_texts(row.get("subscribed")))
+        completed.update(_texts(row.get("turn_end")))
+    gaps = (after - before for before, after in pairwise(sorted(times)))
+    return {
         "client_frames": _count(frames, from_client=True),
         "server_frames": _count(frames, from_client=False),
         "client_pings": _count(frames, from_client=True, opcode=_PING),
@@ -101,11 +117,7 @@ def socket_row(
         "server_pongs": _count(frames, from_client=False, opcode=_PONG),
         "subscribed": len(subscribed),
         "completed": len(completed & subscribed) if subscribed else len(completed),
-        "idle_before_end_s": (
-            None if silent is None or last is None else round(max(0.0, silent - last), 3)
-        ),
-        "longest_gap_s": round(max((b - a for a, b in pairwise(sorted(times))), default=0.0), 3),
-        "error": redact_text(exchange.error, 300) if exchange.error else None,
+        "longest_gap_s": round(max(gaps, default=0.0), 3),
     }
 
 

@@ -18,6 +18,7 @@ MAX_OPEN = 20_000
 
 _MAX_ADDRESSES = 16
 _STATUS_LINE = re.compile(r"HTTP/[0-9.]{1,3} ([0-9]{3})\b")
+_CONNECT_LINE = re.compile(r"CONNECT ([^ ]{1,270}) HTTP/")
 _PROXY_ENTRY = re.compile(r"(?:PROXY|HTTPS|SOCKS4?5?|QUIC) ([^; ]{1,300})")
 _ATTEMPTS = frozenset({"TLS_STREAM_ATTEMPT", "TCP_STREAM_ATTEMPT"})
 _STEPS = {
@@ -47,6 +48,7 @@ class Connections:
             "TCP_CONNECT": self._tcp,
             "SSL_CONNECT": self._tls,
             "SSL_CERTIFICATES_RECEIVED": self._certificates,
+            "HTTP_TRANSACTION_SEND_TUNNEL_HEADERS": self._asked,
             "HTTP_TRANSACTION_READ_TUNNEL_RESPONSE_HEADERS": self._tunnel,
             "SOCKET_READ_ERROR": self._broken,
             "SOCKET_WRITE_ERROR": self._broken,
@@ -152,6 +154,14 @@ class Connections:
         item = self._of(event)
         if item is not None and isinstance(chain, list) and chain:
             item.certificate = certificate_facts(chain)
+
+    def _asked(self, event: Event) -> None:
+        """The request to a proxy names the host, where no job was logged that does."""
+        item = self._of(event)
+        line = _CONNECT_LINE.match(fields.text(event.params, "line", 300) or "")
+        if item is not None and line:
+            item.via = item.via or self._proxy or "unknown"
+            item.be_for(line[1])
 
     def _tunnel(self, event: Event) -> None:
         item = self._of(event)

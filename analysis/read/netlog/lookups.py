@@ -42,6 +42,7 @@ class Lookups:
         self.rows = RowFrames("dns")
         self.on: dict[str, Callable[[Event], None]] = {
             "DNS_TRANSACTION": self._transaction,
+            "DNS_TRANSACTION_QUERY": self._query,
             "DNS_TRANSACTION_ATTEMPT": self._attempt,
             "DNS_TRANSACTION_TCP_ATTEMPT": self._attempt,
             "DNS_TRANSACTION_RESPONSE": self._response,
@@ -61,11 +62,20 @@ class Lookups:
                 made = self._made.get(event.source, ())
                 _keep(self._made, event.source, (*made[-_MAX_ANSWERS:], event.dependency))
             return
-        qname = (fields.text(event.params, "hostname", 300) or "").rstrip(".").lower()[:255]
-        if not event.begins or not qname or event.source in self._open:
+        if event.begins:
+            number = fields.whole(event.params, "query_type")
+            self._begin(event, fields.text(event.params, "hostname", 300), _type_name(number))
+
+    def _query(self, event: Event) -> None:
+        """A transaction that began before the log did, or whose beginning it lacks."""
+        if event.begins:
+            self._begin(event, fields.text(event.params, "qname", 300), "")
+
+    def _begin(self, event: Event, name: str | None, qtype: str) -> None:
+        qname = (name or "").rstrip(".").lower()[:255]
+        if not qname or event.source in self._open:
             return
-        number = fields.whole(event.params, "query_type")
-        self._open[event.source] = _Transaction(qname, _type_name(number), event.time)
+        self._open[event.source] = _Transaction(qname, qtype, event.time)
         if len(self._open) > MAX_OPEN:
             self._write(next(iter(self._open)))
 
@@ -109,6 +119,8 @@ class Lookups:
             addresses += _addresses(result.get("endpoints"))
         for source, item in self._of_job(event.source):
             if item.answer is not None:
+                if not item.qtype and told:
+                    item.qtype = item.answer["qtype"] = next(iter(told))
                 addresses, aliases = told.get(item.qtype, ([], []))
                 if addresses or aliases or not item.expected:
                     item.answer["answers"] = [*aliases, *addresses]

@@ -338,3 +338,14 @@ def test_a_lazy_connections_failure_is_told_by_its_exchange(
     (row,) = rows(read_flows(write_flows(tmp_path / "a.mitm", [flow]))["connections"])
     assert row["error_stage"] == stage
     assert row["addresses"] == addresses
+
+
+def test_a_refused_certificate_may_be_told_by_the_exchange_alone(tmp_path: Path) -> None:
+    """The handshake's own times do not make it one that worked."""
+    flow = tflow.tflow(err=True)
+    assert flow.error
+    flow.error.msg = "Certificate verify failed: certificate is not yet valid"
+    flow.server_conn.error = None
+    (row,) = rows(read_flows(write_flows(tmp_path / "a.mitm", [flow]))["connections"])
+    assert (row["error_stage"], row["tls_ms"]) == ("tls", None)
+    assert "not yet valid" in row["error"]

@@ -516,3 +516,56 @@ def test_a_har_in_a_bundle_is_read_as_a_source_of_its_own(tmp_path: Path, packed
     assert set(tables["http"]["source"]) == {"flows.mitm", "browser.har"}
     assert [source.kind for source in tables.sources] == ["bundle", "har"]
     assert any("odd.har cannot be read" in problem for problem in tables.sources[0].problems)
+
+
+FIDDLER = {"name": "Fiddler Everywhere", "version": "7"}
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "stage"),
+    [
+        ("Fiddler - DNS Lookup Failed", '[Fiddler] DNS Lookup for "a" failed.', "dns"),
+        (
+            "Fiddler - Connection Failed",
+            "[Fiddler] The connection to 'a' failed. <br />Error: TimedOut (0x274c).",
+            "tcp",
+        ),
+        (
+            "Fiddler - Connection Failed",
+            "[Fiddler] The connection to 'a' failed. Failed to negotiate HTTPS connection with",
+            "tls",
+        ),
+    ],
+)
+def test_a_page_of_the_recorder_itself_is_no_answer(
+    tmp_path: Path, title: str, text: str, stage: str
+) -> None:
+    made = entry("https://chatgpt.com/a", status=502, kind="text/html", text=text)
+    made["response"]["statusText"] = title
+    tables = read(tmp_path, made, creator=FIDDLER)
+    (row,) = rows(tables["http"])
+    assert row["status"] is None
+    assert "[Fiddler]" in row["error"]
+    assert list(tables["connections"]["error_stage"]) == [stage]
+
+
+def test_a_bad_gateway_of_somebody_else_stays_one(tmp_path: Path) -> None:
+    made = entry("https://chatgpt.com/a", status=502, kind="text/html", text="Bad gateway")
+    assert http_row(tmp_path, made, creator=FIDDLER)["status"] == 502
+
+
+def test_a_client_that_refuses_charles_is_told_apart(tmp_path: Path) -> None:
+    made = entry("https://chatgpt.com", status=0)
+    made["request"]["method"] = "CONNECT"
+    words = "SSL handshake with client failed: certificate_unknown"
+    made["response"] = {"_charlesStatus": "FAILED", "status": None, "comment": words}
+    tables = read(tmp_path, made, creator={"name": "Charles Proxy", "version": "5.0"})
+    (row,) = rows(tables["connections"])
+    assert (row["client_error"], row["error"]) == (words, None)
+
+
+def test_messages_that_an_export_does_not_list_are_not_none(tmp_path: Path) -> None:
+    quiet = socket([])
+    bare = {key: value for key, value in socket([]).items() if key != "_webSocketMessages"}
+    counts = [row["server_frames"] for row in rows(read(tmp_path, quiet, bare)["ws"])]
+    assert counts == [0, None]

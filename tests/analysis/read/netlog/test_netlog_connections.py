@@ -281,3 +281,28 @@ def test_the_surroundings_are_told_once(tmp_path: Path) -> None:
     assert name == "extension"
     assert extension.startswith("Blocker 1.2 (")
     assert ("browser", "Chromium 156.0.1.2") in host(tables, "os")
+
+
+def test_a_transaction_without_a_beginning_has_its_name_from_its_query(tmp_path: Path) -> None:
+    log, of, job = NetLog(), "DNS_TRANSACTION", "HOST_RESOLVER_IMPL_JOB"
+    log.add("DNS_TRANSACTION", 4, job, 0.0, source_dependency={"id": 5})
+    log.add("DNS_TRANSACTION_QUERY", 5, of, 0.0, "BEGIN", qname="chatgpt.com")
+    log.add("DNS_TRANSACTION_ATTEMPT", 5, of, 0.0, source_dependency={"id": 6})
+    log.add("DNS_TRANSACTION_RESPONSE", 5, of, 0.03, answer_count=1, rcode=0)
+    told = [{"endpoints": [{"address": "0.0.0.0"}], "query_type": "A", "type": "data"}]
+    log.add("HOST_RESOLVER_DNS_TASK_EXTRACTION_RESULTS", 4, job, 0.03, results=told)
+    dns = log.read(tmp_path)["dns"]
+    assert list(dns["qname"]) == ["chatgpt.com"] * 2
+    assert (dns["qtype"][1], list(dns["answers"][1])) == ("A", ["0.0.0.0"])
+
+
+def test_a_tunnel_without_a_job_is_for_the_host_it_asked_for(tmp_path: Path) -> None:
+    log, of = NetLog(), "SOCKET"
+    log.add("TCP_CONNECT", 3, of, 0.0, "BEGIN", address_list=["10.0.0.1:3128"])
+    log.add("TCP_CONNECT", 3, of, 0.01, "END", remote_address="10.0.0.1:3128")
+    line = "CONNECT auth.openai.com:443 HTTP/1.1\r\n"
+    log.add("HTTP_TRANSACTION_SEND_TUNNEL_HEADERS", 3, of, 0.02, line=line)
+    answer = ["HTTP/1.1 407 Proxy Authentication Required"]
+    log.add("HTTP_TRANSACTION_READ_TUNNEL_RESPONSE_HEADERS", 3, of, 0.1, headers=answer)
+    row = only(log.read(tmp_path), "connections")
+    assert (row["host"], row["port"], row["error_stage"]) == ("auth.openai.com", 443, "proxy")
