@@ -22,14 +22,23 @@ from analysis.detect.support import (
     ranked,
     records,
 )
-from analysis.knowledge import hosts
+from analysis.knowledge import hosts, threshold
 from analysis.knowledge.error_rules import step
 from analysis.model.diagnosis import Finding, Severity
+from analysis.model.figures import Number
 from analysis.model.frames import Tables
 from analysis.model.message import plural, say, some
 
+_SESSION = ("/api/auth/", "/backend-api/")
+"""What is asked anew for each session."""
+
 
 def find_browser_stale_cache(tables: Tables) -> Iterator[Finding]:
+    yield from _stale_pages(tables)
+    yield from _stale_answers(tables)
+
+
+def _stale_pages(tables: Tables) -> Iterator[Finding]:
     broken = []
     for page in page_loads(tables):
         stored = page.document if page.document and page.document["from_cache"] else None
@@ -58,6 +67,60 @@ def find_browser_stale_cache(tables: Tables) -> Iterator[Finding]:
         evidence=flow_evidence(rows, say("the page, not fetched from the network"))
         + flow_evidence([row for _, gone in broken for row in gone], say("no longer there")),
         in_short=plural("{n} script", "{n} scripts", lost),
+    )
+
+
+def _stale_answers(tables: Tables) -> Iterator[Finding]:
+    """Calls of the session that some store of the browser answers, days old, and the 401s after.
+
+    The service marks such answers as not to be stored, so only a service worker keeps them.
+    A browser that goes back to a page shows old answers too, and nothing is refused then.
+    """
+    http = service_exchanges(tables)
+    if http.empty or not http["from_cache"].fillna(False).any():
+        return
+    dated = http[http["date"].notna() & http["started"].notna()]
+    stored = dated["from_cache"].fillna(False)
+    age = dated["started"] - dated["date"]
+    fresh = dated[~stored & (age.abs() < threshold("clock_skew_s"))]
+    old = [
+        row
+        for row in records(dated[stored & (age >= threshold("stale_answer_s"))])
+        if (row["path"] or "").startswith(_SESSION) and row["host"] in set(fresh["host"])
+    ]
+    if not old:
+        return
+    begin = min(row["started"] for row in old)
+    names = ranked(row["host"] for row in old)
+    refused = [
+        item.row
+        for item in about(tables, "account.session_expired")
+        if not item.healed and item.row["host"] in names and item.row["started"] > begin
+    ]
+    if not refused:
+        return
+    days = min(row["started"] - row["date"] for row in old) / 86400
+    paths = tuple(dict.fromkeys((row["path"] or "").partition("?")[0] for row in old))
+    yield finding(
+        "browser.stale_cache",
+        plural(
+            "The browser answers {paths} of {hosts} by itself, with what it kept for {days} "
+            "days, and the service then refuses {n} call with 401.",
+            "The browser answers {paths} of {hosts} by itself, with what it kept for {days} "
+            "days, and the service then refuses {n} calls with 401.",
+            len(refused),
+            paths=some(paths),
+            hosts=some(names),
+            days=Number(days),
+        ),
+        confidence=earned(0.75, (len(old) > 2, 0.3), (len(refused) > 2, 0.3)),
+        subjects=names,
+        count=len(old),
+        times=[row["started"] for row in old],
+        evidence=flow_evidence(old, say("an old answer, not fetched from the network"))
+        + flow_evidence(refused, say("refused with 401")),
+        in_short=plural("{n} old answer", "{n} old answers", len(old)),
+        measurements={"age_days": round(days, 1)},
     )
 
 

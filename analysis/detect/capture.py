@@ -113,13 +113,12 @@ def find_capture_own_effect(tables: Tables) -> Iterator[Finding]:
     """A challenge or a refused certificate that the capturing proxy may have drawn itself."""
     sources = {source.kind for source in tables.sources}
     proxied = any(facts.mode in ("proxy", "local", "wireguard") for facts in tables.captures)
-    if not proxied and SourceKind.FLOWS not in sources:
-        return
+    by_proxy = proxied or SourceKind.FLOWS in sources
     evidence: tuple[Evidence, ...] = ()
     notes: list[str] = []
     hosts: list[str] = []
     http = tables["http"]
-    if len(http):
+    if by_proxy and len(http):
         challenged = records(where(http[http["cf_mitigated"].notna()], "host", matters))
         if challenged:
             notes.append(
@@ -133,7 +132,9 @@ def find_capture_own_effect(tables: Tables) -> Iterator[Finding]:
             evidence += flow_evidence(challenged, note)
             hosts += [row["host"] for row in challenged]
     signature = [
-        item.row for item in about(tables, "ip.reputation_block") if item.rule.rule == "cf_1010"
+        item.row
+        for item in about(tables, "ip.reputation_block")
+        if by_proxy and item.rule.rule == "cf_1010"
     ]
     if signature:
         notes.append(

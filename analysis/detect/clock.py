@@ -48,6 +48,7 @@ _COLUMNS = [
     *("source", "flow", "host", "status", "started"),
     *("date", "response_start", "from_cache", "headers"),
 ]
+_DATED = [*_COLUMNS, "path"]
 _MOST = 2000
 """Answers looked at: a clock is known after a few."""
 _LEAST = 3
@@ -202,25 +203,61 @@ def _from_tests(tables: Tables) -> Skew | None:
     Times of a capture may have been shifted since, or be those of another machine: without
     that effect they say nothing.
     """
-    frame = tables["cleartext"]
+    note = say("Date against arrival")
     refused = ranked(row["sni"] for row in (*hidden_alerts(tables), *_out_of_date(tables)))
-    if frame.empty or not refused:
-        return None
-    rows = [
-        row
-        for row in records(frame[frame["date"].notna() & frame["response_start"].notna()])
-        if row["status"] is not None
-        and probe_answer(row["host"] or "", row["path"]) == row["status"]
-        and not _aged(row)
-    ]
+    rows = _tests(tables["cleartext"]) if refused else []
+    evidence = packet_evidence(rows, note, ("frame", "response_frame"))
+    if not rows:
+        refused = _refused_by_date(tables)
+        rows = _in_clear(tables["http"]) if len(refused) > 1 else []
+        evidence = flow_evidence(rows, note)
     ahead = [row["response_start"] - row["date"] for row in rows]
     if len({row["date"] for row in rows}) < 2 or abs(ahead[0]) < threshold("clock_day_s"):
         return None
     if max(ahead) - min(ahead) > threshold("clock_agree_s"):
         return None
-    note = say("Date against arrival")
-    evidence = packet_evidence(rows, note, ("frame", "response_frame"))
     return Skew(median(ahead), (), evidence, refused=refused)
+
+
+def _is_tested(host: str) -> bool:
+    return probe_answer(host, None) is not None
+
+
+def _tests(frame: pd.DataFrame) -> list[Record]:
+    """Answers to connectivity tests that are the right ones, and dated."""
+    if frame.empty:
+        return []
+    dated = frame[frame["date"].notna() & frame["response_start"].notna()]
+    return [
+        row
+        for row in records(where(dated, "host", _is_tested))[:_MOST]
+        if row["status"] is not None
+        and probe_answer(row["host"], row["path"]) == row["status"]
+        and not _aged(row)
+    ]
+
+
+def _in_clear(frame: pd.DataFrame) -> list[Record]:
+    """Dated answers without TLS, of whom a wrong clock keeps nobody away."""
+    if frame.empty:
+        return []
+    plain = frame[(frame["scheme"] == "http").fillna(False) & frame["status"].notna()]
+    dated = plain[plain["date"].notna() & plain["response_start"].notna()]
+    return [
+        row
+        for row in records(dated[dated["status"].between(200, 399).fillna(False)][_DATED])[:_MOST]
+        if not row["from_cache"]
+        and not _aged(row)
+        and probe_answer(row["host"] or "", row["path"]) in (None, row["status"])
+    ]
+
+
+def _refused_by_date(tables: Tables) -> tuple[str, ...]:
+    """Hosts whose certificate was refused for its dates, as a browser or a proxy words it."""
+    frame = tables["connections"]
+    lost = frame[frame["error_stage"].isin(["tls"]).fillna(False)]
+    rows = records(where(lost, "host", matters))
+    return ranked(row["host"] for row in rows if certificate_error(row["error"]) == "date")
 
 
 def _site(host: str) -> str:

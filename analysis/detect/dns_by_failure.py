@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from analysis.detect.dns_answers import answers, is_bogus
 from analysis.detect.dns_hosts_file import misled_hosts
+from analysis.detect.error_answers import storage
 from analysis.detect.support import (
     Record,
     earned,
@@ -153,8 +154,14 @@ def find_dns_nxdomain_by_failure(tables: Tables) -> Iterator[Finding]:
         count=len(rows),
         times=[row["started"] for row in rows],
         evidence=_evidence(tables, rows),
+        explained_by=_in_effect(hosts),
         in_short=say("of this machine"),
     )
+
+
+def _in_effect(hosts: tuple[str, ...]) -> str | None:
+    """Where files alone are lost: of a lookup that nobody saw no more is known than that."""
+    return "file.upload_host_blocked" if hosts and all(map(storage, hosts)) else None
 
 
 def find_dns_resolver_failing_by_failure(tables: Tables) -> Iterator[Finding]:
@@ -182,6 +189,7 @@ def find_dns_resolver_failing_by_failure(tables: Tables) -> Iterator[Finding]:
         count=len(rows),
         times=[row["started"] for row in rows],
         evidence=_evidence(tables, rows),
+        explained_by=_in_effect(hosts),
         in_short=say("of this machine"),
     )
 

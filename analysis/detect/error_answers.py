@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from analysis.detect.once import once
+from analysis.detect.path_answers import marked
 from analysis.detect.support import (
     Record,
     effect,
@@ -138,9 +139,7 @@ def answer_of(row: Record) -> Answer:
 def of_the_service(row: Record) -> bool:
     """The answer carries a mark of the edge, the service or the storage."""
     names = ("x-ms-", "x-openai-")
-    return bool(row["cf_ray"] or row["request_id"]) or any(
-        header.lower().startswith(names) for header in row["headers"] or ()
-    )
+    return marked(row) or any(header.lower().startswith(names) for header in row["headers"] or ())
 
 
 def _last_success(tables: Tables, bad: set[tuple[str, str]]) -> dict[Key, float]:

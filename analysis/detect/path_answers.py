@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 
 from analysis.detect.script_replaced import product_of
+from analysis.detect.scripts import misfits
 from analysis.detect.support import Record, records
 from analysis.knowledge.hosts import normal
 from analysis.knowledge.products import vendor_of_page
 from analysis.model.frames import Tables
 
 _FRONTED = ("chatgpt.com", "openai.com", "oaistatic.com")
+_NAMED = ["source", "flow"]
 _OWN = ("mitmproxy", "chatpath")
 _NET_ERROR = re.compile(r"(?:net::)?(ERR_[A-Z0-9_]{3,60})")
 
@@ -26,9 +28,21 @@ def fronted(host: str | None) -> bool:
     return any(name == known or name.endswith("." + known) for known in _FRONTED)
 
 
+def marked(row: Record) -> bool:
+    """The answer carries a mark of the edge or the service.
+
+    Proxies on the way write request ids of their own (Envoy's is x-request-id), and then
+    name themselves.
+    """
+    if row["cf_ray"]:
+        return True
+    names = [name.lower() for name in (row["server"], row["via"]) if name]
+    return bool(row["request_id"]) and all("cloudflare" in name for name in names)
+
+
 def before_the_edge(row: Record) -> bool:
     """True when headers were kept and none of them is the edge's or the service's."""
-    if row["cf_ray"] or row["request_id"] or row["from_cache"] or not fronted(row["host"]):
+    if marked(row) or row["from_cache"] or not fronted(row["host"]):
         return False
     if any(own in (row["server"] or "").lower() for own in _OWN):
         return False
@@ -54,10 +68,7 @@ def net_error(row: Record) -> str | None:
 
 
 def judged_elsewhere(tables: Tables) -> set[tuple[str, str]]:
-    """Exchanges with detectors of their own: scripts that a page names, websocket upgrades."""
-    return {
-        (row["source"] or "", row["flow"])
-        for name in ("resources", "ws")
-        for row in records(tables[name][["source", "flow"]])
-        if row["flow"]
-    }
+    """Exchanges with detectors of their own: scripts and styles, websocket upgrades."""
+    rows = [row for name in ("resources", "ws") for row in records(tables[name][_NAMED])]
+    rows += [flow for _, flow in misfits(tables)]
+    return {(row["source"] or "", row["flow"]) for row in rows if row["flow"]}

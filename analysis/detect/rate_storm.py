@@ -46,6 +46,8 @@ _COLUMNS = (
     "status",
     "cf_ray",
     "request_id",
+    "server",
+    "via",
     "headers",
 )
 

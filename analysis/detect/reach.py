@@ -61,6 +61,7 @@ _CANCELLED = (
     "aborted",
     "closed by client",
     "killed",
+    "handshake with client failed",
 )
 
 

@@ -14,7 +14,16 @@ from collections.abc import Iterator
 
 from analysis.detect.dns_answers import answers
 from analysis.detect.reach import Reach, reach_of
-from analysis.detect.scripts import PageLoad, exchanges, gave_up, named, page_loads, unlisted
+from analysis.detect.script_replaced import product_of
+from analysis.detect.scripts import (
+    PageLoad,
+    exchanges,
+    gave_up,
+    is_script,
+    named,
+    page_loads,
+    unlisted,
+)
 from analysis.detect.support import (
     Record,
     earned,
@@ -226,9 +235,10 @@ def _never_asked(tables: Tables, pages: list[PageLoad]) -> list[Record]:
     """Needed scripts that were never asked for although the page went on loading."""
     missing: list[Record] = []
     arrived, cached = _arrived(pages), _cached(tables)
+    stored = _served_by_worker(tables)
     for page in pages:
         absent = [row for row in page.awaited if row["outcome"] == "never_asked"]
-        absent = [row for row in absent if row["url"] not in arrived]
+        absent = [row for row in absent if row["url"] not in arrived and row["host"] not in stored]
         if absent and _kept_loading(page, absent) and not _returning(page, cached):
             missing += absent
     cut_off = _unreachable(tables, missing)
@@ -258,6 +268,19 @@ def _returning(page: PageLoad, cached: set[tuple[str, str]]) -> bool:
     return any(
         row["outcome"] == "cached" or (row["source"], row["flow"]) in cached for row in page.rows
     )
+
+
+def _served_by_worker(tables: Tables) -> set[str]:
+    """Hosts whose data some store of the browser answers, and so maybe their scripts as well."""
+    http = tables["http"]
+    if http.empty:
+        return set()
+    stored = http[http["from_cache"].fillna(False)]
+    return {
+        row["host"]
+        for row in records(stored[["host", "path", "request_dest"]])
+        if not is_script(row)
+    }
 
 
 def _known(pages: list[PageLoad]) -> bool:
@@ -312,6 +335,7 @@ def find_script_blocked_by_policy(tables: Tables) -> Iterator[Finding]:
     hosts = ranked(row["host"] for row in missing)
     managed = any(_says(row, ("administrator",)) for row in missing)
     source = say("a managed browser policy") if managed else say("a policy of the page")
+    vendor = next(filter(None, map(product_of, _documents(tables, hosts))), None)
     refusal = say(
         "{scripts} from {hosts} was refused by {policy}",
         scripts=some(named(missing)),
@@ -331,6 +355,8 @@ def find_script_blocked_by_policy(tables: Tables) -> Iterator[Finding]:
         confidence=earned(0.9 if said else 0.6, (bool(said and reports), 0.4)),
         subjects=hosts,
         severity=Severity.WARNING,
+        # who stands on the way of the page can add a policy to it
+        vendor=vendor,
         count=len(missing),
         times=[row["started"] for row in reports],
         evidence=flow_evidence(missing, say("the page that names the script"), "page")
@@ -338,6 +364,11 @@ def find_script_blocked_by_policy(tables: Tables) -> Iterator[Finding]:
         + flow_evidence(reports, say("the browser's policy report")),
         in_short=some(named(missing)),
     )
+
+
+def _documents(tables: Tables, names: tuple[str, ...]) -> list[Record]:
+    http = where(tables["http"], "host", names.__contains__)
+    return records(http[(http["request_dest"] == "document").fillna(False)]) if len(http) else []
 
 
 def _forbidden_pages(tables: Tables) -> list[Record]:

@@ -49,6 +49,9 @@ SENDS = (
 )
 """Where a message is sent, and its answer streamed back (traffic notes 5 and 9)."""
 
+_STOP = "/backend-api/stop_conversation"
+"""What the page calls for its stop button (traffic notes 5 and 7)."""
+
 _OLD_HTTP = say("HTTP/1.1 came where HTTP/2 is usual")
 
 
@@ -65,6 +68,7 @@ def find_sse_cut(tables: Tables) -> Iterator[Finding]:
         and not row["complete"]
         and not row["handoff"]
         and not cancelled(row["error"])
+        and not _stopped_by_user(row, tables)
         # a body that ended without an error was ended by its server, and by nothing of ours
         and not (row["error"] and ended_by_capture(tables, row["last_chunk"]))
     ]
@@ -89,6 +93,42 @@ def find_sse_cut(tables: Tables) -> Iterator[Finding]:
         evidence=flow_evidence(cut, say("the stream that was cut")),
         in_short=some(errors, 1) or say("no end of the stream was seen"),
     )
+
+
+def _stopped_by_user(row: Record, tables: Tables) -> bool:
+    """The stop button was pressed while the stream ran, and its server took that."""
+    begun, end = row["started"], _end(row, tables)
+    return begun is not None and any(
+        stop["host"] == row["host"]
+        and begun <= stop["started"]
+        and (end is None or stop["started"] <= end)
+        for stop in _stops(tables)
+    )
+
+
+def _end(row: Record, tables: Tables) -> float | None:
+    ends: list[float | None] = [row["last_chunk"], exchange_ends(tables).get(row["flow"])]
+    return max((end for end in ends if end is not None), default=None)
+
+
+@once
+def exchange_ends(tables: Tables) -> dict[str, float]:
+    """The last end of each exchange."""
+    http = tables["http"]
+    if http.empty:
+        return {}
+    ended = http[["flow", "ended"]].dropna().sort_values("ended")
+    return dict(zip(ended["flow"], ended["ended"].astype(float), strict=True))
+
+
+@once
+def _stops(tables: Tables) -> list[Record]:
+    """Presses of the stop button that were answered."""
+    http = tables["http"]
+    if http.empty:
+        return []
+    asked = (http["path"] == _STOP).fillna(False) & (http["method"] == "POST").fillna(False)
+    return records(http[asked & http["status"].between(200, 299).fillna(False)])
 
 
 @once

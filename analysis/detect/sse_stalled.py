@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.detect.once import once
+from analysis.detect.sse import exchange_ends
 from analysis.detect.support import (
     Record,
     capture_end,
@@ -124,17 +124,7 @@ def _end_of(row: Record, tables: Tables, stopped: float | None) -> float | None:
         return stopped
     if row["end"] not in ("cancelled", "cut"):
         return None
-    return _ends(tables).get(row["flow"])
-
-
-@once
-def _ends(tables: Tables) -> dict[str, float]:
-    """The last end of each exchange."""
-    http = tables["http"]
-    if http.empty:
-        return {}
-    ended = http[["flow", "ended"]].dropna().sort_values("ended")
-    return dict(zip(ended["flow"], ended["ended"].astype(float), strict=True))
+    return exchange_ends(tables).get(row["flow"])
 
 
 def _inside_text(row: Record, end: float | None) -> bool:

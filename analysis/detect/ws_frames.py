@@ -141,9 +141,10 @@ def find_ws_stalled(tables: Tables) -> Iterator[Finding]:
     dead: list[Record] = []
     for row in rows:
         until = row["ended"] or end
-        if until is None or not turns_due(row, tables):
-            continue
         own = frames.get(row["flow"], [])
+        unwatched = row["server_frames"] is None and not own
+        if until is None or unwatched or not turns_due(row, tables):
+            continue
         silence, pings, pongs = _silence(row, own, until)
         # with answered pings the path is alive, and the model may only be thinking
         patience = threshold("ws_stall_s") * (2 if pongs else 1)

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from analysis.detect.certificates import inspector_at, opened_by, straight_to
 from analysis.detect.dns_answers import answers
+from analysis.detect.path_answers import marked
 from analysis.detect.reach import cancelled, reach_of
 from analysis.detect.script_replaced import product_of
 from analysis.detect.scripts import exchanges
@@ -131,7 +132,7 @@ def _stripped(row: Record, exchange: Record | None, tables: Tables) -> bool:
 
 
 def _by_edge(exchange: Record | None) -> bool:
-    return exchange is not None and bool(exchange["cf_ray"] or exchange["request_id"])
+    return exchange is not None and marked(exchange)
 
 
 def _lost_upgrades(tables: Tables) -> list[Record]:

@@ -12,7 +12,14 @@ import pandas as pd
 from analysis.detect.delay import budgets
 from analysis.detect.scripts import page_loads
 from analysis.detect.sockets import sockets, wire_sockets
-from analysis.detect.support import of_service, records, snap_length, where, without_own_leg
+from analysis.detect.support import (
+    Record,
+    of_service,
+    records,
+    snap_length,
+    where,
+    without_own_leg,
+)
 from analysis.knowledge import hosts, table, threshold
 from analysis.model.diagnosis import Coverage, SourceKind
 from analysis.model.frames import Tables
@@ -174,6 +181,12 @@ def _stream(tables: Tables) -> Judgement:
 
 def _websocket(tables: Tables) -> Judgement:
     found = sockets(tables)
+    if any(row["opened"] is not None for row in found) and _unwatched(found):
+        return True, plural(
+            "{n} websocket, without its messages: this kind of export does not list them",
+            "{n} websockets, without their messages: this kind of export does not list them",
+            len(found),
+        )
     if found:
         return True, plural("{n} websocket", "{n} websockets", len(found))
     wire = wire_sockets(tables)
@@ -184,6 +197,10 @@ def _websocket(tables: Tables) -> Judgement:
             len(wire),
         )
     return False, say("no websocket was opened")
+
+
+def _unwatched(rows: list[Record]) -> bool:
+    return all(row["server_frames"] is None for row in rows)
 
 
 def _scripts(tables: Tables) -> Judgement:

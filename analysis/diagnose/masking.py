@@ -186,7 +186,10 @@ RULES: tuple[Rule, ...] = (
     # its subject is the host of the check where that is what fails
     Rule("bot.challenge", (*_NAME_FAILED, *_NOT_OPENED, *_CUT, "script.blocked_by_network")),
     Rule("account.session_expired", ("device.clock_skew",), same_hosts=False),
-    Rule("account.session_expired", ("browser.cookie_conflict", "browser.extension_interferes")),
+    Rule(
+        "account.session_expired",
+        ("browser.cookie_conflict", "browser.extension_interferes", "browser.stale_cache"),
+    ),
     Rule("browser.stale_cache", ("script.stale_build",), same_hosts=False),
     Rule("browser.extension_interferes", ("script.blocked_by_extension",), same_hosts=False),
     Rule("file.link_expired", ("device.clock_skew",), same_hosts=False),
@@ -195,14 +198,15 @@ RULES: tuple[Rule, ...] = (
         (
             *_NAME_FAILED,
             "net.firewall_ip_block",
-            "tcp.unreachable",
-            "tcp.refused",
             "tls.sni_blocked",
             "tcp.reset_injected",
             "tls.intercept_breaks",
             "proxy.denied",
         ),
     ),
+    # silence at the storage alone says no more than what it keeps from working
+    Rule("tcp.unreachable", ("file.upload_host_blocked",)),
+    Rule("tcp.refused", ("file.upload_host_blocked",)),
     # the path below: what could not be opened, then what was cut
     Rule("net.firewall_ip_block", _NAME_FAILED),
     Rule("tcp.unreachable", (*_NAME_FAILED, "net.firewall_ip_block")),

@@ -33,6 +33,18 @@ _PARTIAL = frozenset(
 _SOCKET = frozenset({"ws.connect_failed", "ws.upgrade_stripped", "proxy.bypassed_by_websocket"})
 """Answers may come without a websocket: impaired where one was seen to, else blocked."""
 
+_WHOLE = frozenset(
+    {
+        "account.session_expired",
+        "browser.cookie_conflict",
+        "browser.stale_cache",
+        "script.blocked_by_policy",
+        "script.stale_build",
+    }
+)
+"""Warnings, as a reload or a sign-in may end them: until then nothing goes, if nothing was seen to.
+"""
+
 _ANSWERED = 0.9
 """As sure that ChatGPT worked as only an answer that arrived in full makes it."""
 
@@ -164,7 +176,7 @@ def verdict(findings: Sequence[Finding], worked: tuple[float, str] | None, missi
 
 def _status(found: Finding, *, answered: bool) -> Status:
     if found.severity is not Severity.CRITICAL:
-        return Status.IMPAIRED
+        return Status.IMPAIRED if answered or found.id not in _WHOLE else Status.BLOCKED
     if found.locus is Locus.SERVICE:
         return Status.DOWN
     partial = (

@@ -596,7 +596,12 @@ WS = _schema(
     ("close_reason_bytes", "int", "octets", "length of the close reason; its text is not kept"),
     ("closed_by", "str", "", "client or server: who ended it first"),
     ("clean", "bool", "", "a close frame was seen"),
-    ("client_frames", "int", "", "data frames from the client"),
+    (
+        "client_frames",
+        "int",
+        "",
+        "data frames from the client; missing, as what follows on them, in an export without any",
+    ),
     ("server_frames", "int", "", "data frames from the server"),
     ("client_pings", "int", "", "pings from the client"),
     ("server_pings", "int", "", "pings from the server"),

@@ -171,6 +171,8 @@ def socket(number: int = 1, **more: Any) -> Row:
         "requested": 100.0 + number,
         "opened": 100.1 + number,
         "status": 101,
+        "client_frames": 0,
+        "server_frames": 0,
         **more,
     }
 

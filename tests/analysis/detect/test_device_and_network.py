@@ -428,3 +428,40 @@ def test_one_family_beside_the_tunnel_in_packets() -> None:
     assert "a tunnel carries IPv4 alone" in finding.summary
     for six_on, four_on in ((1, 1), (0, 0)):
         assert "net.split_egress" not in found(carried(six_on, four_on))
+
+
+def in_clear(at: float, behind: float, host: str = "neverssl.com", **more: Any) -> Row:
+    """An answer without TLS to a machine whose clock is `behind`."""
+    return exchange(
+        f"p{at}", host=host, scheme="http", started=at, response_start=at, cf_ray=None,
+        date=float(round(at + behind)), **more,
+    )  # fmt: skip
+
+
+LATE = [
+    connection(host=host, tls_ms=None, error_stage="tls", error="net::ERR_CERT_DATE_INVALID")
+    for host in ("chatgpt.com", "auth.openai.com")
+]
+
+
+@pytest.mark.parametrize(
+    ("rows", "refused", "expected"),
+    [
+        pytest.param([in_clear(90, DAYS), in_clear(120, DAYS)], LATE, True, id="behind"),
+        pytest.param([in_clear(90, DAYS)], LATE, False, id="one-answer"),
+        pytest.param([in_clear(90, DAYS), in_clear(120, 900)], LATE, False, id="disagree"),
+        pytest.param([in_clear(90, DAYS), in_clear(120, DAYS)], LATE[:1], False, id="one-host"),
+        pytest.param([in_clear(90, 5), in_clear(120, 5)], LATE, False, id="right"),
+        pytest.param(
+            [in_clear(at, DAYS, headers=["age: 9000"]) for at in (90, 120)], LATE, False, id="aged"
+        ),
+        pytest.param(
+            [in_clear(at, DAYS, from_cache=True) for at in (90, 120)], LATE, False, id="cached"
+        ),
+    ],
+)
+def test_clock_by_answers_in_clear(rows: list[Row], refused: list[Row], expected: bool) -> None:
+    made = {i.id: i for i in diagnose(tables(http=rows, connections=refused)).findings}
+    assert ("device.clock_skew" in made) is expected
+    if expected:
+        assert made["tls.cert_invalid"].explained_by == "device.clock_skew"

@@ -363,3 +363,65 @@ def test_what_the_capture_cut_off_is_not_a_stall() -> None:
     facts = [CaptureFacts("b.chatpath", ended=111.0)]
     row = stream(end="open", complete=False)
     assert "sse.stalled" not in found(tables(facts, sse=[row]))
+
+
+DAY = 86400.0
+
+
+def kept(age: float, **more: Any) -> Row:
+    """The session's own state, out of a store of the browser."""
+    given = {"from_cache": True, "started": 100.0 + 30 * DAY, "date": 100.0 + 30 * DAY - age}
+    return exchange("k", "/api/auth/session", **(given | more))
+
+
+def now(flow: str, path: str, at: float, **more: Any) -> Row:
+    return exchange(flow, path, started=30 * DAY + at, date=30 * DAY + at, **more)
+
+
+REFUSED = [
+    now(f"r{n}", f"/backend-api/{n}", 101.0 + n, status=401, error_code="token_expired")
+    for n in range(2)
+]
+
+
+@pytest.mark.parametrize(
+    ("rows", "stale"),
+    [
+        pytest.param([kept(20 * DAY), *REFUSED], True, id="weeks old, refused since"),
+        pytest.param([kept(20 * DAY), now("g", "/backend-api/me", 101.0)], False, id="accepted"),
+        pytest.param([kept(60.0), *REFUSED], False, id="a minute old"),
+        pytest.param([kept(20 * DAY, from_cache=None), *REFUSED], False, id="from the network"),
+        pytest.param(
+            [kept(20 * DAY), *(row | {"date": row["started"] - 20 * DAY} for row in REFUSED)],
+            False,
+            id="the clock is wrong",
+        ),
+    ],
+)
+def test_old_answers_of_a_service_worker(rows: list[Row], stale: bool) -> None:
+    made = {finding.id: finding for finding in diagnose(tables(http=rows)).findings}
+    assert ("browser.stale_cache" in made) is stale
+    if stale:
+        assert made["account.session_expired"].explained_by == "browser.stale_cache"
+
+
+def test_silence_at_the_storage_alone_is_the_uploads() -> None:
+    lost = {"status": None, "error": "net::ERR_CONNECTION_TIMED_OUT"}
+    rows = [api(), put(**lost), put("q", started=130.0, **lost)]
+    way = {
+        "host": STORE, "tcp_ms": None, "tls_ms": None, "error": lost["error"], "error_stage": "tcp",
+    }  # fmt: skip
+    ways = [connection(1, **way), connection(2, **way)]
+    made = diagnose(tables(http=rows, connections=ways))
+    assert made.verdict.primary == "file.upload_host_blocked"
+    login = [connection(n, **(way | {"host": "auth.openai.com"})) for n in (3, 4)]
+    everywhere = diagnose(tables(http=rows, connections=[*ways, *login]))
+    assert everywhere.verdict.primary == "tcp.unreachable"
+
+
+def test_a_name_that_only_the_recorders_system_denies_is_the_uploads() -> None:
+    lost = {"status": None, "error": "[Fiddler] DNS Lookup failed. No such host is known"}
+    way = connection(host=STORE, tcp_ms=None, tls_ms=None, error_stage="dns", error=lost["error"])
+    rows = [api(), put(**lost)]
+    made = {item.id: item for item in diagnose(tables(http=rows, connections=[way])).findings}
+    assert made["dns.nxdomain_filter"].explained_by == "file.upload_host_blocked"

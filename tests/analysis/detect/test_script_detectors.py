@@ -17,7 +17,7 @@ from handmade import (
 
 from analysis.detect import detect
 from analysis.model.diagnosis import Severity
-from analysis.model.frames import Tables
+from analysis.model.frames import Tables, concat
 
 
 def page(*rows: Row, **more: list[Row]) -> Tables:
@@ -287,3 +287,33 @@ def test_the_extension_is_named_where_the_browser_does() -> None:
     said = script(3, "failed", error="net::ERR_BLOCKED_BY_CLIENT (extension uBlock Origin)")
     finding = found(page(*with_missing(set(), 3), said))["script.blocked_by_extension"]
     assert finding.vendor == "uBlock Origin"
+
+
+def test_a_page_for_a_script_that_is_asked_again_is_not_the_proxys_refusal() -> None:
+    """The second try is of no page that the capture holds, and still of a script."""
+    page: Row = {
+        "content_type": "text/html", "cf_ray": None, "server": None, "request_dest": "script",
+        "body_excerpt": "Access Restricted. This page is blocked by your organization.",
+    }  # fmt: skip
+    again = exchange("again", "/cdn/assets/9.js", started=140.0, **page)
+    first = replaced(script(9, "replaced"), **page)
+    both = concat([first, tables(http=[again])])
+    assert serious(both) == {"script.replaced"}
+
+
+def test_the_proxy_that_names_itself_on_a_page_with_a_policy_is_the_vendor() -> None:
+    row = script(9, "failed", error="net::ERR_BLOCKED_BY_CSP")
+    way = document() | {"via": "1.1 fw-2 (Smoothwall Filter)"}
+    given = tables(resources=[script(1), row], http=[way, exchange("s1", "/cdn/assets/1.js")])
+    assert found(given)["script.blocked_by_policy"].vendor == "Smoothwall"
+
+
+@pytest.mark.parametrize(
+    ("more", "blamed"), [({}, True), ({"from_cache": True}, False)], ids=["network", "worker"]
+)
+def test_a_browser_that_answers_by_itself_may_have_the_script(more: Row, blamed: bool) -> None:
+    rows = [script(n) for n in range(6)] + [script(9, "never_asked")]
+    flows = [exchange(f"s{n}", f"/cdn/assets/{n}.js") for n in range(6)]
+    data = exchange("d", "/backend-api/models", **more)
+    given = tables(resources=rows, http=[document(), *flows, data])
+    assert ("script.blocked_by_extension" in found(given)) is blamed

@@ -174,3 +174,34 @@ def test_a_stream_that_was_begun_and_brought_nothing(waited: float, fires: bool)
     assert ("sse.stalled" in found(given)) is fires
     given = tables([CaptureFacts("b", ended=100.0 + waited)], sse=[row | {"chunks": None}])
     assert "sse.stalled" not in found(given)
+
+
+CUT: Row = {"complete": False, "end": "cut", "last_chunk": None}
+
+
+def stop(at: float, **more: Any) -> Row:
+    path = "/backend-api/stop_conversation"
+    return exchange("stop", path, method="POST", started=at, **more)
+
+
+@pytest.mark.parametrize(
+    ("row", "blamed"),
+    [
+        pytest.param(stop(109.0), False, id="while it ran"),
+        pytest.param(stop(109.0, status=404), True, id="refused"),
+        pytest.param(stop(90.0), True, id="of the answer before"),
+        pytest.param(stop(112.0), True, id="after it was cut"),
+        pytest.param(stop(109.0, host="example.com"), True, id="of another site"),
+    ],
+)
+def test_a_stream_that_the_user_stopped_is_not_cut(row: Row, blamed: bool) -> None:
+    answered = exchange("a1", "/backend-api/f/conversation", method="POST", ended=110.0)
+    given = tables(sse=[stream(**CUT)], http=[answered, row])
+    assert ("sse.cut" in found(given)) is blamed
+
+
+def test_a_client_that_refuses_another_recorders_certificate() -> None:
+    words = "SSL handshake with client failed: certificate_unknown"
+    row = connection(tls_ms=None, client_error=words)
+    finding = found(tables(connections=[row]))["capture.own_effect"]
+    assert finding.subjects == ("chatgpt.com",)

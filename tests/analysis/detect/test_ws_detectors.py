@@ -491,3 +491,34 @@ def test_an_upgrade_given_up_with_the_page() -> None:
     opened = socket(2, opened=107.0, requested=106.5)
     rows = [*given["http"], later]
     assert "ws.connect_failed" not in found(tables(ws=[*given["ws"], opened], http=rows))
+
+
+@pytest.mark.parametrize(
+    ("frames", "stalled"), [(0, True), (None, False)], ids=["none", "unlisted"]
+)
+def test_an_export_without_messages_tells_no_silence(frames: int | None, stalled: bool) -> None:
+    handed = {
+        "source": "flows.mitm", "flow": "s", "host": "chatgpt.com", "started": 102.0,
+        "path": "/backend-api/f/conversation", "handoff": True, "end": "handoff",
+    }  # fmt: skip
+    later = exchange("l", "/backend-api/me", started=800.0, ended=801.0)
+    row = socket(server_frames=frames, client_frames=frames)
+    assert ("ws.stalled" in found(tables(ws=[row], sse=[handed], http=[later]))) is stalled
+
+
+@pytest.mark.parametrize(
+    ("answer", "stripped"),
+    [
+        pytest.param({"server": "envoy", "via": "1.1 edge.gateway.example"}, True, id="gateway"),
+        pytest.param({"server": "cloudflare"}, False, id="edge"),
+        pytest.param({"server": None}, False, id="headers left out"),
+    ],
+)
+def test_a_request_id_alone_is_not_the_services_mark(answer: Row, stripped: bool) -> None:
+    """Envoy writes an x-request-id on whatever it answers itself."""
+    upgrade = exchange(
+        "w1", host="ws.chatgpt.com", status=403, cf_ray=None, request_id="5f2c",
+        upgrade="websocket", **answer,
+    )  # fmt: skip
+    given = tables(ws=[socket(opened=None, status=403)], http=[upgrade])
+    assert ("ws.upgrade_stripped" in found(given)) is stripped
