@@ -49,9 +49,11 @@ def find_capture_lossy(tables: Tables) -> Iterator[Finding]:
     if any(facts.packets_sampled for facts in tables.captures):
         # a sampler keeps no bulk data on purpose: what lies between its packets is not lost
         tcp = tcp.iloc[:0]
+    share = 0.0
     if len(tcp):
         file = str(next(iter(tcp["source"].dropna()), ""))
         gaps = int(tcp["lost_segments"].fillna(0).sum())
+        share = gaps / max(int(tcp["packets"].fillna(0).sum()), 1)
         if gaps:
             note = plural("{n} segment not captured", "{n} segments not captured", gaps)
             losses.append((file, note))
@@ -77,6 +79,7 @@ def find_capture_lossy(tables: Tables) -> Iterator[Finding]:
         count=len(losses),
         evidence=[noted(source, note) for source, note in losses[:10]],
         in_short=some(notes, 2),
+        measurements={"missing_share": round(share, 4)},
     )
 
 

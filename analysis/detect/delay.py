@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+import pandas as pd
+
 from analysis.detect.certificates import foreign_issuer
 from analysis.detect.once import once
 from analysis.detect.support import (
@@ -211,7 +213,10 @@ def _from_connections(tables: Tables) -> list[Leg]:
     timed = frame[frame["tcp_ms"].notna() & frame["tls_ms"].notna()]
     compute = threshold("leg_compute_ms")
     legs = []
-    for row in records(where(timed, "host", of_service)):
+    ours = where(timed, "host", of_service)
+    # a proxy is near or far for whatever it is asked for
+    ways = set(ours["via"].dropna())
+    for row in records(pd.concat([ours, where(timed[timed["via"].isin(ways)], "host", _foreign)])):
         # TLS 1.2 takes two round trips, TLS 1.3 one; the rest of it is work
         trips = 1 if (row["tls_version"] or "TLSv1.3") == "TLSv1.3" else 2
         legs.append(
@@ -226,6 +231,10 @@ def _from_connections(tables: Tables) -> list[Leg]:
             )
         )
     return legs
+
+
+def _foreign(host: str) -> bool:
+    return not of_service(host)
 
 
 def leg_evidence(budget: Budget) -> tuple[Evidence, ...]:

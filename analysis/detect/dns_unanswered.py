@@ -128,7 +128,9 @@ def find_dns_timeout(tables: Tables) -> Iterator[Finding]:
     tries: dict[str, list[Record]] = {}
     for row in asked:
         tries.setdefault(row["qname"], []).append(row)
-    tries = {host: kept for host, found in tries.items() if len(kept := _without_copies(found)) > 1}
+    tries = {
+        host: kept for host, found in tries.items() if _tried_again(kept := _without_copies(found))
+    }
     reach = reach_of(tables, frozenset(tries))
     lost = [row for host, found in tries.items() if not reach[host].worked for row in found]
     if not lost:
@@ -154,6 +156,12 @@ def find_dns_timeout(tables: Tables) -> Iterator[Finding]:
         evidence=packet_evidence(lost, say("queries without an answer")),
         in_short=some(resolvers),
     )
+
+
+def _tried_again(rows: list[Record]) -> bool:
+    """Some question was asked twice: a lookup asks for several types at once, each only once."""
+    asked = [(row["src"], row["qtype"]) for row in rows]
+    return len(set(asked)) < len(asked)
 
 
 def _without_copies(rows: list[Record]) -> list[Record]:

@@ -9,6 +9,7 @@ notes 7; detection notes 13.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from analysis.detect.error_answers import Key, Told, about, key_of, service_exchanges, storage
@@ -32,6 +33,8 @@ from analysis.model.message import plural, say, some
 
 _REPORTED = "/upload-failed"
 _PARTIAL = 206
+_RECEIVED = re.compile(r"received (\d{1,15}) bytes")
+"""The words of h11, as mitmproxy quotes them."""
 _DOWNLOADS = ("/backend-api/estuary/content", "/interpreter/download", "/v1/files/")
 
 
@@ -105,11 +108,17 @@ def _words(said: list[Told]) -> str:
 
 
 def _short(row: Record) -> bool:
-    """Fewer octets than announced; a length without a body at hand says nothing."""
+    """Fewer octets than announced, or an error where a recorder keeps no part of a body."""
     length, came = row["content_length"], row["response_bytes"]
-    if length is None or came is None or not row["error"]:
+    if length is None or not row["error"]:
         return False
-    return bool(came < length)
+    return came is None or bool(came < length)
+
+
+def _got(row: Record) -> int:
+    """Octets that came, as the recorder counts them or says in its error."""
+    told = _RECEIVED.search(row["error"] or "")
+    return int(told[1]) if told else row["response_bytes"] or 0
 
 
 def _same_file(cut: Record, whole: Record) -> bool:
@@ -147,7 +156,7 @@ def find_file_download_cut(tables: Tables) -> Iterator[Finding]:
     first = cut[0]
     size = say(
         "{got} of {whole} octets",
-        got=first["response_bytes"] or 0,
+        got=_got(first),
         whole=first["content_length"] or 0,
     )
     yield finding(

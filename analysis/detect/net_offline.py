@@ -6,7 +6,8 @@ others fell silent with it and were left open, while the client went back to the
 hosts on new ones.  Or nobody sends at all, and the first words afterwards are
 answered by resets on all that was open, as after a sleep; resets that the machine
 did not ask for show that it was there to hear them.  Or it falls silent with what it
-had asked several servers in vain, and asks again long after.  A machine that is merely
+had asked several servers in vain, and asks again long after.  Or all stops amid
+much, and goes on after a machine has asked for its address anew.  A machine that is merely
 quiet does none of this, so nothing is claimed of it.  What a sampler kept is judged more
 narrowly, see `offline`; the recorder's own tries tell too, see `offline_recorded`.
 Errors: the browser says itself that the network changed or was gone.  Does not prove
@@ -180,6 +181,9 @@ def _gaps(tables: Tables) -> list[Gap]:
             if silence.mute:
                 found += _woken(own, source, silence, listed)
                 continue
+            if silence.joined:
+                found += _rejoined(own, source, silence, listed)
+                continue
             if silence.brief:
                 found += _resumed(own, source, silence, listed)
                 continue
@@ -217,6 +221,21 @@ def _woken(
     enough = len(servers) >= threshold("offline_connections")
     ours = any(key_of(row) in listed for row in rows)
     return [Gap(source, silence.start, silence.end, tuple(rows))] if enough and ours else []
+
+
+def _rejoined(
+    own: pd.DataFrame, source: str, silence: Silence, listed: set[tuple[str | None, int]]
+) -> list[Gap]:
+    """The gap, where several connections went on after it and something had to be sent again."""
+    spans = (own["first_time"] < silence.start) & (own["last_time"] >= silence.end - 1)
+    answered = own["server_payload"].fillna(0) > 0
+    rows = records(own[(spans & answered).fillna(False)].head(50))
+    resent = any(row["client_retransmissions"] or row["server_retransmissions"] for row in rows)
+    enough = len({row["server"] for row in rows}) >= threshold("offline_connections")
+    ours = any(key_of(row) in listed for row in rows)
+    if not (resent and enough and ours):
+        return []
+    return [Gap(source, silence.start, silence.end, tuple(rows))]
 
 
 def _resumed(

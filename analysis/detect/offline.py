@@ -55,6 +55,8 @@ class Silence:
     """Not even this machine sent anything."""
     brief: bool = False
     """It hardly sent: an interface that is down takes nothing."""
+    joined: bool = False
+    """Much went on before and after it, and it ends with a machine that asks for an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ def silences(rows: list[Record]) -> Iterator[Silence]:
     for before, after in pairwise(row["time"] for row in rows):
         if after - before >= threshold("asleep_s"):
             yield Silence(before + 1, after, several=False, mute=True)
+        elif after - before >= threshold("offline_s") and _joined(rows, before, after):
+            yield Silence(before + 1, after, several=False, joined=True)
     for row in rows:
         if (row["senders"] or 0) < 2:
             # without one, this machine spoke to itself
@@ -97,6 +101,16 @@ def silences(rows: list[Record]) -> Iterator[Silence]:
         elif last is not None and several and row["time"] - last >= threshold("offline_down_s"):
             yield Silence(last + 1, row["time"], several, brief=True)
         last, alone = row["time"], []
+
+
+def _joined(rows: list[Record], before: float, after: float) -> bool:
+    """Whether the silence cut into something, and ends as a link that comes up does."""
+    around = threshold("offline_join_s")
+    ends = [row for row in rows if after <= row["time"] < after + around]
+    begin = [row for row in rows if before - around < row["time"] <= before]
+    least = threshold("offline_busy") * around
+    busy = all(sum(row["packets"] or 0 for row in side) >= least for side in (begin, ends))
+    return busy and any(row["joins"] for row in ends)
 
 
 @once
@@ -121,7 +135,7 @@ def sampled_gaps(tables: Tables) -> list[Gap]:
     for source, rows in seconds_of(activity):
         own = tcp[tcp["source"] == source]
         for silence in silences(rows):
-            if silence.mute or silence.brief:
+            if silence.mute or silence.brief or silence.joined:
                 continue
             asked = [*_connections(own, silence, tables), *_resolvers(tables, source, silence)]
             across = tuple(item.tcp for item in asked if item.tcp is not None)

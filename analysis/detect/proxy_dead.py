@@ -3,16 +3,17 @@
 A client with a proxy asks the proxy to look names up, so a dead one leaves packets
 that name nothing of ChatGPT.  A place is taken for a proxy where the machine is
 configured so, where it answered as one earlier in the capture, where its own name
-says so (known to the resolver or not), or where it listens on a proxy's port and
-the packets hold no way out beside it: no listed name, and no web connection that
-worked meanwhile.  Test servers use the same ports.  Source: RFC 9110 section 9.3.6;
+says so (known to the resolver or not) or a configuration script that was fetched in
+clear, or where it listens on a proxy's port and the packets hold no way out beside it:
+no listed name, and, as test servers use some of these ports, no web connection that
+worked meanwhile.  Source: RFC 9110 section 9.3.6;
 Chromium, which asks a proxy for every host; port table.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import urlsplit
@@ -31,7 +32,7 @@ from analysis.detect.support import (
     without_own_leg,
 )
 from analysis.knowledge import threshold
-from analysis.knowledge.proxy_ports import proxy_ports
+from analysis.knowledge.proxy_ports import AUTOCONFIG, proxy_ports, shared_ports
 from analysis.model.frames import Tables
 
 type Place = tuple[str, int | None]
@@ -133,11 +134,28 @@ def _never_there(tables: Tables, tcp: pd.DataFrame, known: frozenset[Place]) -> 
         return
     names = names_of_addresses(tables)
     for place, rows in tried.items():
-        surely = any(map(_PROXY_NAME.match, names.get(place[0], ())))
+        called = names.get(place[0], frozenset())
+        surely = any(map(_PROXY_NAME.match, called)) or _in_script(tables, place, called)
         if not _heard(tables, rows):
             continue
-        if surely or not web_meanwhile(tcp, rows):
+        # on a port that other servers use as well it may be a test server that is down
+        alone = place[1] not in shared_ports() or not web_meanwhile(tcp, rows)
+        if surely or alone:
             yield Dead(place, tuple(rows), surely=surely)
+
+
+def _in_script(tables: Tables, place: Place, called: Iterable[str]) -> bool:
+    """A proxy auto-configuration script that the machine fetched names the place."""
+    wanted = [f"{host}:{place[1]}".lower() for host in (place[0], *called)]
+    for name in ("cleartext", "http"):
+        for row in records(where(tables[name], "content_type", _is_script)):
+            if any(text in (row["body_excerpt"] or "").lower() for text in wanted):
+                return True
+    return False
+
+
+def _is_script(content_type: str) -> bool:
+    return content_type == AUTOCONFIG
 
 
 def _unknown_names(tables: Tables) -> Iterator[Dead]:

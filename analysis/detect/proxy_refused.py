@@ -357,12 +357,19 @@ def find_proxy_denied(tables: Tables) -> Iterator[Finding]:
 def find_proxy_auth_required(tables: Tables) -> Iterator[Finding]:
     found = [refusal for refusal in refusals(tables) if refusal.login]
     if found:
-        yield _login_asked(found)
+        yield _login_asked(found, _asks_elsewhere(tables))
     for proxy in socks_logins(tables):
         yield _login_refused(proxy)
 
 
-def _login_asked(found: list[Refusal]) -> Finding:
+def _asks_elsewhere(tables: Tables) -> str | None:
+    """The product that asked for a login before it let through to somebody else."""
+    http = tables["http"]
+    asked = records(http[(http["status"] == LOGIN).fillna(False)].head(50)) if len(http) else []
+    return next(filter(None, map(named_product, asked)), None)
+
+
+def _login_asked(found: list[Refusal], elsewhere: str | None) -> Finding:
     hosts = ranked(refusal.host for refusal in found)
     return finding(
         "proxy.auth_required",
@@ -377,7 +384,7 @@ def _login_asked(found: list[Refusal]) -> Finding:
         ),
         subjects=hosts,
         severity=effect(hosts[0]),
-        vendor=next((refusal.vendor for refusal in found if refusal.vendor), None),
+        vendor=next((refusal.vendor for refusal in found if refusal.vendor), elsewhere),
         count=len(found),
         times=[refusal.time for refusal in found],
         evidence=_evidence(found),

@@ -16,6 +16,9 @@ def silence_before(row: Record, end: float | None) -> float | None:
     last = row["last_payload_time"]
     if end is None or last is None:
         return None
+    if last > end == row["fin_time"] and row["fin_silence_ms"] is not None:
+        # a client answers the FIN with its own farewell (close_notify)
+        return max(float(row["fin_silence_ms"]) / 1000, 0.0)
     return max(float(end - last), _before_the_last_word(row), 0.0)
 
 

@@ -122,15 +122,26 @@ class WireSocket:
         so a close in order shows octets of the client a round trip before the FIN,
         and TLS, unlike TCP, is answered by the far end of a relay too.
         """
-        end, spoke = self.tcp["fin_time"], self.tcp["client_payload_time"]
+        quiet = self._client_quiet_s
         return (
             self.closed
             and self.whole
             and self.tcp["fin_by"] == "server"
-            and end is not None
-            and spoke is not None
-            and end - spoke >= max(threshold("ws_close_s"), 4 * self.answered_s)
+            and quiet is not None
+            and quiet >= max(threshold("ws_close_s"), 4 * self.answered_s)
         )
+
+    @property
+    def _client_quiet_s(self) -> float | None:
+        """The least time that the client had sent nothing when the FIN came."""
+        end, spoke = self.tcp["fin_time"], self.tcp["client_payload_time"]
+        if end is None or spoke is None:
+            return None
+        if spoke <= end:
+            return float(end - spoke)
+        # it answered the FIN with a farewell of its own
+        silence = self.tcp["fin_silence_ms"]
+        return None if silence is None else float(silence) / 1000
 
     @property
     def path_died(self) -> bool:

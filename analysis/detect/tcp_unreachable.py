@@ -55,7 +55,7 @@ class Failure:
 def find_tcp_unreachable(tables: Tables) -> Iterator[Finding]:
     seen = blocked(tables)
     failure = _of_packets(seen.dead, seen, say("SYN that nothing answered"))
-    failure = _with_neighbours(failure, tables) or _of_errors(tables, _SILENT)
+    failure = _with_neighbours(failure, tables) or silent_by_errors(tables)
     if failure:
         yield _finding("tcp.unreachable", failure)
 
@@ -204,6 +204,11 @@ def _errors(tables: Tables) -> dict[str, list[Record]]:
             names |= {name for name in kept["host"].dropna().unique() if usable(name)}
     reach = reach_of(tables, frozenset(names))
     return {name: found.failed for name, found in reach.items() if not found.worked}
+
+
+def silent_by_errors(tables: Tables) -> Failure | None:
+    """What recorder or browser say got no answer."""
+    return _of_errors(tables, _SILENT)
 
 
 def _of_errors(tables: Tables, manners: frozenset[Manner | None]) -> Failure | None:

@@ -3,8 +3,9 @@
 An alert in clear says why and which side sent it.  Alerts of the certificate
 group by the client mean that it refuses the certificate; unknown_ca that somebody
 signed it who is no public authority, as TLS inspection does.  A host that any other
-handshake reached is left out, and so are orderly ends.  Does not prove that the
-sender's address is the sender.  Source: RFC 8446 section 6, detection notes 5.3.
+handshake reached is left out, and so are orderly ends; but for a program, known by its
+hello (JA4), to which the server's side said no each time while others got in.  Does
+not prove that the sender's address is the sender.  Source: RFC 8446 section 6, detection notes 5.3.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from analysis.detect.support import (
     packet_evidence,
     ranked,
 )
+from analysis.knowledge import threshold
 from analysis.knowledge.alerts import Alert, alert
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
@@ -46,9 +48,23 @@ def _failed(tables: Tables) -> list[Attempt]:
     lost: list[Attempt] = []
     for host, found in by_host(item for item in wire(tables).attempts if item.hello).items():
         fine = [item for item in found if item.shook_hands and _alert_of(item) is None]
-        if usable(host) and not fine:
-            lost += [item for item in found if _alert_of(item) is not None]
+        if not usable(host):
+            continue
+        ended = [item for item in found if _alert_of(item) is not None]
+        lost += _never_let_in(ended, fine) if fine else ended
     return lost
+
+
+def _never_let_in(ended: list[Attempt], fine: list[Attempt]) -> list[Attempt]:
+    """Of a host that let others in: the tries of a program that it always turned away."""
+    known = {item.hello["ja4"] for item in fine if item.hello}
+    by_program: dict[str, list[Attempt]] = {}
+    for item in ended:
+        hello = item.hello
+        if hello and hello["alert_by"] == "server" and hello["ja4"] and hello["ja4"] not in known:
+            by_program.setdefault(hello["ja4"], []).append(item)
+    least = threshold("alert_tries")
+    return [item for found in by_program.values() if len(found) >= least for item in found]
 
 
 def find_tls_handshake_failure(tables: Tables) -> Iterator[Finding]:

@@ -189,10 +189,22 @@ def find_ws_dropped(tables: Tables) -> Iterator[Finding]:
         ([c for c in found if c not in timed], None),
     ):
         if members:
-            yield _dropped(members, cause, last_moment(tables))
+            healed = all(_opened_since(one, tables) for one in members)
+            yield _dropped(members, cause, last_moment(tables), healed=healed)
 
 
-def _dropped(members: list[Cut], cause: str | None, end: float | None) -> Finding:
+def _opened_since(one: Cut, tables: Tables) -> bool:
+    """The page has opened another socket to the host, soon, and nothing cut that one."""
+    return any(
+        row["host"] == one.host
+        and row["opened"] is not None
+        and 0 <= row["opened"] - one.time <= threshold("ws_reopened_s")
+        and not cut(row)
+        for row in sockets(tables)
+    )
+
+
+def _dropped(members: list[Cut], cause: str | None, end: float | None, *, healed: bool) -> Finding:
     hosts = ranked(one.host for one in members)
     due = sum(one.due for one in members)
     wire = any(one.on_the_wire for one in members)
@@ -218,7 +230,7 @@ def _dropped(members: list[Cut], cause: str | None, end: float | None) -> Findin
         # that does not say when it was stopped may have been ended by that
         late = end is not None and end - members[0].time <= threshold("capture_end_s")
         late = late and not members[0].far_end
-        severity = Severity.INFO if late else Severity.WARNING
+        severity = Severity.INFO if late or healed else Severity.WARNING
     return finding(
         "ws.dropped",
         say(

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from analysis.knowledge import findings as catalogue
-from analysis.knowledge import hosts, wording
+from analysis.knowledge import hosts, threshold, wording
 from analysis.knowledge.reach import BETWEEN, reach_rank
 from analysis.model.diagnosis import Finding, Locus, Severity, Status, Verdict, causes_of
 from analysis.model.message import joined, say
@@ -53,6 +53,15 @@ _SURE = 0.7
 
 _NO_EFFECT = frozenset({"capture.lossy"})
 """Of the capture, not of the session: never the cause of anything."""
+
+
+def _worst_of_capture(findings: Sequence[Finding]) -> str | None:
+    """A capture that misses much is what is to be said first, where nothing else is wrong."""
+    for found in findings:
+        share = found.measurements.get("missing_share")
+        if isinstance(share, float) and share >= threshold("capture_missing_share"):
+            return found.id
+    return None
 
 
 def layer(found: Finding) -> int:
@@ -97,14 +106,15 @@ def roots(findings: Sequence[Finding]) -> list[Finding]:
     )
 
 
-def _reach(found: Finding) -> int:
+def _reach(found: Finding) -> tuple[int, int]:
     """How little of ChatGPT it takes away: the host that all needs comes first, files last.
 
-    What takes away only part of a host, or is less than sure, is not ranked above the others.
+    What takes away only part of a host, or is less than sure, is not ranked above the others,
+    but among its like by its host.
     """
     rank = min(map(reach_rank, found.subjects), default=0)
     partial = found.id in _PARTIAL or found.confidence < _SURE
-    return max(rank, BETWEEN) if partial else rank
+    return (max(rank, BETWEEN), rank) if partial else (rank, rank)
 
 
 def _takes_files_alone(found: Finding) -> bool:
@@ -159,7 +169,7 @@ def verdict(findings: Sequence[Finding], worked: tuple[float, str] | None, missi
         return Verdict(
             Status.OK,
             Locus.UNKNOWN,
-            primary,
+            primary or _worst_of_capture(findings),
             joined([fine, headline(ranked[0])]) if ranked else fine,
             confidence,
         )

@@ -60,6 +60,9 @@ _NET_STAGES = {
 }
 
 
+NO_REASON = "no response: cancelled or failed, the HAR does not say which"
+"""Firefox writes status 0 for both, and no error."""
+
 type Manner = Literal["refused", "timed out", "unreachable", "reset", "closed"]
 
 _ERRNO = re.compile(r"(?:errno|winerror) (\d{1,5})\b", re.I)

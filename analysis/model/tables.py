@@ -257,6 +257,7 @@ TCP = _schema(
     ("server_payload_time", "float", "s", "last packet with payload from the server"),
     ("fin_by", "str", "", "client or server: who sent the first FIN; missing without one"),
     ("fin_time", "float", "s", "time of the first FIN"),
+    ("fin_silence_ms", "float", "ms", "time without payload of either side before that FIN"),
     ("port_reused", "bool", "", "the same addresses and ports were used by an earlier connection"),
     (
         "client_records",
@@ -493,6 +494,7 @@ ACTIVITY = _schema(
         "",
         "distinct addresses that sent something, apart from this machine's loopback",
     ),
+    ("joins", "int", "", "DHCP requests of machines without an address"),
 )
 
 HTTP = _schema(

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field, replace
 
+from analysis.knowledge.proxy_ports import AUTOCONFIG
 from analysis.knowledge.secrets import redact_text
 from analysis.model.error_text import xml_error
 from analysis.model.page import Page, read_page, shows_text
@@ -30,6 +32,7 @@ HTML = frozenset({"text/html", "application/xhtml+xml"})
 _TEXT = frozenset({"text/plain", "application/xml", "text/xml", "", None})
 _SIZE_KEYS = ("file_size", "bytes", "size_bytes", "file_size_bytes")
 _FILE_OBJECTS = ("file", "upload")
+_PROXY = re.compile(r"\b(?:PROXY|HTTPS?|SOCKS[45]?) [A-Za-z0-9_.\[\]:-]{1,255}:[0-9]{1,5}\b")
 _TELLING = (b'"error', b'"detail', b'"status', b'"state', b'"blocked_features', b"size", b'"bytes')
 
 
@@ -58,7 +61,8 @@ NOTHING = BodyFacts()
 
 def tells(media: str | None, status: int | None, url: str) -> bool:
     """True when a body of that media type can tell anything, so that it is worth decoding."""
-    return media in HTML or (media or "").endswith("json") or (status or 0) >= 400 or is_trace(url)
+    page = media in HTML or media == AUTOCONFIG or (media or "").endswith("json")
+    return page or (status or 0) >= 400 or is_trace(url)
 
 
 @dataclass(slots=True)
@@ -90,6 +94,8 @@ class BodyReader:
             return BodyFacts(egress=egress, trace=kept or None)
         if failed and media in _TEXT:
             return self._text(body[: 8 * EXCERPT].decode("utf-8", "replace"))
+        if media == AUTOCONFIG:
+            return _proxies(body[:MAX_SMALL].decode("utf-8", "replace"))
         return NOTHING
 
     def _html(self, body: bytes, url: str, host: str, status: int) -> BodyFacts:
@@ -117,6 +123,12 @@ class BodyReader:
             error_code=code_word(parts.get("Code")),
             error_message=sentence(" ".join(said)),
         )
+
+
+def _proxies(script: str) -> BodyFacts:
+    """What proxies a configuration script can choose, and nothing of how it does."""
+    named = dict.fromkeys(_PROXY.findall(script))
+    return BodyFacts(excerpt=redact_text("; ".join(named), EXCERPT) or None)
 
 
 def is_trace(url: str) -> bool:

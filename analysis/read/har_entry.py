@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from analysis.knowledge.secrets import redact_text, redact_url
-from analysis.model.connect_error import net_error_stage, tries
+from analysis.model.connect_error import NO_REASON, net_error_stage, tries
 from analysis.model.cookies import cookie_conflicts
 from analysis.model.frames import Row
 from analysis.model.markup import sound
@@ -33,8 +33,6 @@ _DESTINATIONS = {
 }
 _FROM_CACHE = frozenset({"memory cache", "disk cache", "service worker"})
 _NOT_MODIFIED = 304
-NO_REASON = "no response: cancelled or failed, the HAR does not say which"
-"""Firefox writes status 0 for both, and no error."""
 
 
 @dataclass(frozen=True, slots=True)

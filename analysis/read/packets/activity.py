@@ -21,6 +21,7 @@ class Seconds(NamedTuple):
     octets: Ints
     connections: Ints
     senders: Ints
+    joins: Ints
 
 
 class Activity:
@@ -31,7 +32,7 @@ class Activity:
     """
 
     def __init__(self) -> None:
-        self._totals: list[tuple[Ints, Ints, Ints]] = []
+        self._totals: list[tuple[Ints, Ints, Ints, Ints]] = []
         self._connections: list[tuple[Ints, Words]] = []
         self._senders: list[tuple[Ints, Words]] = []
 
@@ -44,7 +45,10 @@ class Activity:
         second, index = _seconds(block.ns // _SECOND)
         packets = np.bincount(index, weights=timed, minlength=len(second))
         size = np.bincount(index, weights=block.wirelen * timed, minlength=len(second))
-        self._totals.append((second, packets.astype(np.int64), size.astype(np.int64)))
+        joins = np.bincount(index, weights=_joining(found) & timed, minlength=len(second))
+        self._totals.append(
+            (second, packets.astype(np.int64), size.astype(np.int64), joins.astype(np.int64))
+        )
         addressed = timed & (found.version > 0) & ~_loopback(found)
         self._senders.append(_distinct(second, index, ends.sender, addressed))
         ported = (found.protocol == TCP) | (found.protocol == UDP)
@@ -55,13 +59,13 @@ class Activity:
     def seconds(self) -> Seconds:
         """All seconds that had a packet."""
         if not self._totals:
-            return Seconds(*np.zeros((5, 0), np.int64))
+            return Seconds(*np.zeros((6, 0), np.int64))
         second, index = np.unique(
             np.concatenate([part[0] for part in self._totals]), return_inverse=True
         )
-        packets, size = (
+        packets, size, joins = (
             np.bincount(index, weights=np.concatenate([part[at] for part in self._totals]))
-            for at in (1, 2)
+            for at in (1, 2, 3)
         )
         there = packets > 0
         return Seconds(
@@ -70,7 +74,15 @@ class Activity:
             size[there].astype(np.int64),
             _counted(second, self._connections)[there],
             _counted(second, self._senders)[there],
+            joins[there].astype(np.int64),
         )
+
+
+def _joining(found: Datagrams) -> Mask:
+    """A machine that asks for an address, as it does when its link comes up (RFC 2131)."""
+    nobody = (found.version == 4) & (found.src_low == 0)
+    own: Mask = nobody & (found.protocol == UDP)
+    return own
 
 
 def _loopback(found: Datagrams) -> Mask:

@@ -197,13 +197,18 @@ def has_body(method: str | None, status: int) -> bool:
 
 
 def _of_interest(exchange: Exchange) -> bool:
-    """A page that anybody reads in clear is nobody's business; an error or a portal's page is."""
+    """A page that anybody reads in clear is nobody's business.
+
+    An error, a portal's page and a script that says which proxy to use are.
+    """
     from analysis.knowledge import hosts
     from analysis.knowledge.probes import probe_answer
+    from analysis.knowledge.proxy_ports import AUTOCONFIG
 
     host = exchange.host
     failed = (exchange.status or 0) >= 400
-    return failed or hosts().is_chatgpt(host) or probe_answer(host, None) is not None
+    told = (exchange.header("content-type") or "").startswith(AUTOCONFIG)
+    return failed or told or hosts().is_chatgpt(host) or probe_answer(host, None) is not None
 
 
 def _unchunked(body: bytes) -> bytes:

@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analysis.model.message import say
+from analysis.model.message import plural, say
 from analysis.read.packets.block import Block, Data, Ints, gather, taken
 from analysis.read.packets.pcap import MAX_PACKET
 from analysis.read.packets.window import Window
 
-_SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
+_SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE, _STATISTICS, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 5, 6
 _NUMBERED = frozenset((9, 0x0BAD, 0x40000BAD, 0x204, 0x208, 0x216, 0x217, 0x221, 0x222))
 """Blocks that are no packets and yet take a frame number in Wireshark: journal, custom, sysdig."""
 
 _MAX_BLOCK = 16 << 20
 _IF_TSRESOL, _IF_TSOFFSET = 9, 14
+_ISB_IFDROP, _ISB_OSDROP = 5, 7
 _MAX_INTERFACES = 65_536
 
 
@@ -56,6 +57,8 @@ class _Section:
 
     order: str
     interfaces: list[_Interface] = field(default_factory=list)
+    dropped: dict[int, int] = field(default_factory=dict)
+    """By interface, what its latest statistics count as dropped."""
 
 
 @dataclass(slots=True)
@@ -68,7 +71,21 @@ class _Found:
 
 def pcapng_blocks(window: Window, problems: list[str]) -> Iterator[Block]:
     """Blocks of the file that `window` is at the start of."""
-    section = _Section("<")
+    sections = [_Section("<")]
+    yield from _blocks(window, sections, problems)
+    dropped = sum(sum(section.dropped.values()) for section in sections)
+    if dropped:
+        problems.append(
+            plural(
+                "The capture's own statistics count {n} packet that it dropped.",
+                "The capture's own statistics count {n} packets that it dropped.",
+                dropped,
+            )
+        )
+
+
+def _blocks(window: Window, sections: list[_Section], problems: list[str]) -> Iterator[Block]:
+    section = sections[-1]
     first = 1
     while window.end:
         position = 0
@@ -85,6 +102,7 @@ def pcapng_blocks(window: Window, problems: list[str]) -> Iterator[Block]:
             if section_next is None:
                 break
             section = section_next
+            sections[:] = [item for item in sections if item.dropped] + [section]
         if damaged:
             problems.append(
                 say(
@@ -146,6 +164,8 @@ def _walk(
             if len(section.interfaces) >= _MAX_INTERFACES:
                 raise _DamageError(position)
             section.interfaces.append(_interface(taken(buffer, position, following), section.order))
+        elif kind == _STATISTICS:
+            _count_drops(taken(buffer, position, following), section)
         elif kind in (_SIMPLE, _OLD_PACKET):
             found.uncommon[len(starts)] = _uncommon(buffer, position, total, kind, section)
             starts.append(position)
@@ -161,18 +181,39 @@ def _interface(block: bytes, order: str) -> _Interface:
         return _Interface(-1, 0)
     link, _, snaplen = struct.unpack_from(order + "HHI", block, 8)
     resolution, offset = 6, 0
-    at, end = 16, len(block) - 4
-    while at + 4 <= end:
-        code, length = struct.unpack_from(order + "HH", block, at)
-        value = block[at + 4 : min(at + 4 + length, end)]
-        if code == 0:
-            break
+    for code, value in _options(block, 16, order):
         if code == _IF_TSRESOL and len(value) == 1:
             resolution = value[0]
         elif code == _IF_TSOFFSET and len(value) == 8:
             offset = struct.unpack(order + "q", value)[0]
-        at += 4 + (length + 3 & ~3)
     return _Interface(link, snaplen, resolution, offset)
+
+
+def _options(block: bytes, at: int, order: str) -> Iterator[tuple[int, bytes]]:
+    """Code and value of the options from `at` on."""
+    end = len(block) - 4
+    while at + 4 <= end:
+        code, length = struct.unpack_from(order + "HH", block, at)
+        if code == 0:
+            return
+        yield code, block[at + 4 : min(at + 4 + length, end)]
+        at += 4 + (length + 3 & ~3)
+
+
+def _count_drops(block: bytes, section: _Section) -> None:
+    """Counts go up over the file: the latest block of an interface holds all."""
+    if len(block) < 24:
+        return
+    number = struct.unpack_from(section.order + "I", block, 8)[0]
+    counts = [
+        struct.unpack(section.order + "Q", value)[0]
+        for code, value in _options(block, 20, section.order)
+        if code in (_ISB_IFDROP, _ISB_OSDROP) and len(value) == 8
+    ]
+    # all ones stand for a count that the system does not keep
+    known = [count for count in counts if count < 1 << 63]
+    if number < len(section.interfaces) and known:
+        section.dropped[number] = sum(known)
 
 
 def _uncommon(

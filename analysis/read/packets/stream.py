@@ -157,6 +157,7 @@ class Stream:
         "fast",
         "fin_by",
         "fin_ns",
+        "fin_silence_ns",
         "first_frame",
         "first_ns",
         "initial_rtt",
@@ -214,6 +215,7 @@ class Stream:
         self.resets: Resets | None = None
         self.fin_ns: int | None = None
         self.fin_by: str | None = None
+        self.fin_silence_ns: int | None = None
         self.last_payload_ns: int | None = None
         self.tunnelled = False
         self.trouble: list[tuple[int, int]] | None = None
@@ -247,6 +249,8 @@ class Stream:
             sender.fins += 1
             if self.fin_by is None:
                 self.fin_ns = packet.ns
+                if self.last_payload_ns is not None:
+                    self.fin_silence_ns = packet.ns - self.last_payload_ns
                 self.fin_by = "client" if sender is self.client else "server"
         if flags & RST:
             self._reset(sender, flags, packet, seq=seq, window=window, options=options)

@@ -31,6 +31,7 @@ def activity_frame(seconds: Seconds, source: str) -> pd.DataFrame:
             "bytes": seconds.octets,
             "connections": seconds.connections,
             "senders": seconds.senders,
+            "joins": seconds.joins,
         },
     )
 

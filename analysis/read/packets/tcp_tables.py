@@ -173,6 +173,7 @@ def _times(streams: list[Stream]) -> Columns:
         "client_payload_time": [seconds(stream.client.payload_ns) for stream in streams],
         "server_payload_time": [seconds(stream.server.payload_ns) for stream in streams],
         "fin_time": [seconds(stream.fin_ns) for stream in streams],
+        "fin_silence_ms": _spans(stream.fin_silence_ns for stream in streams),
     }
 
 

@@ -146,3 +146,15 @@ def test_bounds(tmp_path: Path) -> None:
         tmp_path, (True, PROBE), (False, long), *body, (True, PROBE), (False, PORTAL + b"ok")
     )
     assert [row["status"] for row in rows] == [200, None]
+
+
+def test_a_script_that_chooses_a_proxy_leaves_the_proxies_alone(tmp_path: Path) -> None:
+    asked = b"GET /wpad.dat HTTP/1.1\r\nHost: wpad.corp.example\r\n\r\n"
+    script = (
+        b"function FindProxyForURL(url, host) { if (isPlainHostName(host)) return 'DIRECT';"
+        b" return 'PROXY proxy.corp.example:8080; SOCKS5 10.0.0.9:1080'; }"
+    )
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ns-proxy-autoconfig\r\n"
+    told = head + b"Content-Length: %d\r\n\r\n" % len(script) + script
+    (row,) = exchanges(tmp_path, (True, asked), (False, told))
+    assert row["body_excerpt"] == "PROXY proxy.corp.example:8080; SOCKS5 10.0.0.9:1080"

@@ -247,3 +247,23 @@ def test_a_snap_length_is_told(tmp_path: Path) -> None:
         ("capture", "snap length", "96"),
     ]
     assert read_packets(written(tmp_path / "whole.pcap", pcap(long)))["host"].empty
+
+
+def statistics(dropped: int, *, order: str = "<", code: int = 5) -> bytes:
+    """An interface statistics block that counts drops."""
+    option = struct.pack(order + "HHQ", code, 8, dropped)
+    return block(5, struct.pack(order + "III", 0, 0, 0) + option + bytes(4), order)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_what_the_capture_counts_as_dropped_is_a_problem(tmp_path: Path, order: str) -> None:
+    frame = enhanced(ethernet(tcp("S")), 1, order=order)
+    head = section(order) + interface(order=order) + frame
+    tables = read(tmp_path, head + statistics(3, order=order) + statistics(41, order=order))
+    assert "41 packets" in str(tables.sources[0].problems[0])
+
+
+@pytest.mark.parametrize("count", [0, 2**64 - 1], ids=["none", "not-kept"])
+def test_no_drops_are_no_problem(tmp_path: Path, count: int) -> None:
+    content = section() + interface() + enhanced(ethernet(tcp("S")), 1) + statistics(count)
+    assert read(tmp_path, content).sources[0].problems == ()

@@ -150,3 +150,13 @@ def test_quoted_connections_take_numbers_as_in_wireshark(tmp_path: Path) -> None
     table = read_packets(written(tmp_path / "a.pcap", pcap(frames)))["tcp"]
     numbers = dict(zip(table["client_port"], table["stream"], strict=True))
     assert numbers == {1000: 0, 2000: 1, 3000: 2, 2500: 3, 6000: 5}
+
+
+def test_who_asks_for_an_address_joins(tmp_path: Path) -> None:
+    asked = udp(b"x", ports=(68, 67))
+    nobody = asked[:12] + bytes(4) + bytes((255,) * 4) + asked[20:]
+    frames = [ethernet(packet) for packet in (nobody, asked)]
+    (second,) = read_packets(written(tmp_path / "a.pcap", pcap(frames, step=0.1)))[
+        "activity"
+    ].to_dict("records")
+    assert (second["packets"], second["joins"]) == (2, 1)

@@ -39,6 +39,22 @@ def test_a_connection_from_syn_to_fin(tmp_path: Path) -> None:
     assert row["client_payload_time"] == pytest.approx(1_700_000_000.03)
     assert row["server_payload_time"] == pytest.approx(1_700_000_000.04)
     assert (row["fin_by"], row["fin_time"]) == ("client", pytest.approx(1_700_000_000.05))
+    assert row["fin_silence_ms"] == pytest.approx(10)
+
+
+def test_what_the_client_says_after_the_servers_fin_is_no_end_of_the_silence(
+    tmp_path: Path,
+) -> None:
+    ports = (50000, 9999)
+    frames = handshake(payloads=[(False, b"y" * 30)], ports=ports)
+    frames += [ethernet(tcp("A", seq=100, ack=230, ports=ports))] * 5
+    frames += [
+        ethernet(tcp("FA", to_server=False, seq=230, ack=100, ports=ports)),
+        ethernet(tcp("PA", seq=100, ack=231, payload=b"bye", ports=ports)),
+    ]
+    (row,) = rows(tmp_path, frames)
+    assert row["fin_silence_ms"] == pytest.approx(60)
+    assert row["client_payload_time"] > row["fin_time"]
 
 
 @pytest.mark.parametrize(
