@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import pandas as pd
+
 from analysis.detect.error_answers import Key, Told, about, key_of, service_exchanges, storage
 from analysis.detect.reach import cancelled
 from analysis.detect.sockets import ended_by_capture
@@ -27,6 +29,8 @@ from analysis.detect.support import (
     records,
     where,
 )
+from analysis.knowledge import threshold
+from analysis.model.connect_error import NO_REASON
 from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
 from analysis.model.message import plural, say, some
@@ -42,9 +46,11 @@ def _failed_puts(tables: Tables) -> list[Record]:
     """PUTs to the storage that got no answer, and none later.
 
     A browser asks the storage for leave (OPTIONS) before it puts: where that
-    question dies on the way, no PUT is ever sent, and the question stands for it.
+    question dies on the way, no PUT is ever sent, and the question stands for it.  Firefox
+    does not say whether a request failed or was given up: then the page's report says it.
     """
     http = service_exchanges(tables)
+    reported = len(_reports(http)) >= threshold("upload_reports")
     asked = records(where(http[http["method"].isin(["PUT", "OPTIONS"])], "host", storage))
     puts = [row for row in asked if row["method"] == "PUT"]
     sent = {row["host"] for row in puts}
@@ -54,10 +60,15 @@ def _failed_puts(tables: Tables) -> list[Record]:
         for row in puts + [row for row in asked if row["host"] not in sent]
         if row["status"] is None
         and row["error"]
-        and not cancelled(row["error"])
+        and (not cancelled(row["error"]) or (reported and row["error"] == NO_REASON))
         and row["host"] not in well
         and not ended_by_capture(tables, row["ended"])
     ]
+
+
+def _reports(http: pd.DataFrame) -> list[Record]:
+    """What the page says itself of uploads that failed."""
+    return records(where(http, "path", lambda path: path.partition("?")[0].endswith(_REPORTED)))
 
 
 def _lost_connections(tables: Tables) -> list[Record]:
@@ -71,7 +82,7 @@ def find_file_upload_host_blocked(tables: Tables) -> Iterator[Finding]:
         return
     said = [item for item in about(tables, "file.upload_host_blocked") if not item.healed]
     puts = _failed_puts(tables)
-    reports = records(where(http, "path", lambda path: path.partition("?")[0].endswith(_REPORTED)))
+    reports = _reports(http)
     lost = _lost_connections(tables) if puts or reports or said else []
     if not puts and not said and not (reports and lost):
         return

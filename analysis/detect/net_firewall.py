@@ -20,7 +20,6 @@ from analysis.model.diagnosis import Finding
 from analysis.model.frames import Tables
 from analysis.model.message import joined, plural, say, some
 
-
 _HOSTS = 2
 """Of one host alone no more is known than that it was not reached."""
 

@@ -114,7 +114,7 @@ def _reach(found: Finding) -> tuple[int, int]:
     """
     rank = min(map(reach_rank, found.subjects), default=0)
     partial = found.id in _PARTIAL or found.confidence < _SURE
-    return (max(rank, BETWEEN), rank) if partial else (rank, rank)
+    return (max(rank, BETWEEN), rank + 1) if partial else (rank, rank)
 
 
 def _takes_files_alone(found: Finding) -> bool:

@@ -434,3 +434,11 @@ def test_answers_that_no_policy_is_shown_to_have_changed(row: Row, place: str) -
 def test_a_policy_that_leads_to_a_proxy_which_works() -> None:
     rows = [answer("chatgpt.com", ELSEWHERE, additional_soa=["office.rpz"])]
     assert serious(tables(dns=rows, connections=[connection(address=ELSEWHERE)])) == set()
+
+
+def test_one_question_of_each_type_is_no_retry() -> None:
+    asked = [query("chatgpt.com", frame=n, qtype=kind) for n, kind in enumerate(("A", "HTTPS"))]
+    other = answer("example.com", "93.184.216.34", frame=9, at=120.0)
+    assert "dns.timeout" not in found(tables(dns=[*asked, other]))
+    again = query("chatgpt.com", frame=3, at=101.0, qtype="HTTPS")
+    assert "dns.timeout" in found(tables(dns=[*asked, again, other]))

@@ -8,6 +8,7 @@ import pytest
 from handmade import Row, answer, connection, document, exchange, found, script, serious, tables
 
 from analysis.diagnose import diagnose
+from analysis.model.connect_error import NO_REASON
 from analysis.model.diagnosis import Severity
 from analysis.model.frames import CaptureFacts, Tables
 
@@ -425,3 +426,21 @@ def test_a_name_that_only_the_recorders_system_denies_is_the_uploads() -> None:
     rows = [api(), put(**lost)]
     made = {item.id: item for item in diagnose(tables(http=rows, connections=[way])).findings}
     assert made["dns.nxdomain_filter"].explained_by == "file.upload_host_blocked"
+
+
+def test_a_download_of_which_the_recorder_keeps_no_part() -> None:
+    words = "peer closed connection (received 1200 bytes, expected 5000)"
+    row = download(response_bytes=None, error=words)
+    assert "1,200 of 5,000" in found(tables(http=[row]))["file.download_cut"].summary
+    stopped = download(response_bytes=None, error="Client disconnected.")
+    assert "file.download_cut" not in found(tables(http=[stopped]))
+
+
+@pytest.mark.parametrize(("reports", "blamed"), [(2, True), (1, False), (0, False)])
+def test_uploads_that_firefox_says_nothing_of(reports: int, blamed: bool) -> None:
+    told = [
+        exchange(f"r{n}", "/backend-api/files/x/upload-failed", method="POST")
+        for n in range(reports)
+    ]
+    rows = [api(), put(status=None, error=NO_REASON), *told]
+    assert ("file.upload_host_blocked" in found(tables(http=rows))) is blamed

@@ -262,3 +262,11 @@ def test_tls_intercepted_is_inventory(issuer: str, vendor: str | None) -> None:
     finding = found(given).get("tls.intercepted")
     assert (finding.vendor if finding else None) == vendor
     assert serious(given) == set()
+
+
+def test_a_slow_proxy_is_slow_for_whatever_it_is_asked_for() -> None:
+    slow = {"via": "10.0.0.8:3128", "address": "10.0.0.8", "tcp_ms": 1.2, "tls_ms": 2800.0}
+    ours = connection(1, **slow)
+    others = [connection(n, host=f"{n}.example.org", **slow) for n in (2, 3, 4)]
+    assert "proxy.latency" in found(tables(connections=[ours, *others]))
+    assert "proxy.latency" not in found(tables(connections=others))

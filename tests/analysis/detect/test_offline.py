@@ -328,3 +328,43 @@ def test_a_resolver_that_stays_out_of_reach_is_not() -> None:
 )
 def test_two_that_share_neither_server_nor_name(asked: tuple[str, ...], several: bool) -> None:
     assert offline._several([Asked(*item.split()) for item in asked]) == several
+
+
+def rejoined(down: range = range(121, 138), *, joins: int = 1, packets: int = 40) -> list[Row]:
+    """Much goes on, then nothing, then a machine asks for an address and it goes on."""
+    rows = seconds(range(0), silent=down)
+    back = down.stop
+    return [
+        row | {"packets": packets, "joins": joins if row["time"] == back else 0} for row in rows
+    ]
+
+
+BOTH = join(across(client_resent_ms=[]), across("ws.chatgpt.com", SOCKET, 1, client_resent_ms=[]))
+
+
+def test_all_stops_until_the_link_comes_up_again() -> None:
+    finding = found(tables(**BOTH, activity=rejoined()))["net.offline_gap"]
+    assert finding.measurements["gaps_s"] == [17]
+
+
+@pytest.mark.parametrize(
+    ("parts", "activity"),
+    [
+        pytest.param(BOTH, rejoined(joins=0), id="nobody-asks-for-an-address"),
+        pytest.param(BOTH, rejoined(packets=3), id="a-machine-at-rest"),
+        pytest.param(BOTH, rejoined(range(121, 124)), id="a-pause"),
+        pytest.param(across(client_resent_ms=[]), rejoined(), id="one-connection"),
+        pytest.param(
+            join(
+                across(client_resent_ms=[], client_retransmissions=0),
+                across("ws.chatgpt.com", SOCKET, 1, client_resent_ms=[], client_retransmissions=0),
+            ),
+            rejoined(),
+            id="nothing-was-lost",
+        ),
+    ],
+)
+def test_a_neighbour_that_asks_for_an_address(
+    parts: dict[str, list[Row]], activity: list[Row]
+) -> None:
+    assert "net.offline_gap" not in found(tables(**parts, activity=activity))

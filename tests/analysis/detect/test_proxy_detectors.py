@@ -395,3 +395,45 @@ def test_the_maker_by_its_own_sentence(text: str, vendor: str) -> None:
     made = found(tables(http=[page_of(body_excerpt=text)]))["proxy.denied"].vendor
     assert made is not None
     assert vendor in made
+
+
+def knocked(port: int, count: int = 4) -> list[Row]:
+    dead = {"synack_frame": None, "connect_host": None, "app": None, "reset_by": "server"}
+    return [
+        tunnel(None, n, **dead, server_port=port, server_payload=0, last_time=101.0 + n)
+        for n in range(count)
+    ]
+
+
+def script_for(port: int) -> Row:
+    return {
+        "source": "p.pcapng", "frame": 3, "response_frame": 4, "started": 99.0, "status": 200,
+        "host": "wpad.corp.example", "path": "/wpad.dat", "method": "GET",
+        "content_type": "application/x-ns-proxy-autoconfig",
+        "body_excerpt": f"PROXY {PROXY}:{port}",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "heads", "dead"),
+    [
+        pytest.param(knocked(3128), [], True, id="a-port-of-proxies-alone"),
+        pytest.param(knocked(8080), [], False, id="a-port-of-test-servers-too"),
+        pytest.param(knocked(8080), [script_for(8080)], True, id="named-by-a-script"),
+        pytest.param(knocked(8080), [script_for(9090)], False, id="the-script-names-another"),
+        pytest.param(knocked(3128, 2), [], False, id="too-few"),
+    ],
+)
+def test_a_dead_proxy_beside_programs_that_go_straight(
+    rows: list[Row], heads: list[Row], dead: bool
+) -> None:
+    web = handshakes(2, sni="teams.example", server="203.0.113.9", tcp={"last_time": 110.0})
+    given = tables(tcp=[*rows, *web["tcp"]], tls=web["tls"], cleartext=heads)
+    assert ("proxy.dead_setting" in found(given)) is dead
+
+
+def test_the_proxy_names_itself_to_somebody_else() -> None:
+    error = "Upstream proxy 10.1.1.8:3128 refused HTTP CONNECT request: 407 Authentication Required"
+    ours = exchange("a", status=None, cf_ray=None, server=None, error=error)
+    other = page_of("b", host="example.org", status=407, server="squid/5.7")
+    assert found(tables(http=[ours, other]))["proxy.auth_required"].vendor == "Squid"

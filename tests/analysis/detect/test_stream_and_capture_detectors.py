@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from handmade import Row, answer, connection, document, exchange, found, handshakes, serious, tables
 
-from analysis.model.diagnosis import Severity, Source, SourceKind
+from analysis.diagnose import diagnose
+from analysis.model.diagnosis import Severity, Source, SourceKind, Status
 from analysis.model.frames import CaptureFacts, Tables, concat
 
 
@@ -205,3 +206,10 @@ def test_a_client_that_refuses_another_recorders_certificate() -> None:
     row = connection(tls_ms=None, client_error=words)
     finding = found(tables(connections=[row]))["capture.own_effect"]
     assert finding.subjects == ("chatgpt.com",)
+
+
+@pytest.mark.parametrize(("lost", "primary"), [(20, "capture.lossy"), (1, None)])
+def test_a_capture_that_misses_much_is_said_first(lost: int, primary: str | None) -> None:
+    given = tables(**handshakes(4, tcp={"packets": 200, "lost_segments": lost}))
+    verdict = diagnose(given).verdict
+    assert (verdict.primary, verdict.status) == (primary, Status.OK)

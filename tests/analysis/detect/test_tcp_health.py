@@ -528,3 +528,19 @@ def test_an_orderly_end_is_no_failure(code: int) -> None:
 def test_an_alert_that_a_retry_heals() -> None:
     given = join(alerted(70, "server"), handshakes(1, start=40))
     assert serious(tables(**given)) == set()
+
+
+@pytest.mark.parametrize(
+    ("tries", "program", "by", "blamed"),
+    [
+        pytest.param(2, "t10d", "server", True, id="an-old-program"),
+        pytest.param(1, "t10d", "server", False, id="twice-only"),
+        pytest.param(2, "t13d", "server", False, id="the-same-program"),
+        pytest.param(2, "t10d", "client", False, id="by-the-client"),
+    ],
+)
+def test_a_program_that_is_never_let_in(tries: int, program: str, by: str, blamed: bool) -> None:
+    fine = handshakes(2, start=40, tls={"ja4": "t13d"})
+    lost = [alerted(70, by, ja4=program) for _ in range(tries)]
+    given = tables(**join(*lost, fine))
+    assert ("tls.handshake_failure" in found(given)) is blamed

@@ -265,3 +265,36 @@ def test_resets_of_open_connections_that_are_no_refusal() -> None:
         (reset_at_once(3) + fine["tcp"], fine["tls"]),
     ):
         assert "tcp.refused" not in found(tables(dns=lookup, tcp=rows, tls=hellos))
+
+
+def in_vain(host: str, *places: str) -> Row:
+    words = ", ".join(f"[Errno 60] Connect call failed ('{place}', 443)" for place in places)
+    return connection(
+        host=host, connection=host, tcp_ms=None, tls_ms=None, address=places[0],
+        addresses=list(places), error=f"Multiple exceptions: {words}", error_stage="tcp",
+    )  # fmt: skip
+
+
+ELSEWHERE = connection(host="example.org", address="93.184.216.34")
+LOST_CHAT = in_vain("chatgpt.com", "104.18.32.47", "172.64.155.209")
+LOST_SIGN_IN = in_vain("auth.openai.com", "104.18.41.158", "172.64.146.98")
+
+
+@pytest.mark.parametrize(
+    ("rows", "blamed"),
+    [
+        pytest.param([LOST_CHAT, LOST_SIGN_IN, ELSEWHERE], True, id="several-hosts"),
+        pytest.param([LOST_CHAT, ELSEWHERE], False, id="one-host"),
+        pytest.param([LOST_CHAT, LOST_SIGN_IN], False, id="nothing-else-either"),
+        pytest.param(
+            [in_vain("chatgpt.com", "10.9.9.9"), in_vain("auth.openai.com", "10.9.9.8"), ELSEWHERE],
+            False,
+            id="not-the-edge",
+        ),
+    ],
+)
+def test_addresses_that_a_recorder_tried_in_vain(rows: list[Row], blamed: bool) -> None:
+    made = {item.id: item for item in diagnose(tables(connections=rows)).findings}
+    assert ("net.firewall_ip_block" in made) is blamed
+    if blamed:
+        assert made["tcp.unreachable"].explained_by == "net.firewall_ip_block"

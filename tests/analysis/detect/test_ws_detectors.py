@@ -522,3 +522,53 @@ def test_a_request_id_alone_is_not_the_services_mark(answer: Row, stripped: bool
     )  # fmt: skip
     given = tables(ws=[socket(opened=None, status=403)], http=[upgrade])
     assert ("ws.upgrade_stripped" in found(given)) is stripped
+
+
+def test_topics_that_count_far_apart_have_holes_of_their_own() -> None:
+    numbers = {"a": (1, 2, 3, 4, 5, 9, 10, 14), "b": (500, 501, 502, 503, 504, 505)}
+    rows = [frame(n, 110.0 + n / 10, topic=t) for t, of in numbers.items() for n in of]
+    assert found(tables(ws=[socket()], ws_frames=rows))["ws.frames_lost"].count == 6
+
+
+@pytest.mark.parametrize(
+    ("numbers", "subscribed", "severity"),
+    [
+        pytest.param((1, 2, 3, 4, 5, 9, 10), 0, Severity.INFO, id="one-hole"),
+        pytest.param((1, 2, 3, 4, 5, 9, 10, 12), 0, Severity.CRITICAL, id="two-holes"),
+        pytest.param((1, 2, 3, 4, 5, 9, 10), 1, Severity.CRITICAL, id="and-no-end"),
+    ],
+)
+def test_one_hole_in_an_answer_that_came_to_its_end(
+    numbers: tuple[int, ...], subscribed: int, severity: Severity
+) -> None:
+    given = tables(ws=[socket(subscribed=subscribed)], ws_frames=frames(*numbers))
+    assert found(given)["ws.frames_lost"].severity is severity
+
+
+@pytest.mark.parametrize(
+    ("after", "severity"),
+    [
+        pytest.param({"requested": 165.0, "opened": 165.1}, Severity.INFO, id="at-once"),
+        pytest.param({"requested": 225.0, "opened": 225.1}, Severity.WARNING, id="much-later"),
+        pytest.param({"opened": None, "status": None}, Severity.WARNING, id="in-vain"),
+        pytest.param(None, Severity.WARNING, id="never"),
+    ],
+)
+def test_a_socket_that_is_opened_again_at_once_was_not_missed(
+    after: Row | None, severity: Severity
+) -> None:
+    again = [] if after is None else [socket(9, **({"requested": 165.0} | after))]
+    later = exchange("x", ended=600.0)
+    given = tables(ws=[dropped(), *again], http=[later])
+    assert found(given)["ws.dropped"].severity is severity
+
+
+@pytest.mark.parametrize(
+    ("silence", "fired"), [(90_000.0, {"ws.idle_timeout"}), (30.0, set())], ids=["idle", "in-order"]
+)
+def test_a_client_that_answers_the_fin_with_its_own_farewell(
+    silence: float, fired: set[str]
+) -> None:
+    said = WHOLE | {"client_payload_time": 160.01, "last_payload_time": 160.01}
+    given = tables(**handshakes(3, sni=WS, tcp=said | {"fin_silence_ms": silence}))
+    assert serious(given) - {"ws.dropped"} == fired
