@@ -30,7 +30,8 @@ _DNS_WORDS = (
     "ERR_DNS_",
     "ERR_ICANN_NAME_COLLISION",
     "No such host is known",
-    "[Fiddler] DNS Lookup",
+    "Fiddler - DNS Lookup",
+    "Fiddler: DNS Lookup",
     "UnknownHostException",
 )
 _DNS_AGAIN = (
@@ -55,7 +56,7 @@ _NET_STAGES = {
     "tcp": (
         *("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_FAILED", "ERR_CONNECTION_TIMED_OUT"),
         *("ERR_ADDRESS_UNREACHABLE", "ERR_ADDRESS_INVALID", "ERR_NETWORK_ACCESS_DENIED"),
-        *("[Fiddler] The connection to", "Failed to connect to remote host"),
+        *("Fiddler - Connection Failed", "Fiddler: Error", "Failed to connect to remote host"),
     ),
 }
 

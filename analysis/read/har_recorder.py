@@ -6,12 +6,18 @@ the answer empty and notes why.  Neither is an answer of the service or of the n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from analysis.model.markup import sound
 from analysis.read import fields
 
-_MOST = 300
+_MOST = 600
+_FIDDLER = re.compile(
+    r"DNS Lookup|No such host is known|Failed to negotiate HTTPS connection"
+    r"|Error: \w{1,40} \(0x[0-9a-f]{1,8}\)"
+)
+"""What Fiddler's page tells besides its title: the rest repeats the host and quotes .NET."""
 
 
 def own_failure(response: Mapping[str, object]) -> str | None:
@@ -19,7 +25,10 @@ def own_failure(response: Mapping[str, object]) -> str | None:
     title = fields.text(response, "statusText", 100) or ""
     text = fields.text(fields.mapping(response, "content"), "text", _MOST) or ""
     if title.startswith("Fiddler - ") or text.startswith("[Fiddler] "):
-        return sound(" ".join(text.split()) or title)
+        told = " ".join(dict.fromkeys(_FIDDLER.findall(text)))
+        return sound(
+            ": ".join(filter(None, (title if title.startswith("Fiddler") else "Fiddler", told)))
+        )
     if fields.text(response, "_charlesStatus", 20) == "FAILED":
         return sound((fields.text(response, "comment", _MOST) or "").strip()) or "failed"
     return None

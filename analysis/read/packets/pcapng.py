@@ -77,8 +77,8 @@ def pcapng_blocks(window: Window, problems: list[str]) -> Iterator[Block]:
     if dropped:
         problems.append(
             plural(
-                "The capture's own statistics count {n} packet that it dropped.",
-                "The capture's own statistics count {n} packets that it dropped.",
+                "its own statistics count {n} packet that the capture dropped",
+                "its own statistics count {n} packets that the capture dropped",
                 dropped,
             )
         )
