@@ -33,6 +33,7 @@ from analysis.detect.support import (
 from analysis.knowledge import threshold
 from analysis.knowledge.addresses import address
 from analysis.knowledge.probes import probe_answer, probe_words
+from analysis.knowledge.products import vendor_of_portal
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import joined, plural, say, some
@@ -158,6 +159,7 @@ def find_net_captive_portal(tables: Tables) -> Iterator[Finding]:
         ),
         subjects=hosts,
         severity=Severity.INFO if passed else Severity.CRITICAL,
+        vendor=_product(found, tables),
         count=len(asked),
         times=times,
         evidence=exchange_evidence(found, say("answered by the network's portal"))
@@ -165,6 +167,18 @@ def find_net_captive_portal(tables: Tables) -> Iterator[Finding]:
         in_short=some(sorted({str(row["status"]) for row in found})) or names,
         measurements={"signals": signals},
     )
+
+
+def _product(found: list[Record], tables: Tables) -> str | None:
+    """Whose portal it is, by its answers and by the page that they lead to."""
+    targets = {target for row in found if (target := _target(row))}
+    pages = records(where(tables["http"], "host", targets.__contains__))
+    pages += [row for row in in_clear(tables) if row["host"] in targets]
+    told = (
+        " ".join(row[name] or "" for name in ("server", "location", "body_excerpt"))
+        for row in [*found, *pages]
+    )
+    return next(filter(None, map(vendor_of_portal, told)), None)
 
 
 def _key(row: Record) -> tuple[object, ...]:

@@ -39,6 +39,18 @@ def public_authority(issuer: str) -> str | None:
 
 
 @cache
+def _portals() -> tuple[tuple[str, str], ...]:
+    rows = table.rows("portals", ("fragment", "vendor", *_FACTS))
+    return tuple((row["fragment"], row["vendor"]) for row in rows)
+
+
+def vendor_of_portal(text: str) -> str | None:
+    """The product whose sign-in page, or the way to it, says this."""
+    text = text.lower()
+    return next((vendor for fragment, vendor in _portals() if fragment in text), None)
+
+
+@cache
 def _block_pages() -> tuple[tuple[str, str, str], ...]:
     return tuple(
         (row["where"], row["fragment"], row["vendor"])

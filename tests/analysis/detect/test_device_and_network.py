@@ -465,3 +465,17 @@ def test_clock_by_answers_in_clear(rows: list[Row], refused: list[Row], expected
     assert ("device.clock_skew" in made) is expected
     if expected:
         assert made["tls.cert_invalid"].explained_by == "device.clock_skew"
+
+
+@pytest.mark.parametrize(
+    ("location", "text", "vendor"),
+    [
+        ("http://10.5.50.1/login", "Hotspot login. Powered by MikroTik RouterOS", "MikroTik"),
+        ("http://n1.network-auth.com/splash", None, "Cisco Meraki"),
+        ("http://10.5.50.1/login", "Welcome to our Wi-Fi", None),
+    ],
+)
+def test_whose_portal_it_is(location: str, text: str | None, vendor: str | None) -> None:
+    asked = PROBE | {"location": location}
+    page = exchange("l", host="10.5.50.1", cf_ray=None, server=None, body_excerpt=text)
+    assert found(tables(http=[asked, page]))["net.captive_portal"].vendor == vendor
