@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from analysis.detect import Detector, detect
 from analysis.detect.support import snap_length
-from analysis.diagnose.coverage import coverage, proof_of_work
+from analysis.diagnose.coverage import coverage, proof_of_work, waits_for_socket
 from analysis.diagnose.masking import explain
 from analysis.diagnose.measurements import measurements
 from analysis.diagnose.ranking import in_order, verdict
@@ -30,7 +30,12 @@ def diagnose(tables: Tables, added: Sequence[Detector] = ()) -> Diagnosis:
         tool_version=_tool_version(),
         rules_version=RULES_VERSION,
         sources=tables.sources,
-        verdict=verdict(findings, proof_of_work(tables), _what_would_settle(tables, areas)),
+        verdict=verdict(
+            findings,
+            proof_of_work(tables),
+            _what_would_settle(tables, areas),
+            waiting=waits_for_socket(tables),
+        ),
         findings=findings,
         coverage=areas,
         measurements=measurements(tables),

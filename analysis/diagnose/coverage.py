@@ -298,6 +298,13 @@ def proof_of_work(tables: Tables) -> tuple[float, str] | None:
     return None
 
 
+def waits_for_socket(tables: Tables) -> bool:
+    """An answer was handed over to a websocket, and none came in full."""
+    sse = where(tables["sse"], "host", hosts().essential)
+    handed = bool(len(sse)) and bool(sse["handoff"].fillna(False).any())
+    return handed and not any(row["completed"] for row in sockets(tables))
+
+
 def _without_bodies(tables: Tables) -> bool:
     """True for NetLogs alone: a page that never ran looks there like one that did."""
     return bool(tables.sources) and all(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from analysis.detect.sockets import SOCKET_HOSTS
 from analysis.knowledge import findings as catalogue
 from analysis.knowledge import hosts, threshold, wording
 from analysis.knowledge.reach import BETWEEN, reach_rank
@@ -31,7 +32,11 @@ _PARTIAL = frozenset(
 """Critical, but other parts of ChatGPT go on working: impaired, not blocked."""
 
 _SOCKET = frozenset({"ws.connect_failed", "ws.upgrade_stripped", "proxy.bypassed_by_websocket"})
-"""Answers may come without a websocket: impaired where one was seen to, else blocked."""
+"""Answers may come without a websocket: impaired where one was seen to, else blocked.
+
+So it is of whatever hits the socket's host alone; where no answer was asked for in the capture,
+the page's own host decides: most answers come over that.
+"""
 
 _WHOLE = frozenset(
     {
@@ -122,6 +127,10 @@ def _takes_files_alone(found: Finding) -> bool:
     return bool(found.subjects) and min(map(reach_rank, found.subjects)) > BETWEEN
 
 
+def _takes_sockets_alone(found: Finding) -> bool:
+    return bool(found.subjects) and all(name in SOCKET_HOSTS for name in found.subjects)
+
+
 def _by_name(found: Finding) -> tuple[str, tuple[str, ...], str, str]:
     """An order that does not depend on that of the detectors."""
     return found.id, found.subjects, found.vendor or "", found.summary
@@ -139,11 +148,18 @@ def headline(found: Finding) -> str:
     return wording(found.id).headline_for(found.subjects, found.vendor, detail)
 
 
-def verdict(findings: Sequence[Finding], worked: tuple[float, str] | None, missing: str) -> Verdict:
+def verdict(
+    findings: Sequence[Finding],
+    worked: tuple[float, str] | None,
+    missing: str,
+    *,
+    waiting: bool = False,
+) -> Verdict:
     """The session in one sentence.
 
     `worked` is how surely ChatGPT was seen to work and by what; `missing` is
-    what would settle a case without enough evidence.
+    what would settle a case without enough evidence; `waiting` tells that an answer was
+    handed to a websocket and never came.
     """
     ranked = roots(findings)
     serious = [found for found in ranked if found.severity is not Severity.INFO]
@@ -160,6 +176,8 @@ def verdict(findings: Sequence[Finding], worked: tuple[float, str] | None, missi
                 other=headline(besides),
             )
         answered = worked is not None and worked[0] >= _ANSWERED
+        if _takes_sockets_alone(first):
+            answered = answered or (worked is not None and not waiting)
         return Verdict(
             _status(first, answered=answered), first.locus, first.id, sentence, first.confidence
         )
@@ -190,6 +208,8 @@ def _status(found: Finding, *, answered: bool) -> Status:
     if found.locus is Locus.SERVICE:
         return Status.DOWN
     partial = (
-        found.id in _PARTIAL or (answered and found.id in _SOCKET) or _takes_files_alone(found)
+        found.id in _PARTIAL
+        or (answered and (found.id in _SOCKET or _takes_sockets_alone(found)))
+        or _takes_files_alone(found)
     )
     return Status.IMPAIRED if partial else Status.BLOCKED

@@ -72,7 +72,12 @@ def connect_other(wire: Wire) -> None:
         carried(wire, 0.2 + index, name)
 
 
-@on_wire("websocket-beside-the-proxy", "proxy", "proxy.bypassed_by_websocket")
+@on_wire(
+    "websocket-beside-the-proxy",
+    "proxy",
+    "proxy.bypassed_by_websocket",
+    statuses=frozenset({"impaired"}),
+)
 def websocket_direct(wire: Wire) -> None:
     """Pages through the proxy; the socket goes straight out, where the firewall drops it."""
     for index, name in enumerate(("chatgpt.com", "ab.chatgpt.com")):

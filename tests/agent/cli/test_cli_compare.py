@@ -37,7 +37,7 @@ def test_a_difference() -> None:
     done = compare(HEALTHY, SINKHOLE)
     assert done.returncode == 1
     assert done.stderr == ""
-    assert done.stdout.startswith("DIFFERENT  healthy works, dns-filter is blocked.")
+    assert done.stdout.startswith("DIFFERENT  healthy works, dns-filter is impaired.")
     assert "\x1b" not in done.stdout
 
 

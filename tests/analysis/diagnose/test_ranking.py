@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from analysis.diagnose.ranking import headline, in_order, roots, verdict
 from analysis.model.diagnosis import Diagnosis, Finding, Locus, Severity, Status, causes_of
 
@@ -78,3 +80,28 @@ def test_without_files_alone_chatgpt_is_impaired_and_not_blocked() -> None:
     both = replace(STORAGE, subjects=("chatgpt.com", *STORAGE.subjects))
     assert verdict([both], None, "").status is Status.BLOCKED
     assert verdict([replace(STORAGE, subjects=())], None, "").status is Status.BLOCKED
+
+
+@pytest.mark.parametrize(
+    ("worked", "waiting", "status"),
+    [
+        pytest.param((0.85, "the page loaded"), False, Status.IMPAIRED, id="the-page-works"),
+        pytest.param((0.85, "the page loaded"), True, Status.BLOCKED, id="an-answer-never-came"),
+        pytest.param((0.95, "an answer came"), True, Status.IMPAIRED, id="another-did"),
+        pytest.param(None, False, Status.BLOCKED, id="nothing-works"),
+    ],
+)
+def test_the_socket_alone_is_lost(
+    worked: tuple[float, str] | None, waiting: bool, status: Status
+) -> None:
+    assert verdict([SOCKET], worked, "", waiting=waiting).status is status
+
+
+@pytest.mark.parametrize(
+    ("worked", "status"), [((0.95, "an answer came"), Status.IMPAIRED), (None, Status.BLOCKED)]
+)
+def test_a_warning_that_leaves_nothing(worked: tuple[float, str] | None, status: Status) -> None:
+    expired = replace(
+        SOCKET, id="account.session_expired", severity=Severity.WARNING, subjects=("chatgpt.com",)
+    )
+    assert verdict([expired], worked, "").status is status

@@ -153,7 +153,7 @@ def test_text_is_plain_when_piped(made: dict[str, Comparison], name: str) -> Non
 def test_text_fits_and_names_the_factor(made: dict[str, Comparison]) -> None:
     lines = render_comparison_text(made["pair"], width=None, color=False).splitlines()
     assert max(len(line) for line in lines if "proof in" not in line) <= 80
-    assert lines[0].startswith("DIFFERENT  healthy works, dns-filter is blocked.")
+    assert lines[0].startswith("DIFFERENT  healthy works, dns-filter is impaired.")
     text = "\n".join(lines)
     for part in ("What the user notices", "What else differs", "Equal on both sides", "One pair"):
         assert part in text
