@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from analysis.detect.error_answers import Told, about, claim, places, says, service_exchanges
+from analysis.detect.error_answers import Key, Told, about, claim, places, says, service_exchanges
 from analysis.detect.support import earned, records
+from analysis.knowledge import threshold
 from analysis.model.diagnosis import Finding, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import joined, plural, say, some
@@ -34,16 +35,30 @@ _ANSWERED = re.compile(
 """What shows that others work: an answer, another conversation, a file."""
 
 
+_SIGN_OUT = ("/api/auth/signout", "/auth/logout", "/api/auth/logout")
+
+
 def _by_guest(path: str | None) -> bool:
     return (path or "").startswith(_GUEST)
+
+
+def _insisted(items: list[Told]) -> bool:
+    """One thing was asked for again, after the time that a person takes.
+
+    Ids are masked: what is asked for together are several things, as by several tabs.
+    """
+    kinds: dict[Key, list[float]] = {}
+    for item in items:
+        kinds.setdefault(item.key, []).append(item.row["started"] or 0.0)
+    return any(max(times) - min(times) >= threshold("insisted_s") for times in kinds.values())
 
 
 def _others_work(tables: Tables, items: list[Told]) -> bool:
     """Each was asked for once, and others were answered well, before it or after."""
     if any(item.rule.rule not in _ONE_THING for item in items):
         return False
-    if len({item.key for item in items}) < len(items):
-        return False  # the user insisted
+    if _insisted(items):
+        return False
     http = service_exchanges(tables)
     fine = http[http["status"].between(200, 299).fillna(False)]
     paths = ((row["path"] or "").partition("?")[0] for row in records(fine[["path"]]))
@@ -71,8 +86,21 @@ def _refreshed(tables: Tables, refused: list[Told]) -> set[str]:
     return {host for host, moment in last.items() if worked.get(host, -1.0) > moment}
 
 
+def _before_leaving(tables: Tables, refused: list[Told]) -> list[Told]:
+    """Without those after the user signed out, which nobody misses."""
+    http = service_exchanges(tables)
+    if not refused or http.empty:
+        return refused
+    left = http[(http["path"].fillna("").str.partition("?")[0].isin(_SIGN_OUT))]
+    left = left[left["status"].between(200, 399).fillna(False) & left["started"].notna()]
+    if left.empty:
+        return refused
+    last = float(left["started"].max())
+    return [item for item in refused if (item.row["started"] or 0.0) < last]
+
+
 def find_account_session_expired(tables: Tables) -> Iterator[Finding]:
-    refused = about(tables, "account.session_expired")
+    refused = _before_leaving(tables, about(tables, "account.session_expired"))
     refreshed = _refreshed(tables, refused)
     lasting = [item for item in refused if not item.healed and item.row["host"] not in refreshed]
     coded = [item for item in lasting if item.row["error_code"] or item.row["error_message"]]

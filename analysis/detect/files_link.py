@@ -101,11 +101,18 @@ def _not_renewed(tables: Tables, refused: list[Told]) -> list[Told]:
     for (key, _), items in links.items():
         since = max(item.row["started"] or 0.0 for item in items)
         fresh = [time for time in fine.get(key, ()) if time > since]
-        if fresh:
-            fine[key].remove(fresh[0])
-        else:
+        files = _at_once(items)
+        if len(fresh) < files:
             left += items
+        for time in fresh[:files]:
+            fine[key].remove(time)
     return left
+
+
+def _at_once(items: list[Told]) -> int:
+    """How many files these are at least: a second try waits for the answer to the first."""
+    spans = [(item.row["started"] or 0.0, item.row["ended"] or 0.0) for item in items]
+    return max(sum(begin <= moment < end for begin, end in spans) for moment, _ in spans) or 1
 
 
 def _end(item: Told) -> float:

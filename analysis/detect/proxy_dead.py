@@ -130,13 +130,16 @@ def _never_there(tables: Tables, tcp: pd.DataFrame, known: frozenset[Place]) -> 
         if not any(map(_opened, rows))
     }
     tried = {place: rows for place, rows in tried.items() if len(rows) >= threshold("proxy_tries")}
-    if not tried or names_chatgpt(tables):
+    if not tried:
         return
-    names = names_of_addresses(tables)
+    names, listed = names_of_addresses(tables), names_chatgpt(tables)
+    # a configuration script looks names up by itself, to choose the proxy
+    only_looked_up = listed and not _asked_since(tables, tcp, 0.0)
     for place, rows in tried.items():
         called = names.get(place[0], frozenset())
-        surely = any(map(_PROXY_NAME.match, called)) or _in_script(tables, place, called)
-        if not _heard(tables, rows):
+        told = _in_script(tables, place, called)
+        surely = told or any(map(_PROXY_NAME.match, called))
+        if not _heard(tables, rows) or (listed and not (told and only_looked_up)):
             continue
         # on a port that other servers use as well it may be a test server that is down
         alone = place[1] not in shared_ports() or not web_meanwhile(tcp, rows)

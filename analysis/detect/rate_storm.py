@@ -20,6 +20,7 @@ from analysis.detect.error_answers import (
     key_of,
     of_the_service,
     service_exchanges,
+    storage,
     told,
 )
 from analysis.detect.once import once
@@ -77,7 +78,8 @@ def storms(tables: Tables) -> list[Storm]:
     kinds = set(timed[bad]["path"].dropna().unique())
     groups: dict[Key, list[Record]] = {}
     for row in records(timed[timed["path"].isin(kinds).fillna(False)][list(_COLUMNS)]):
-        if not hosts().harmless(row["host"], row["path"]):
+        # files of one storage look alike, as their ids are masked, and are not tries of one
+        if not hosts().harmless(row["host"], row["path"]) and not storage(row["host"]):
             groups.setdefault(key_of(row), []).append(row)
     found = (_storm(key, rows) for key, rows in groups.items())
     return [storm for storm in found if storm]

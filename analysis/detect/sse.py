@@ -246,7 +246,8 @@ def _at_once(row: Record) -> bool:
         total >= threshold("sse_buffer_total_ms")
         and span <= threshold("sse_buffer_span") * total
         and (row["bytes"] or 0) >= threshold("sse_buffer_bytes")
-        and (row["events"] or 0) >= threshold("sse_buffer_events")
+        # an export without bodies counts no events: then the length alone tells of a text
+        and (row["events"] is None or row["events"] >= threshold("sse_buffer_events"))
         and (row["last_250ms_share"] or 0.0) >= threshold("sse_buffer_share")
     )
 

@@ -8,6 +8,7 @@ direction looks the same, and so does a filter (net.firewall_ip_block).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -34,6 +35,7 @@ from analysis.model.diagnosis import Evidence, Finding, Severity
 from analysis.model.frames import Tables
 from analysis.model.message import Message, joined, plural, say, some
 
+_NUMBERED = re.compile(r"errno|winerror")
 _REFUSED: frozenset[Manner | None] = frozenset({"refused"})
 _SILENT: frozenset[Manner | None] = frozenset({"timed out", "unreachable"})
 
@@ -245,7 +247,9 @@ def _speaks(row: Record, manners: frozenset[Manner | None]) -> bool:
         return False
     if never_opened(row["error"] or "") and not tries(row["error"]):
         return False  # the name lookup failed
-    if row.get("flow") and not ("net::err_" in text or tries(row["error"]) or "errno" in text):
+    if row.get("flow") and not (
+        "net::err_" in text or tries(row["error"]) or _NUMBERED.search(text)
+    ):
         return False
     return manner(text) in manners
 

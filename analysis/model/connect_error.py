@@ -69,9 +69,10 @@ type Manner = Literal["refused", "timed out", "unreachable", "reset", "closed"]
 _ERRNO = re.compile(r"(?:errno|winerror) (\d{1,5})\b", re.I)
 # Linux, macOS and Windows number them apart, and none of these numbers is another's error of TCP
 _MANNER_OF_ERRNO: dict[int, Manner] = {
-    **dict.fromkeys((111, 61, 10061), "refused"),
-    **dict.fromkeys((110, 60, 10060), "timed out"),
-    **dict.fromkeys((113, 101, 65, 51, 10065, 10051), "unreachable"),
+    # asyncio on Windows gets those of Win32 (winerror.h) from its completion ports
+    **dict.fromkeys((111, 61, 10061, 1225), "refused"),
+    **dict.fromkeys((110, 60, 10060, 121), "timed out"),
+    **dict.fromkeys((113, 101, 65, 51, 10065, 10051, 1231, 1232), "unreachable"),
     **dict.fromkeys((104, 54, 10054), "reset"),
 }
 _MANNER_WORDS: tuple[tuple[Manner, tuple[str, ...]], ...] = (

@@ -2,7 +2,8 @@
 
 ``x-error-json`` is base64 of ``{"error": {"code": ...}}`` and
 ``x-openai-authorization-error`` is a word; both may quote a token, so only a code
-is ever taken (Codex client's error mapping, 2026; reported).
+is ever taken (Codex client's error mapping, 2026; reported).  ``x-ms-error-code`` is
+the storage's word (Azure Storage, common REST API error codes).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 
 from analysis.model.sse_events import is_word
 
-ERROR_HEADERS = frozenset({"x-error-json", "x-openai-authorization-error"})
+ERROR_HEADERS = frozenset({"x-error-json", "x-openai-authorization-error", "x-ms-error-code"})
 
 
 def header_code(value: str) -> str | None:

@@ -444,3 +444,26 @@ def test_uploads_that_firefox_says_nothing_of(reports: int, blamed: bool) -> Non
     ]
     rows = [api(), put(status=None, error=NO_REASON), *told]
     assert ("file.upload_host_blocked" in found(tables(http=rows))) is blamed
+
+
+@pytest.mark.parametrize(
+    ("gaps", "fresh", "expired"),
+    [
+        pytest.param((0.0, 0.1, 0.2), 1, True, id="three-files"),
+        pytest.param((0.0, 0.1, 0.2), 3, False, id="each-renewed"),
+        pytest.param((0.0, 0.6), 1, False, id="a-second-try"),
+    ],
+)
+def test_links_that_a_page_asks_for_together(
+    gaps: tuple[float, ...], fresh: int, expired: bool
+) -> None:
+    """Ids are masked: the links of one chat's files look alike."""
+    old = [
+        link(signed_until=400.0, started=100.0 + gap, ended=100.5 + gap) | {"flow": f"o{gap}"}
+        for gap in gaps
+    ]
+    new = [
+        link(status=200, error_code=None, started=130.0 + n) | {"flow": f"n{n}"}
+        for n in range(fresh)
+    ]
+    assert ("file.link_expired" in found(tables(http=[*old, *new]))) is expired

@@ -437,3 +437,20 @@ def test_the_proxy_names_itself_to_somebody_else() -> None:
     ours = exchange("a", status=None, cf_ray=None, server=None, error=error)
     other = page_of("b", host="example.org", status=407, server="squid/5.7")
     assert found(tables(http=[ours, other]))["proxy.auth_required"].vendor == "Squid"
+
+
+@pytest.mark.parametrize(
+    ("heads", "hosts", "dead"),
+    [
+        pytest.param([script_for(8080)], "example.org", True, id="looked-up-by-the-script"),
+        pytest.param([script_for(8080)], "chatgpt.com", False, id="and-reached-without-it"),
+        pytest.param([], "example.org", False, id="no-script"),
+    ],
+)
+def test_a_script_that_looks_the_name_up(heads: list[Row], hosts: str, dead: bool) -> None:
+    web = handshakes(2, sni=hosts, server="203.0.113.9", tcp={"last_time": 110.0})
+    given = tables(
+        tcp=[*knocked(8080), *web["tcp"]], tls=web["tls"], cleartext=heads,
+        dns=[answer("chatgpt.com", GOOD)],
+    )  # fmt: skip
+    assert ("proxy.dead_setting" in found(given)) is dead

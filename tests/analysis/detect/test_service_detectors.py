@@ -424,3 +424,34 @@ def test_account_state() -> None:
     assert "deactivated" in found(tables(http=[row]))["account.state"].summary
     healed = [row, exchange("b", "/backend-api/me", started=120.0)]
     assert "account.state" not in found(tables(http=healed))
+
+
+@pytest.mark.parametrize(("gap", "warned"), [(2.0, False), (8.0, True)], ids=["tabs", "insisted"])
+def test_chats_that_are_gone_beside_others_that_work(gap: float, warned: bool) -> None:
+    gone = [
+        exchange(
+            f"g{n}", "/backend-api/conversation/{id}", status=404, started=100.0 + n * gap,
+            error_code="conversation_not_found",
+        )
+        for n in range(2)
+    ]  # fmt: skip
+    fine = exchange("f", "/backend-api/f/conversation", method="POST", started=110.0)
+    assert ("account.state" in serious(tables(http=[*gone, fine]))) is warned
+
+
+@pytest.mark.parametrize(("at", "warned"), [(100.0, False), (120.0, True)], ids=["after", "before"])
+def test_what_is_refused_to_who_has_signed_out(at: float, warned: bool) -> None:
+    left = exchange("s", "/api/auth/signout", method="POST", started=at)
+    refused = [
+        exchange(f"r{n}", "/backend-api/me", status=401, started=105.0 + n) for n in range(3)
+    ]
+    assert ("account.session_expired" in found(tables(http=[left, *refused]))) is warned
+
+
+def test_files_that_are_refused_together_are_no_storm() -> None:
+    rows = [
+        exchange(f"i{n}", "/files/{id}/raw?se=x", host="files.oaiusercontent.com", status=403,
+                 cf_ray=None, headers=["x-ms-request-id: 1"], started=100.0 + n / 10)
+        for n in range(12)
+    ]  # fmt: skip
+    assert "rate.retry_storm" not in found(tables(http=rows))

@@ -213,3 +213,18 @@ def test_a_capture_that_misses_much_is_said_first(lost: int, primary: str | None
     given = tables(**handshakes(4, tcp={"packets": 200, "lost_segments": lost}))
     verdict = diagnose(given).verdict
     assert (verdict.primary, verdict.status) == (primary, Status.OK)
+
+
+@pytest.mark.parametrize(
+    ("more", "held"),
+    [
+        pytest.param({"content_length": 20000}, True, id="a-length"),
+        pytest.param({"via": "1.1 gateway.example"}, True, id="a-proxy"),
+        pytest.param({}, False, id="no-mark"),
+        pytest.param({"content_length": 900, "bytes": 900}, False, id="a-short-answer"),
+    ],
+)
+def test_buffered_in_an_export_without_bodies(more: Row, held: bool) -> None:
+    rows = [stream(flow=f"a{n}", **AT_ONCE) | {"events": None, "chunks": None} for n in range(2)]
+    given = tables(sse=[row | more for row in rows])
+    assert ("sse.buffered" in found(given)) is held

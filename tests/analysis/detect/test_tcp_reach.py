@@ -298,3 +298,17 @@ def test_addresses_that_a_recorder_tried_in_vain(rows: list[Row], blamed: bool) 
     assert ("net.firewall_ip_block" in made) is blamed
     if blamed:
         assert made["tcp.unreachable"].explained_by == "net.firewall_ip_block"
+
+
+@pytest.mark.parametrize(
+    ("error", "finding"),
+    [
+        ("[WinError 121] The semaphore timeout period has expired", "tcp.unreachable"),
+        ("[WinError 1225] The remote computer refused the network connection", "tcp.refused"),
+        ("[WinError 1232] The network location cannot be reached", "tcp.unreachable"),
+    ],
+)
+def test_what_windows_says_of_a_connection_that_did_not_open(error: str, finding: str) -> None:
+    lost = {"tcp_ms": None, "tls_ms": None, "address": None, "error": error, "error_stage": "tcp"}
+    rows = [connection(n, **lost) for n in (1, 2)]
+    assert finding in found(tables(connections=[*rows, ELSEWHERE]))

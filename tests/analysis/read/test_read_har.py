@@ -572,3 +572,13 @@ def test_messages_that_an_export_does_not_list_are_not_none(tmp_path: Path) -> N
     bare = {key: value for key, value in socket([]).items() if key != "_webSocketMessages"}
     counts = [row["server_frames"] for row in rows(read(tmp_path, quiet, bare)["ws"])]
     assert counts == [0, None]
+
+
+def test_the_storages_word_stands_for_a_body_that_was_left_out(tmp_path: Path) -> None:
+    made = entry(
+        "https://files.oaiusercontent.com/files/1/raw?se=2026-01-01T00%3A00%3A00Z&sig=x",
+        status=403,
+        kind="application/xml",
+        headers={"x-ms-error-code": "AuthenticationFailed"},
+    )
+    assert http_row(tmp_path, made)["error_code"] == "AuthenticationFailed"
