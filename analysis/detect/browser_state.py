@@ -82,11 +82,11 @@ def _stale_answers(tables: Tables) -> Iterator[Finding]:
     dated = http[http["date"].notna() & http["started"].notna()]
     stored = dated["from_cache"].fillna(False)
     age = dated["started"] - dated["date"]
-    fresh = dated[~stored & (age.abs() < threshold("clock_skew_s"))]
+    fresh = set(dated[~stored & (age.abs() < threshold("clock_skew_s"))]["host"])
     old = [
         row
         for row in records(dated[stored & (age >= threshold("stale_answer_s"))])
-        if (row["path"] or "").startswith(_SESSION) and row["host"] in set(fresh["host"])
+        if (row["path"] or "").startswith(_SESSION) and row["host"] in fresh
     ]
     if not old:
         return

@@ -111,8 +111,14 @@ def _not_renewed(tables: Tables, refused: list[Told]) -> list[Told]:
 
 def _at_once(items: list[Told]) -> int:
     """How many files these are at least: a second try waits for the answer to the first."""
-    spans = [(item.row["started"] or 0.0, item.row["ended"] or 0.0) for item in items]
-    return max(sum(begin <= moment < end for begin, end in spans) for moment, _ in spans) or 1
+    edges = [(item.row["started"] or 0.0, 1) for item in items]
+    edges += [(item.row["ended"] or edge[0], -1) for item, edge in zip(items, edges, strict=True)]
+    running = most = 0
+    # what ends as another begins is not beside it
+    for _, step in sorted(edges):
+        running += step
+        most = max(most, running)
+    return max(most, 1)
 
 
 def _end(item: Told) -> float:

@@ -22,6 +22,7 @@ import pandas as pd
 
 from analysis.detect.attempts import names_of_addresses
 from analysis.detect.dns_answers import NXDOMAIN
+from analysis.detect.once import once
 from analysis.detect.support import (
     Record,
     matters,
@@ -40,6 +41,8 @@ type Place = tuple[str, int | None]
 
 _PROXY_NAME = re.compile(r"[^.]*prox[yi]|wpad\b", re.I)
 _WEB = (80, 443)
+_SCRIPTS = 20
+"""Configuration scripts looked at: a machine has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +153,17 @@ def _never_there(tables: Tables, tcp: pd.DataFrame, known: frozenset[Place]) -> 
 def _in_script(tables: Tables, place: Place, called: Iterable[str]) -> bool:
     """A proxy auto-configuration script that the machine fetched names the place."""
     wanted = [f"{host}:{place[1]}".lower() for host in (place[0], *called)]
+    return any(text in told for told in _scripts(tables) for text in wanted)
+
+
+@once
+def _scripts(tables: Tables) -> list[str]:
+    """What configuration scripts name, each once."""
+    told: dict[str, None] = {}
     for name in ("cleartext", "http"):
-        for row in records(where(tables[name], "content_type", _is_script)):
-            if any(text in (row["body_excerpt"] or "").lower() for text in wanted):
-                return True
-    return False
+        scripts = where(tables[name], "content_type", _is_script)
+        told |= dict.fromkeys(scripts["body_excerpt"].dropna().str.lower().unique()[:_SCRIPTS])
+    return list(told)
 
 
 def _is_script(content_type: str) -> bool:

@@ -13,6 +13,7 @@ Source: detection notes 9.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from analysis.detect.certificates import inspector_at, opened_by
@@ -98,12 +99,11 @@ def find_sse_cut(tables: Tables) -> Iterator[Finding]:
 def _stopped_by_user(row: Record, tables: Tables) -> bool:
     """The stop button was pressed while the stream ran, and its server took that."""
     begun, end = row["started"], _end(row, tables)
-    return begun is not None and any(
-        stop["host"] == row["host"]
-        and begun <= stop["started"]
-        and (end is None or stop["started"] <= end)
-        for stop in _stops(tables)
-    )
+    times = _stops(tables).get(row["host"], [])
+    if begun is None or not times:
+        return False
+    first = bisect_left(times, begun)
+    return first < len(times) and (end is None or times[first] <= end)
 
 
 def _end(row: Record, tables: Tables) -> float | None:
@@ -122,13 +122,17 @@ def exchange_ends(tables: Tables) -> dict[str, float]:
 
 
 @once
-def _stops(tables: Tables) -> list[Record]:
-    """Presses of the stop button that were answered."""
+def _stops(tables: Tables) -> dict[str, list[float]]:
+    """When the stop button was pressed and the host took it, in order."""
     http = tables["http"]
     if http.empty:
-        return []
+        return {}
     asked = (http["path"] == _STOP).fillna(False) & (http["method"] == "POST").fillna(False)
-    return records(http[asked & http["status"].between(200, 299).fillna(False)])
+    taken = http[asked & http["status"].between(200, 299).fillna(False) & http["started"].notna()]
+    times: dict[str, list[float]] = {}
+    for row in records(taken[["host", "started"]].sort_values("started")):
+        times.setdefault(row["host"], []).append(row["started"])
+    return times
 
 
 @once

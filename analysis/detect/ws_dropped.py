@@ -189,7 +189,7 @@ def find_ws_dropped(tables: Tables) -> Iterator[Finding]:
         ([c for c in found if c not in timed], None),
     ):
         if members:
-            healed = all(_opened_since(one, tables) for one in members)
+            healed = len(members) == 1 and _opened_since(members[0], tables)
             yield _dropped(members, cause, last_moment(tables), healed=healed)
 
 

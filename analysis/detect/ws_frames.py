@@ -10,7 +10,8 @@ Source: hand-off protocol as reported for 2026, detection notes 8.2.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from analysis.detect.sockets import (
@@ -59,13 +60,14 @@ def find_ws_frames_lost(tables: Tables) -> Iterator[Finding]:
     for row in frames:
         by_topic.setdefault(row["topic"] or f"flow {row['flow']}", []).append(row)
         by_flow.setdefault(row["flow"], []).append(row)
-    series = {flow: _one_series(found) for flow, found in by_flow.items()}
+    # numbers that run over the whole socket may be another topic's
+    series = {
+        flow: sorted(_numbers(found)) for flow, found in by_flow.items() if _one_series(found)
+    }
     lost: dict[str, list[int]] = {}
     for topic, found in by_topic.items():
-        # numbers that run over the whole socket may be another topic's
-        shared = [flow for flow in {row["flow"] for row in found} if series[flow]]
-        others = {number for flow in shared for number in _numbers(by_flow[flow])}
-        if gaps := missing(found, others):
+        shared = [series[flow] for flow in {row["flow"] for row in found} if flow in series]
+        if gaps := missing(found, shared):
             lost[topic] = gaps
     if not lost:
         return
@@ -110,22 +112,28 @@ def _one_series(rows: list[Record]) -> bool:
     return all(owners.setdefault(row["sequence"], row["topic"]) == row["topic"] for row in rows)
 
 
-def missing(rows: list[Record], others: Collection[int] = ()) -> list[int]:
+def missing(rows: list[Record], shared: Sequence[list[int]] = ()) -> list[int]:
     """The holes in a series that otherwise counts up one by one: how many each misses.
 
-    Repeats (catch-ups after a reconnect) and the numbers of `others` fill them.  None in a
-    series that is too short, or whose numbers are not consecutive by nature.
+    Repeats (catch-ups after a reconnect) and the numbers of `shared`, each in order, fill them.
+    None in a series that is too short, or whose numbers are not consecutive by nature.
     """
-    numbers = _numbers(rows)
-    if len(numbers) < threshold("ws_sequence_least"):
+    ordered = sorted(_numbers(rows))
+    if len(ordered) < threshold("ws_sequence_least"):
         return []
-    within = {number for number in others if min(numbers) < number < max(numbers)}
-    ordered = sorted(numbers | within)
-    steps = [after - before for before, after in pairwise(ordered)]
-    gaps = [step - 1 for step in steps if step > 1]
-    if len(gaps) > 0.3 * len(steps) or sum(gaps) > 2 * len(ordered):
+    gaps = [
+        hole
+        for before, after in pairwise(ordered)
+        if after - before > 1 and (hole := after - before - 1 - _filled(before, after, shared)) > 0
+    ]
+    if len(gaps) > 0.3 * (len(ordered) - 1) or sum(gaps) > 2 * len(ordered):
         return []
     return gaps
+
+
+def _filled(before: int, after: int, shared: Sequence[list[int]]) -> int:
+    """How many numbers between two are another topic's."""
+    return sum(bisect_left(numbers, after) - bisect_right(numbers, before) for numbers in shared)
 
 
 def _numbers(rows: list[Record]) -> set[int]:
