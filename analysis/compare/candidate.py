@@ -112,7 +112,7 @@ def _sentence(
         way = some([named(item) for item in between], 2)
         parts.append(say("It reaches {finding} by way of {way}.", finding=worse, way=way))
     if lowest.outcome:
-        parts.append(say("Nothing below it that was compared differs."))
+        parts.append(say("Nothing below it that differs can account for it."))
     return joined(parts)
 
 

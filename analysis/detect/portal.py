@@ -134,6 +134,9 @@ def find_net_captive_portal(tables: Tables) -> Iterator[Finding]:
     names = some(tuple(dict.fromkeys(item.subject or "" for item in shown)), 2)
     if shown:
         signals.append(say("connections end at a certificate of {name}", name=names))
+    product = _product(found, tables)
+    if product:
+        signals.append(say("the answer is one of {vendor}", vendor=product))
     asked = [row["host"] for row in found] + [item.host for item in shown]
     hosts = ranked(name for name in asked if matters(name)) or ("chatgpt.com",)
     yield finding(
@@ -159,7 +162,7 @@ def find_net_captive_portal(tables: Tables) -> Iterator[Finding]:
         ),
         subjects=hosts,
         severity=Severity.INFO if passed else Severity.CRITICAL,
-        vendor=_product(found, tables),
+        vendor=product,
         count=len(asked),
         times=times,
         evidence=exchange_evidence(found, say("answered by the network's portal"))

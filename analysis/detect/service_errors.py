@@ -8,6 +8,7 @@ in a server's body is the server's.  Source: errors.tsv; traffic notes 6.4 and 9
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from analysis.detect.error_answers import Key, Told, about, claim, ids_for_support, places, says
@@ -20,16 +21,32 @@ from analysis.model.message import joined, plural, say, some
 
 RECOVERY = ("resume_404", "final_persisted")
 """Rules of a broken answer that was to be taken up again: something else broke it."""
+_NOT_FOUND = 404
+_PROBES = ("HEAD", "OPTIONS", "DELETE")
+_ONE_MODEL = re.compile(r"/v1/models/[^/]+")
 _MILD = ("final_persisted",)
 _API = "api.openai.com"
 
 
 def _loss(items: list[Told]) -> Severity:
     """Warning when the user cannot have missed it."""
-    lasting = [item for item in items if not item.healed and item.rule.rule not in _MILD]
+    lasting = [
+        item
+        for item in items
+        if not item.healed and item.rule.rule not in _MILD and not _asks_whether(item)
+    ]
     repeated = len(lasting) > len({item.key for item in lasting})
     felt = any(item.needed for item in lasting) or repeated or _healed_late(items)
     return Severity.WARNING if felt else Severity.INFO
+
+
+def _asks_whether(item: Told) -> bool:
+    """A program asks whether something is there, or wants it gone: 404 is an answer to that."""
+    path = (item.row["path"] or "").partition("?")[0]
+    asked = item.row["method"] in _PROBES or (
+        item.row["method"] == "GET" and _ONE_MODEL.fullmatch(path) is not None
+    )
+    return bool(asked and item.row["status"] == _NOT_FOUND)
 
 
 def _healed_late(items: list[Told]) -> bool:

@@ -455,3 +455,24 @@ def test_files_that_are_refused_together_are_no_storm() -> None:
         for n in range(12)
     ]  # fmt: skip
     assert "rate.retry_storm" not in found(tables(http=rows))
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "warned"),
+    [
+        ("/v1/models/gpt-6", "GET", False),
+        ("/v1/files/file-abc", "DELETE", False),
+        ("/v1/responses", "POST", True),
+    ],
+)
+def test_a_program_that_asks_whether_something_is_there(
+    path: str, method: str, warned: bool
+) -> None:
+    rows = [
+        exchange(
+            f"m{n}", path, host="api.openai.com", method=method, status=404, started=100.0 + n,
+            error_code="model_not_found",
+        )
+        for n in range(2)
+    ]  # fmt: skip
+    assert ("service.api_error" in serious(tables(http=rows))) is warned
