@@ -201,21 +201,36 @@ def launch_browser(
 
 
 def stop_browser(process: subprocess.Popen[bytes]) -> None:
-    """End the browser and the processes it started, and nothing else."""
-    _signal_group(process, force=False)
+    """End the browser and the processes it started, and nothing else.
+
+    Asked is the main process alone: where its network process ended first, it would start
+    another one, which empties the log (``--log-net-log``) that it was told to write.
+    """
+    _ask_to_end(process)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_STOP_SECONDS)
     # The main process may be gone before its helpers are.
-    _signal_group(process, force=True)
+    _end_group(process)
     process.wait()
 
 
-def _signal_group(process: subprocess.Popen[bytes], *, force: bool) -> None:
+def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
     if sys.platform == "win32":
-        if process.poll() is None:
-            command = ["taskkill", "/T", "/PID", str(process.pid)]
-            subprocess.run(command + ["/F"] * force, capture_output=True, check=False)
+        _taskkill(process)
+    else:
+        process.terminate()
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        _taskkill(process, "/F")
         return
     # The leader's pid names the group for as long as one member lives.
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL if force else signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _taskkill(process: subprocess.Popen[bytes], *more: str) -> None:
+    if process.poll() is None:
+        command = ["taskkill", "/T", "/PID", str(process.pid), *more]
+        subprocess.run(command, capture_output=True, check=False)
