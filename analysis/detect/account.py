@@ -36,6 +36,7 @@ _ANSWERED = re.compile(
 
 
 _SIGN_OUT = ("/api/auth/signout", "/auth/logout", "/api/auth/logout")
+_SIGNED_IN = "/api/auth/callback/"
 
 
 def _by_guest(path: str | None) -> bool:
@@ -87,7 +88,7 @@ def _refreshed(tables: Tables, refused: list[Told]) -> set[str]:
 
 
 def _before_leaving(tables: Tables, refused: list[Told]) -> list[Told]:
-    """Without those after the user signed out, which nobody misses."""
+    """Without those after the user signed out for good, which nobody misses."""
     http = service_exchanges(tables)
     if not refused or http.empty:
         return refused
@@ -96,6 +97,9 @@ def _before_leaving(tables: Tables, refused: list[Told]) -> list[Told]:
     if left.empty:
         return refused
     last = float(left["started"].max())
+    back = http["path"].fillna("").str.startswith(_SIGNED_IN) & (http["started"] > last)
+    if (back & http["status"].between(200, 399)).fillna(False).any():
+        return refused
     return [item for item in refused if (item.row["started"] or 0.0) < last]
 
 

@@ -29,7 +29,7 @@ from analysis.model.figures import Number
 from analysis.model.frames import Tables
 from analysis.model.message import plural, say, some
 
-_SESSION = ("/api/auth/", "/backend-api/")
+SESSION = ("/api/auth/", "/backend-api/")
 """What is asked anew for each session."""
 
 
@@ -86,7 +86,7 @@ def _stale_answers(tables: Tables) -> Iterator[Finding]:
     old = [
         row
         for row in records(dated[stored & (age >= threshold("stale_answer_s"))])
-        if (row["path"] or "").startswith(_SESSION) and row["host"] in fresh
+        if (row["path"] or "").startswith(SESSION) and row["host"] in fresh
     ]
     if not old:
         return
@@ -95,7 +95,7 @@ def _stale_answers(tables: Tables) -> Iterator[Finding]:
     refused = [
         item.row
         for item in about(tables, "account.session_expired")
-        if not item.healed and item.row["host"] in names and item.row["started"] > begin
+        if not item.healed and item.row["host"] in names and (item.row["started"] or 0.0) > begin
     ]
     if not refused:
         return

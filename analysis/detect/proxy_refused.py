@@ -206,13 +206,16 @@ def _in_exchanges(tables: Tables) -> Iterator[Refusal]:
     for row in records(fine[["method", "host", "path", "started"]]):
         worked[_what(row)] = max(worked.get(_what(row), 0.0), row["started"] or 0.0)
     reached = {host for _, host, _ in worked}
-    last = max(worked.values(), default=-1.0)
+    let_in: dict[str, float] = {}
+    for (_, host, _), moment in worked.items():
+        let_in[host] = max(let_in.get(host, -1.0), moment)
     shook = _shook_hands(tables, rows)
     for row in rows:
         if (row["source"] or "", row["flow"] or "") in elsewhere or row["upgrade"] == "websocket":
             continue
-        # who was let in after a login was asked for has logged in, whatever was asked for then
-        healed = last if row["status"] == LOGIN else worked.get(_what(row), -1.0)
+        # a login is asked for at CONNECT: what came later from the host shows that it was given
+        login = row["status"] == LOGIN
+        healed = let_in.get(row["host"], -1.0) if login else worked.get(_what(row), -1.0)
         if healed >= (row["started"] or 0.0):
             continue
         if in_place_of_tls(row):

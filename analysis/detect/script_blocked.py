@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from analysis.detect.browser_state import SESSION
 from analysis.detect.dns_answers import answers
 from analysis.detect.reach import Reach, reach_of
 from analysis.detect.script_replaced import product_of
@@ -19,7 +20,6 @@ from analysis.detect.scripts import (
     PageLoad,
     exchanges,
     gave_up,
-    is_script,
     named,
     page_loads,
     unlisted,
@@ -271,16 +271,12 @@ def _returning(page: PageLoad, cached: set[tuple[str, str]]) -> bool:
 
 
 def _served_by_worker(tables: Tables) -> set[str]:
-    """Hosts whose data some store of the browser answers, and so maybe their scripts as well."""
+    """Hosts whose calls a service worker answers, and so maybe asks for scripts as well."""
     http = tables["http"]
     if http.empty:
         return set()
     stored = http[http["from_cache"].fillna(False)]
-    return {
-        row["host"]
-        for row in records(stored[["host", "path", "request_dest"]])
-        if not is_script(row)
-    }
+    return set(stored[stored["path"].fillna("").str.startswith(SESSION)]["host"])
 
 
 def _known(pages: list[PageLoad]) -> bool:

@@ -456,9 +456,16 @@ def test_a_script_that_looks_the_name_up(heads: list[Row], hosts: str, dead: boo
     assert ("proxy.dead_setting" in found(given)) is dead
 
 
-@pytest.mark.parametrize(("at", "asked"), [(90.0, True), (110.0, False)], ids=["before", "after"])
-def test_who_was_let_in_has_logged_in(at: float, asked: bool) -> None:
+@pytest.mark.parametrize(
+    ("at", "host", "asked"),
+    [
+        pytest.param(90.0, "chatgpt.com", True, id="before"),
+        pytest.param(110.0, "chatgpt.com", False, id="after"),
+        pytest.param(110.0, "auth.openai.com", True, id="to-another-host"),
+    ],
+)
+def test_who_was_let_in_has_logged_in(at: float, host: str, asked: bool) -> None:
     """The 407 was to the CONNECT, or to another page than the one that came."""
     login = page_of("l", status=407, server="squid/6.10", method="CONNECT")
-    fine = exchange("f", "/cdn/assets/1.js", started=at)
+    fine = exchange("f", "/cdn/assets/1.js", host=host, started=at)
     assert ("proxy.auth_required" in found(tables(http=[login, fine]))) is asked

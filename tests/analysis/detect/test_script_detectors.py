@@ -309,11 +309,18 @@ def test_the_proxy_that_names_itself_on_a_page_with_a_policy_is_the_vendor() -> 
 
 
 @pytest.mark.parametrize(
-    ("more", "blamed"), [({}, True), ({"from_cache": True}, False)], ids=["network", "worker"]
+    ("path", "more", "blamed"),
+    [
+        pytest.param("/backend-api/models", {}, True, id="network"),
+        pytest.param("/backend-api/models", {"from_cache": True}, False, id="worker"),
+        pytest.param("/favicon.ico", {"from_cache": True}, True, id="an-icon"),
+    ],
 )
-def test_a_browser_that_answers_by_itself_may_have_the_script(more: Row, blamed: bool) -> None:
+def test_a_browser_that_answers_by_itself_may_have_the_script(
+    path: str, more: Row, blamed: bool
+) -> None:
     rows = [script(n) for n in range(6)] + [script(9, "never_asked")]
     flows = [exchange(f"s{n}", f"/cdn/assets/{n}.js") for n in range(6)]
-    data = exchange("d", "/backend-api/models", **more)
+    data = exchange("d", path, **more)
     given = tables(resources=rows, http=[document(), *flows, data])
     assert ("script.blocked_by_extension" in found(given)) is blamed

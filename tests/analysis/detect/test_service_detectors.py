@@ -439,13 +439,21 @@ def test_chats_that_are_gone_beside_others_that_work(gap: float, warned: bool) -
     assert ("account.state" in serious(tables(http=[*gone, fine]))) is warned
 
 
-@pytest.mark.parametrize(("at", "warned"), [(100.0, False), (120.0, True)], ids=["after", "before"])
-def test_what_is_refused_to_who_has_signed_out(at: float, warned: bool) -> None:
+@pytest.mark.parametrize(
+    ("at", "back", "warned"),
+    [
+        pytest.param(100.0, None, False, id="after"),
+        pytest.param(120.0, None, True, id="before"),
+        pytest.param(100.0, 103.0, True, id="and-in-again"),
+    ],
+)
+def test_what_is_refused_to_who_has_signed_out(at: float, back: float | None, warned: bool) -> None:
+    again = [exchange("c", "/api/auth/callback/openai", status=302, started=back)] if back else []
     left = exchange("s", "/api/auth/signout", method="POST", started=at)
     refused = [
         exchange(f"r{n}", "/backend-api/me", status=401, started=105.0 + n) for n in range(3)
     ]
-    assert ("account.session_expired" in found(tables(http=[left, *refused]))) is warned
+    assert ("account.session_expired" in found(tables(http=[left, *again, *refused]))) is warned
 
 
 def test_files_that_are_refused_together_are_no_storm() -> None:
